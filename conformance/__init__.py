@@ -1,0 +1,7 @@
+"""A cross-framework conformance suite for mean squared error."""
+
+from conformance.subject import implementation
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "implementation"]

@@ -1,0 +1,1 @@
+"""What must hold: cases, bounds, laws. Each check runs on one target and gives one finding per quantity."""

@@ -1,0 +1,88 @@
+"""What a check is, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conformance.checks.grading import grade, tree_bound_u
+from conformance.checks.trial import Tally, Trial, outcome_of
+from conformance.numerics.definition import Quantity
+from conformance.numerics.formats import FORMATS
+from conformance.results import Grade, Outcome, Witness
+
+Kind = Literal["case", "bound", "law", "behaviour"]
+Level = Literal["must", "should"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found out about one quantity of one target: a cell, less its address."""
+
+    quantity: Quantity
+    outcome: Outcome
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    error_u: float | None = None
+    error_ulp: float | None = None
+    error_over_bound: float | None = None
+    grade: Grade | None = None
+    witness: Witness | None = None
+    evaluations: int = 0
+
+
+class Check(Protocol):
+    """One thing that must hold. ``id`` is stable and unique; ``why`` says in a sentence what goes wrong without it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def level(self) -> Level: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def dtypes(self) -> Sequence[str]: ...
+    @property
+    def quantities(self) -> Sequence[Quantity]: ...
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """One finding for each quantity.
+
+        Raises:
+            NotAttested: what ran is not what was asked for.
+            Exception: whatever the implementation raises; the engine makes it an error.
+        """
+        ...
+
+
+def findings(trial: Trial, tallies: Mapping[Quantity, Tally], grades: Mapping[Quantity, Grade | None] | None = None) -> list[Finding]:
+    """Turn finished tallies into findings; a passing one gets its grade, by default from its own worst error."""
+    made = []
+    for quantity, tally in tallies.items():
+        outcome, reason = outcome_of(tally)
+        measured = outcome in {Outcome.PASS, Outcome.FAIL} and tally.worst is not None
+        chosen: Grade | None = None
+        if outcome is Outcome.PASS and tally.worst is not None:
+            chosen = grades[quantity] if grades is not None else _grade(trial, tally)
+        made.append(
+            Finding(
+                quantity, outcome, reason, tuple(tally.flags),
+                tally.error_u if measured else None, tally.error_ulp if measured else None, tally.error_over_bound if measured else None,
+                chosen, tally.failed or (tally.worst if outcome is Outcome.PASS else None), tally.evaluations,
+            )  # fmt: skip
+        )
+    return made
+
+
+def _grade(trial: Trial, tally: Tally) -> Grade:
+    fmt = FORMATS[trial.target.dtype]
+    bound = 0.0
+    if tally.error_ulp > 4:
+        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, tally.worst_summands)
+    return grade(
+        error_u=tally.error_u, error_ulp=tally.error_ulp, correctly_rounded=tally.correctly_rounded,
+        tree_bound=bound, n=tally.worst_summands, random=False,
+    )  # fmt: skip

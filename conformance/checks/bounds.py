@@ -1,0 +1,98 @@
+"""Bound checks: Hypothesis draws descriptors of a family, every evaluation must hit its interval, the worst is hunted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
+from hypothesis import strategies as st
+
+from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.trial import QUANTITIES, Expect, Tally, Trial, new_tallies
+from conformance.inputs.families import FAMILIES, Descriptor, Family, make
+from conformance.numerics.definition import Over, Quantity, Shape
+from conformance.numerics.formats import FORMATS
+
+
+def descriptors(shapes: Sequence[Shape], *, upstreams: int = 2) -> st.SearchStrategy[Descriptor]:
+    """What Hypothesis draws: one example stands for a whole batch of evaluations."""
+    return st.builds(
+        Descriptor,
+        seed=st.integers(0, 2**32 - 1),
+        shape=st.sampled_from(list(shapes)),
+        spread=st.integers(0, 8),
+        upstream=st.integers(0, upstreams),
+    )
+
+
+def search(
+    trial: Trial, family: Family, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 2
+) -> dict[Quantity, Tally]:
+    """Run a family through Hypothesis; it stops drawing work once something has failed.
+
+    Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
+    """
+    tallies = new_tallies()
+    profile, dtype, definition = trial.profile, trial.target.dtype, trial.operation.definition
+
+    def body(descriptor: Descriptor) -> None:
+        if any(t.failure for t in tallies.values()):
+            return
+        largest = 0.0
+        for position in range(profile.batch):
+            inputs = make(family, descriptor, position, definition, dtype)
+            judgements = trial.observe(
+                tallies, inputs, key=(trial.operation.name, dtype, name, descriptor, position), recipe=descriptor.recipe(name, position), expect=expect
+            )
+            largest = max([largest, *(j.error_over_bound for j in judgements.values())])
+        target(min(largest, 2.0), label="error/bound")
+
+    chosen = settings(
+        max_examples=profile.examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.target),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    if profile.deterministic:
+        chosen = settings(chosen, derandomize=True)
+    chosen(given(descriptors(shapes, upstreams=upstreams))(body))()
+    return tallies
+
+
+def with_last_axis(shapes: Sequence[Shape], over: Over) -> list[Shape]:
+    """Shapes the operation is defined on: a sum over the last axis needs one."""
+    return [s for s in shapes if s or over is not Over.LAST_AXIS]
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """Generated inputs of one family, each result inside the derived interval."""
+
+    operation: str
+    family: str
+    kind: Kind = "bound"
+    level: Level = "must"
+    quantities: tuple[Quantity, ...] = QUANTITIES
+
+    @property
+    def id(self) -> str:
+        """``operation/bound/family``."""
+        return f"{self.operation}/bound/{self.family}"
+
+    @property
+    def why(self) -> str:
+        """What the family aims at."""
+        return (FAMILIES[self.family].__doc__ or "").strip()
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """All of them."""
+        return tuple(FORMATS)
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Search the family."""
+        shapes = with_last_axis(trial.profile.shapes_for(trial.target.mode), trial.operation.definition.over)
+        return findings(trial, search(trial, FAMILIES[self.family], self.family, shapes))

@@ -1,0 +1,72 @@
+"""Pinned cases: one example from a spec, judged against the error model or against the case's own tighter rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.trial import QUANTITIES, Expect, Trial, new_tallies
+from conformance.numerics.definition import Quantity
+from conformance.numerics.exact import Exact
+from conformance.numerics.formats import Format
+from conformance.numerics.interval import Expectation, Interval
+from conformance.specs.model import Case
+
+
+def exactly(oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
+    """The exact result and nothing else: for inputs whose every intermediate is representable."""
+    return _points(oracle, quantity, output, rounded=False)
+
+
+def rounded_once(oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
+    """The exact result rounded once to the output format and nothing else."""
+    return _points(oracle, quantity, output, rounded=True)
+
+
+def _points(oracle: Exact, quantity: Quantity, output: Format, *, rounded: bool) -> Expectation:
+    array = oracle.of(quantity)
+    points = [output.round(x) if rounded and not isinstance(x, float) else x for x in array.distinct]
+    unsigned = quantity is Quantity.VALUE and oracle.element_weight is None
+    return Expectation(quantity, array.shape, output, tuple(Interval.special(x) for x in points), array.index, positive_zero=unsigned)
+
+
+_RULES: dict[str, Expect | None] = {"": None, "exact": exactly, "correctly-rounded": rounded_once}
+
+
+@dataclass(frozen=True)
+class CaseCheck:
+    """A pinned example on one target."""
+
+    operation: str
+    case: Case
+    kind: Kind = "case"
+    quantities: tuple[Quantity, ...] = QUANTITIES
+
+    @property
+    def id(self) -> str:
+        """``operation/case/name``."""
+        return f"{self.operation}/case/{self.case.id}"
+
+    @property
+    def level(self) -> Level:
+        """must or should."""
+        return self.case.level
+
+    @property
+    def why(self) -> str:
+        """What goes wrong without it."""
+        return self.case.why
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """The dtypes the case is declared for."""
+        return self.case.dtypes
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Evaluate the example once."""
+        tallies = new_tallies()
+        inputs = self.case.inputs(trial.target.dtype)
+        rule = _RULES[self.case.tighten]
+        trial.observe(tallies, inputs, key=(self.id, trial.target.dtype), recipe="", expect=rule, minimise=False)
+        return findings(trial, tallies)

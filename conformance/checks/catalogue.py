@@ -1,0 +1,25 @@
+"""Every check there is: the cases, families and laws that the specs name, as checks with ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conformance.checks.base import Check
+from conformance.checks.bounds import BoundCheck
+from conformance.checks.cases import CaseCheck
+from conformance.checks.growth import GrowthCheck
+from conformance.checks.laws import LAWS, LawCheck
+from conformance.specs.model import Operation, Specs
+
+
+def checks_of(operation: Operation) -> list[Check]:
+    """The checks of one operation: laws first, then cases, then bounds."""
+    laws: Iterable[Check] = (LawCheck(operation.name, LAWS[name]) for name in operation.laws)
+    cases: Iterable[Check] = (CaseCheck(operation.name, case) for case in operation.cases)
+    bounds: Iterable[Check] = (GrowthCheck(operation.name) if name == "growth" else BoundCheck(operation.name, name) for name in operation.families)
+    return [*laws, *cases, *bounds]
+
+
+def all_checks(specs: Specs) -> dict[str, Check]:
+    """Every check by id."""
+    return {check.id: check for operation in specs.operations.values() for check in checks_of(operation)}

@@ -1,0 +1,92 @@
+"""Documented departures: turns a failing cell that departs exactly as documented into a deviation, and complains otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+
+from conformance.results import Cell, Outcome
+from conformance.specs.deviations import covers
+from conformance.specs.model import Deviation
+
+_GENERATED = ("bound", "law")
+
+
+def _observed(cell: Cell) -> Fraction | str | None:
+    if cell.witness is None or not cell.witness.observed:
+        return None
+    try:
+        x = float.fromhex(cell.witness.observed)
+    except (ValueError, OverflowError):
+        return None
+    return Fraction(x) if x - x == 0 else str(x)
+
+
+def _departs_as_documented(cell: Cell, signature: Mapping[str, str | Fraction]) -> bool:
+    if cell.outcome.value != signature["outcome"]:
+        return False
+    if "dtype" in signature and f"returns {signature['dtype']}" not in cell.flags:
+        return False
+    if cell.kind in _GENERATED:
+        return True  # a random draw has no fixed number to compare with
+    if "observed" in signature and _observed(cell) != signature["observed"]:
+        return False
+    error = cell.error_u
+    low, high = signature.get("error_u_min"), signature.get("error_u_max")
+    if isinstance(low, Fraction) and (error is None or error < low):
+        return False
+    return not (isinstance(high, Fraction) and (error is None or error > high))
+
+
+class DeviationLedger:
+    """Applies the documented deviations to cells as they arrive, and knows afterwards which were never met."""
+
+    def __init__(self, deviations: Sequence[Deviation], today: date) -> None:
+        self._deviations = deviations
+        self._today = today
+        self._met: set[int] = set()
+        self._complaints: dict[str, None] = {}
+
+    def apply(self, cell: Cell) -> Cell:
+        """The cell as a deviation where it is one exactly as documented; otherwise unchanged."""
+        if cell.outcome in {Outcome.NOT_RUN, Outcome.UNSUPPORTED}:
+            return cell
+        target = cell.target.model_dump()
+        covering = [(i, d) for i, d in enumerate(self._deviations) if covers(d, cell.check, cell.quantity, target)]
+        for i, deviation in covering:
+            self._met.add(i)
+            if not _departs_as_documented(cell, deviation.signature):
+                continue
+            if deviation.review_by < self._today:
+                self._complain(deviation, f"its review date {deviation.review_by} has passed")
+            link = f" ({deviation.url})" if deviation.url else ""
+            return cell.model_copy(update={"outcome": Outcome.DEVIATION, "reason": f"{deviation.because}{link}", "flags": cell.flags})
+        for _, deviation in covering:
+            if cell.kind in _GENERATED:
+                continue
+            if cell.outcome is Outcome.PASS:
+                self._complain(deviation, f"{cell.id} no longer deviates")
+            else:
+                self._complain(deviation, f"{cell.id} deviates differently: {cell.reason}")
+        return cell
+
+    def _complain(self, deviation: Deviation, what: str) -> None:
+        self._complaints[f"{deviation.file.name}: {deviation.check}: {what}"] = None
+
+    def complaints(self, frameworks_run: Iterable[tuple[str, str]], *, everything: bool) -> list[str]:
+        """What is wrong with the documented deviations; those that no cell met only after a run of everything.
+
+        ``frameworks_run`` are the (framework, version) pairs that ran.
+        """
+        found = list(self._complaints)
+        if not everything:
+            return found
+        for i, deviation in enumerate(self._deviations):
+            relevant = any(
+                covers(deviation, deviation.check, deviation.quantity, {**{k: v[0] for k, v in deviation.where.items()}, "framework": f, "version": v})
+                for f, v in frameworks_run
+            )
+            if i not in self._met and relevant:
+                found.append(f"{deviation.file.name}: {deviation.check}: it matched no cell of this run")
+        return found

@@ -1,0 +1,109 @@
+"""How the error grows with n: the grade, and the longest chain of additions, measured at n up to a million."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.grading import grade, tree_bound_u, worst
+from conformance.checks.trial import Tally, Trial
+from conformance.numerics.definition import Divisor, Inputs, Quantity
+from conformance.numerics.formats import FORMATS, Array, Format
+from conformance.results import Grade
+
+_SEED = 20
+
+
+def constant(n: int, fmt: Format) -> tuple[Array, Array]:
+    """The residual 0.1 everywhere: errors of a long chain add up instead of averaging out."""
+    return np.full(n, 0.1).astype(fmt.dtype), np.zeros(n, fmt.dtype)
+
+
+def random(n: int, fmt: Format) -> tuple[Array, Array]:
+    """Residuals uniform in (0, 1/16): small enough for the sum of a million of their squares to stay in float16."""
+    return np.random.default_rng([_SEED, n]).uniform(0, 1 / 16, n).astype(fmt.dtype), np.zeros(n, fmt.dtype)
+
+
+def probe(n: int, fmt: Format) -> tuple[Array, Array]:
+    """The chain probe: one square of 2^(p+2) first, then ones, each less than half an ulp of it.
+
+    Whatever was added one by one into the accumulator that holds the first square is lost, so exact minus computed
+    counts the chain. After FPRev's idea of reading a summation order off a kernel by masking.
+    """
+    p = np.ones(n)
+    p[0] = 2.0 ** ((fmt.precision + 2) // 2)
+    return p.astype(fmt.dtype), np.zeros(n, fmt.dtype)
+
+
+_DATA: dict[str, Callable[[int, Format], tuple[Array, Array]]] = {"constant": constant, "random": random, "probe": probe}
+
+
+@dataclass
+class _Chain:
+    longest: float = 0.0
+    at: int = 0
+    grades: list[Grade] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class GrowthCheck:
+    """The value on fixed adversarial data of growing length."""
+
+    operation: str
+    kind: Kind = "bound"
+    level: Level = "must"
+    why: str = "An error that grows with n is invisible in small tests and decides the loss of a large batch."
+    quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
+
+    @property
+    def id(self) -> str:
+        """``operation/bound/growth``."""
+        return f"{self.operation}/bound/growth"
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """All of them."""
+        return tuple(FORMATS)
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Measure at every size of the profile; the grade is the worst over all of it."""
+        tallies = {Quantity.VALUE: Tally()}
+        chain = _Chain()
+        for n in trial.profile.growth_sizes:
+            for name in _DATA:
+                self._measure(trial, tallies, chain, n, name)
+        tally = tallies[Quantity.VALUE]
+        if chain.at:
+            tally.flags[f"chain of {chain.longest:.0f} at n = {chain.at}"] = None
+        return findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
+
+    def _measure(self, trial: Trial, tallies: Mapping[Quantity, Tally], chain: _Chain, n: int, name: str) -> None:
+        fmt = FORMATS[trial.target.dtype]
+        if name == "probe" and fmt.precision < 24:
+            return  # the result has too few digits to count in
+        prediction, target = _DATA[name](n, fmt)
+        inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
+        judgements = trial.observe(tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
+        judgement = judgements.get(Quantity.VALUE)
+        if judgement is None or not judgement.conforms:
+            return
+        lost = None
+        if name == "probe":
+            # In ulp of the value; for a mean, n of the value's ulp are one element of the sum.
+            scale = n if trial.operation.definition.divisor is Divisor.COUNT else 1
+            exact_value = (2.0 ** (2 * ((fmt.precision + 2) // 2)) + n - 1) / scale
+            ulp = float(fmt.ulp(Fraction(exact_value)))
+            lost = judgement.error_ulp * ulp * scale
+            if lost > chain.longest:
+                chain.longest, chain.at = lost, n
+        chain.grades.append(
+            grade(
+                error_u=judgement.error_u, error_ulp=judgement.error_ulp, correctly_rounded=judgement.correctly_rounded,
+                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, n),
+                n=n, random=name == "random", chain=lost,
+            )  # fmt: skip
+        )

@@ -1,0 +1,144 @@
+"""Compares a result array with its expectation. Never prints, never raises on a wrong result, builds words only on failure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conformance.numerics.exact import Number
+from conformance.numerics.formats import Array
+from conformance.numerics.interval import Expectation, Interval
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one result array compares with its expectation.
+
+    ``worst`` is the flat index of the first element that does not conform, or else of the largest error. Errors are the
+    largest over the elements that lie inside their interval: in u (relative to the exact value), in ulp, and as a fraction of the bound.
+    ``names`` are the allowances that were used.
+    """
+
+    conforms: bool
+    worst: int
+    error_u: float
+    error_ulp: float
+    error_over_bound: float
+    correctly_rounded: bool
+    names: tuple[str, ...]
+
+
+_EMPTY = Judgement(True, 0, 0.0, 0.0, 0.0, True, ())
+
+
+def judge(expectation: Expectation, observed: Array) -> Judgement:
+    """Judge ``observed``, an array of the expectation's shape in its output format."""
+    x = observed.astype(np.float64).ravel()
+    if not x.size:
+        return _EMPTY
+    inside = (expectation.lower <= x) & (x <= expectation.upper)
+    if expectation.positive_zero:
+        inside &= ~((x == 0) & np.signbit(x))
+    special = np.isnan(x) & expectation.nan
+    conforming = inside | special
+    names: tuple[str, ...] = ()
+    if not conforming.all():
+        by_name = ((expectation.wide_lower <= x) & (x <= expectation.wide_upper)) | (x == expectation.infinity) | expectation.undefined
+        used = by_name & ~conforming
+        names = tuple(dict.fromkeys(name for i in np.flatnonzero(used)[:64].tolist() for name in expectation.at(i).names))
+        conforming |= by_name
+    measured = _errors_in_ulp(expectation, x, inside)
+    rounded = bool(((x == expectation.center) | special).all())
+    if not conforming.all():
+        worst = int(np.argmin(conforming))
+    else:
+        worst = int(np.argmax(measured))
+    over_bound = _over_bound(measured, expectation.bound_ulp)
+    in_u = np.multiply(measured, expectation.u_per_ulp, out=np.zeros_like(measured), where=measured > 0)
+    return Judgement(
+        bool(conforming.all()),
+        worst,
+        float(in_u.max()),
+        float(measured.max()),
+        float(over_bound.max()),
+        rounded,
+        names,
+    )
+
+
+def _errors_in_ulp(expectation: Expectation, x: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.ldexp(x - expectation.center, -expectation.ulp_exponent) - expectation.rest
+    usable = inside & np.isfinite(x) & np.isfinite(expectation.center)
+    return np.where(usable, np.abs(distance), 0.0)
+
+
+def _over_bound(errors: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(errors > 0, errors / np.where(np.isfinite(bounds), bounds, np.inf), 0.0)
+
+
+# -- words, for failures and reports only -------------------------------------------------------------------------------------
+
+
+def hexadecimal(x: Any) -> str:
+    """A machine number in C's hexadecimal notation: exact, and readable by every language."""
+    return float(x).hex()
+
+
+def in_words(number: Number) -> str:
+    """An exact number as a person reads it: a short fraction, or its decimal value to 17 digits."""
+    if isinstance(number, float):
+        return str(number)
+    if number.denominator == 1 and abs(number) < 10**9:
+        return str(number.numerator)
+    if number.denominator < 10**4 and abs(number.numerator) < 10**6:
+        return str(number)
+    return approximately(number)
+
+
+def approximately(number: Fraction) -> str:
+    """Seventeen significant digits, also beyond the range of a float."""
+    if number == 0:
+        return "0"
+    try:
+        direct = float(number)
+    except OverflowError:
+        direct = 0.0
+    if direct and 1e-300 < abs(direct) < 1e300:
+        return f"{direct:.17g}"
+    exponent = math.floor((number.numerator.bit_length() - number.denominator.bit_length()) * math.log10(2))
+    scaled = number / Fraction(10) ** exponent
+    return f"{float(scaled):.16g}e{exponent:+d}"
+
+
+def allowed_in_words(interval: Interval) -> str:
+    """The allowed results of one number, as one phrase."""
+    if interval.undefined:
+        return "anything (the result is undefined here)"
+    if interval.nan:
+        return "nan"
+    if interval.lower == interval.upper:
+        return f"exactly {in_words(interval.lower)}"
+    also = [f"{'inf' if interval.infinity > 0 else '-inf'} ({', '.join(interval.names)})"] if interval.infinity else []
+    return " or ".join([f"{in_words(interval.lower)} … {in_words(interval.upper)}", *also])
+
+
+def sentence(expectation: Expectation, observed: Array, judgement: Judgement) -> str:
+    """What was found at the worst element, what was expected, and what was allowed."""
+    at = judgement.worst
+    interval = expectation.at(at)
+    x = float(observed.ravel()[at])
+    place = f" at element {at} of {expectation.index.size}" if expectation.index.size > 1 else ""
+    if x == 0 and math.copysign(1, x) < 0 and expectation.positive_zero:
+        return f"{expectation.quantity}{place}: found -0, expected +0: a sum of squares is never negative"
+    distance = ""
+    if math.isfinite(x) and isinstance(interval.exact, Fraction):
+        ulp = abs(Fraction(x) - interval.exact) / expectation.output.ulp(interval.exact)
+        distance = f", off by {float(ulp):.3g} ulp" if ulp < 10**15 else ""
+    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed_in_words(interval)}"

@@ -1,0 +1,126 @@
+"""Laws: exact relations that hold in every framework, bit for bit. A further law is a decorated function of a trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.bounds import search
+from conformance.checks.cases import exactly
+from conformance.checks.trial import QUANTITIES, Tally, Trial
+from conformance.inputs.families import exact_data
+from conformance.numerics.definition import Divisor, Inputs, Over, Quantity, Shape
+from conformance.numerics.formats import FORMATS
+
+Test = Callable[[Trial], Mapping[Quantity, Tally]]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A relation, its reason, and the quantities it speaks of."""
+
+    name: str
+    why: str
+    test: Test
+    quantities: tuple[Quantity, ...]
+
+
+LAWS: dict[str, Law] = {}
+
+
+def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> Callable[[Test], Test]:
+    """Register a law under the name that spec files use."""
+
+    def register(test: Test) -> Test:
+        LAWS[name] = Law(name, why, test, quantities)
+        return test
+
+    return register
+
+
+@law(
+    "exact-arithmetic",
+    "Where every difference, square and partial sum is representable, rounding has no part in the result: any order must give it, bit for bit.",
+)
+def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
+    shapes = [s for s in trial.profile.shapes_for(trial.target.mode) if _exact_count(s, trial.operation.definition.over)]
+    if trial.operation.definition.divisor is Divisor.ONE:
+        shapes = [s for s in trial.profile.shapes_for(trial.target.mode) if s or trial.operation.definition.over is not Over.LAST_AXIS]
+    return search(trial, exact_data, "exact-data", shapes, expect=exactly, upstreams=1)
+
+
+def _exact_count(shape: Shape, over: Over) -> bool:
+    if over is Over.LAST_AXIS:
+        return bool(shape) and _power_of_two(shape[-1])
+    return _power_of_two(math.prod(shape))
+
+
+def _power_of_two(n: int) -> bool:
+    return n > 0 and n & (n - 1) == 0
+
+
+@law(
+    "subnormals-as-declared",
+    "A target either keeps subnormal squares or flushes them to zero; what it is declared to do is what it must be seen to do.",
+    (Quantity.VALUE,),
+)
+def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Normal inputs whose squares are subnormal: 0 where flushing is declared, the interval elsewhere."""
+    fmt = FORMATS[trial.target.dtype]
+    tally = Tally()
+    exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
+    prediction = np.full((64,), np.ldexp(1.0, exponent)).astype(fmt.dtype)
+    inputs = Inputs(
+        prediction, np.zeros_like(prediction), None, np.ones(trial.operation.definition.value_shape((64,)), fmt.dtype)
+    )
+    value = trial.attested(inputs).value.astype(np.float64)
+    flushed = bool((value == 0).all())
+    if trial.flushes != flushed:
+        does, declared = ("flushes", "keep") if flushed else ("keeps", "flush")
+        tally.evaluations = 1
+        tally.failure = f"value: declared to {declared} subnormals, but it {does} them: found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
+        return {Quantity.VALUE: tally}
+    tallies = {Quantity.VALUE: tally}
+    trial.observe(tallies, inputs, key=("subnormals-as-declared", trial.operation.name, fmt.name), recipe="")
+    if flushed:
+        tally.flags["flushes subnormals"] = None
+    return tallies
+
+
+@dataclass(frozen=True)
+class LawCheck:
+    """One law on one operation."""
+
+    operation: str
+    law: Law
+    kind: Kind = "law"
+    level: Level = "must"
+
+    @property
+    def id(self) -> str:
+        """``operation/law/name``."""
+        return f"{self.operation}/law/{self.law.name}"
+
+    @property
+    def why(self) -> str:
+        """The law's reason."""
+        return self.law.why
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The quantities the law speaks of."""
+        return self.law.quantities
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """All of them."""
+        return tuple(FORMATS)
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Put the law to the test."""
+        return findings(trial, self.law.test(trial))

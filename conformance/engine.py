@@ -1,0 +1,171 @@
+"""plan → evaluate → judge → record: drives one worker per framework and writes one results file for each."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from threading import Event, Lock
+from typing import Protocol
+
+import conformance
+from conformance.checks.base import Check
+from conformance.checks.catalogue import all_checks
+from conformance.checks.deviations import DeviationLedger
+from conformance.executors.local import Worker, WorkerLost, WorkerOptions
+from conformance.executors.protocol import Description
+from conformance.frameworks.registry import FrameworkInfo
+from conformance.plan import Item, Selection, absent, items
+from conformance.profiles import Profile
+from conformance.results import Cell, Header, Outcome, RunEnvironment, Writer
+from conformance.specs.model import Specs
+
+ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras-jax", "numpy")
+"""Longest first, so that the last worker to finish started early."""
+
+
+class Observer(Protocol):
+    """Whoever watches a run: the progress display, or nobody."""
+
+    def planned(self, framework: str, count: int) -> None:
+        """A framework is loaded and has this many items."""
+
+    def finished(self, framework: str, item: Item, cells: Sequence[Cell]) -> None:
+        """One item is done."""
+
+    def ended(self, framework: str, note: str) -> None:
+        """A framework is done; ``note`` says why it could not run, if it could not."""
+
+
+@dataclass
+class Run:
+    """One run: what was selected, where it is written, and what came of it."""
+
+    specs: Specs
+    profile: Profile
+    selection: Selection
+    folder: Path
+    observer: Observer
+    checks: dict[str, Check]
+    ledger: DeviationLedger
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+    ran: list[tuple[str, str]] = field(default_factory=list)
+    stop: Event = field(default_factory=Event)
+    _lock: Lock = field(default_factory=Lock)
+    _workers: list[Worker] = field(default_factory=list)
+
+    def execute(self, chosen: Sequence[FrameworkInfo], jobs: int) -> list[Path]:
+        """Run the frameworks, ``jobs`` at a time; returns their results files in the matrix's order.
+
+        KeyboardInterrupt ends the workers and leaves files without footers: incomplete, and said to be.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        first = sorted(chosen, key=lambda f: ORDER.index(f.name) if f.name in ORDER else -1)
+        pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+        futures = {info.name: pool.submit(self._framework, info) for info in first}
+        try:
+            return [futures[info.name].result() for info in chosen]
+        finally:
+            self.stop.set()
+            with self._lock:
+                for worker in self._workers:
+                    worker.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def complaints(self) -> list[str]:
+        """What is wrong with the documented deviations after this run."""
+        return self.ledger.complaints(self.ran, everything=self.selection.is_everything)
+
+    def _framework(self, info: FrameworkInfo) -> Path:
+        started = time.perf_counter()
+        path = self.folder / f"{info.name}.jsonl"
+        if reason := info.why_missing():
+            return self._absent(path, info, reason)
+        worker = Worker(info.name, WorkerOptions(self.profile.name, self.specs.root, self.selection.subjects))
+        with self._lock:
+            self._workers.append(worker)
+        try:
+            description = worker.start()
+        except WorkerLost as lost:
+            return self._absent(path, info, str(lost), Outcome.ERROR)
+        with self._lock:
+            self.ran.append((info.name, description.version))
+        planned = items(description, self.checks, self.selection)
+        self.observer.planned(info.name, len(planned))
+        with Writer(path, self._header(description)) as writer:
+            for item in planned:
+                if self.stop.is_set():
+                    return path
+                cells = self._item(worker, item)
+                if self.stop.is_set():
+                    return path  # its worker was ended on purpose: the cell is not an error but was not run
+                for cell in cells:
+                    writer.append(cell)
+                self.observer.finished(info.name, item, cells)
+            if not self.selection.subjects:
+                here = {device.kind for device in description.devices}
+                missing = [kind for kind in info.device_kinds if kind not in here]
+                for cell in absent(info, self.checks, self.selection, missing, f"{info.name} sees no such device on this machine"):
+                    writer.append(cell)
+            writer.close(round(time.perf_counter() - started, 3))
+        worker.close()
+        self.observer.ended(info.name, "")
+        return path
+
+    def _item(self, worker: Worker, item: Item) -> list[Cell]:
+        if reason := self.profile.leaves_out(item.target, item.check):
+            return item.cells(Outcome.NOT_RUN, reason)
+        try:
+            cells = list(worker.ask(item.request, self.profile.timeout).cells)
+        except WorkerLost as lost:
+            cells = item.cells(Outcome.ERROR, str(lost))
+            self._restart(worker)
+        return [self.ledger.apply(cell) for cell in cells]
+
+    def _restart(self, worker: Worker) -> None:
+        if self.stop.is_set():
+            return
+        try:
+            worker.start()
+        except WorkerLost:
+            return  # every further item then says that its worker is gone
+
+    def _header(self, description: Description) -> Header:
+        return Header(
+            run=self.run_id,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            suite_version=conformance.__version__,
+            specs_digest=self.specs.digest,
+            profile=self.profile.name,
+            environment=RunEnvironment(
+                framework=description.framework, version=description.version, python=description.python, platform=description.platform,
+                packages=description.packages, flags=description.flags, devices=tuple(d.name for d in description.devices),
+            ),
+            entries={i.name: i.entry for i in description.implementations},
+        )  # fmt: skip
+
+    def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
+        """The results file of a framework that cannot run here: every check, with the reason."""
+        cells = [cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)]
+        self.observer.planned(info.name, 0)
+        with Writer(path, self._header(Description(framework=info.name))) as writer:
+            for cell in cells:
+                writer.append(cell)
+            writer.close(0.0)
+        self.observer.ended(info.name, reason)
+        return path
+
+
+def default_jobs() -> int:
+    """As many workers at a time as there are processors to run them on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def new_run(specs: Specs, profile: Profile, selection: Selection, folder: Path, observer: Observer) -> Run:
+    """A run of the selected checks, ready to be executed."""
+    return Run(specs, profile, selection, folder, observer, all_checks(specs), DeviationLedger(specs.deviations, date.today()))  # noqa: DTZ011 - a review date is a local day

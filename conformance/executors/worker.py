@@ -1,0 +1,191 @@
+"""The worker process: loads one framework, then answers requests on its pipe until it closes.
+
+A framework may print on stdout, change the working directory or die: the pipe is a private copy of stdout, and
+stdout itself is sent to stderr before the framework is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from conformance.checks.base import Check, Finding
+from conformance.checks.catalogue import all_checks
+from conformance.checks.trial import ExpectationCache, Trial
+from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
+from conformance.frameworks import registry
+from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
+from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import FORMATS
+from conformance.profiles import PROFILES, Profile
+from conformance.results import Cell, Outcome, Target
+from conformance.specs.load import load
+from conformance.specs.model import Specs
+from conformance.subject import load_subjects
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one short line: its type and the first line of its message."""
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {message}"[:300].rstrip(": ")
+
+
+@dataclass
+class Bench:
+    """One framework, its implementations and the checks, ready to be asked."""
+
+    framework: Framework
+    implementations: dict[str, Implementation]
+    specs: Specs
+    profile: Profile
+    version: str
+    checks: dict[str, Check]
+    cache: ExpectationCache = field(default_factory=ExpectationCache)
+    _prepared: tuple[Target, Evaluate | Finding] | None = None
+
+    def description(self) -> Description:
+        """What this worker has."""
+        environment = self.framework.environment()
+        return Description(
+            framework=self.framework.name,
+            version=environment.version,
+            python=platform.python_version(),
+            platform=platform.platform(),
+            packages=dict(environment.packages),
+            flags=dict(environment.flags),
+            devices=tuple(
+                DeviceDescription(name=d.name, kind=d.kind, flushes_subnormals=tuple(sorted(d.flushes_subnormals))) for d in self.framework.devices()
+            ),
+            implementations=tuple(
+                ImplementationDescription(name=i.name, entry=i.entry, operation=i.operation, modes=tuple(i.modes), dtypes=tuple(i.dtypes))
+                for i in self.implementations.values()
+            ),
+        )
+
+    def answer(self, request: Request) -> Reply:
+        """Run one check on one target; whatever is raised becomes the outcome of its cells."""
+        check = self.checks[request.check]
+        implementation = self.implementations[request.implementation]
+        target = Target(
+            framework=self.framework.name, version=self.version, implementation=implementation.name,
+            device=request.device, mode=request.mode, dtype=request.dtype,
+        )  # fmt: skip
+        started = time.perf_counter()
+        found = self._run(check, implementation, target)
+        seconds = round(time.perf_counter() - started, 6)
+        cells = tuple(
+            Cell(
+                check=check.id, kind=check.kind, level=check.level, operation=implementation.operation, quantity=finding.quantity.value, target=target,
+                outcome=finding.outcome, reason=finding.reason, flags=finding.flags, error_u=_number(finding.error_u), error_ulp=_number(finding.error_ulp),
+                error_over_bound=_number(finding.error_over_bound), grade=finding.grade, witness=finding.witness,
+                evaluations=finding.evaluations, seconds=round(seconds / len(found), 6),
+            )
+            for finding in found
+        )  # fmt: skip
+        return Reply(cells=cells)
+
+    def _run(self, check: Check, implementation: Implementation, target: Target) -> Sequence[Finding]:
+        evaluate = self._prepare(implementation, target)
+        if isinstance(evaluate, Finding):
+            return [Finding(q, evaluate.outcome, evaluate.reason) for q in check.quantities]
+        device = next(d for d in self.framework.devices() if d.name == target.device)
+        trial = Trial(
+            target, self.specs.operations[implementation.operation], evaluate, self.specs.error_model,
+            target.dtype in device.flushes_subnormals, self.profile, self.cache,
+        )  # fmt: skip
+        return _caught(lambda: check.run(trial), check)
+
+    def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
+        """Prepare a target once, and smoke it: a broken adapter is told apart from an implementation that does not conform."""
+        if self._prepared is None or self._prepared[0] != target:
+            self._prepared = (target, self._smoke(implementation, target))
+        return self._prepared[1]
+
+    def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
+        from conformance.numerics.definition import Quantity  # noqa: PLC0415 - only the placeholder below needs it
+
+        dtype = FORMATS[target.dtype].dtype
+        prediction, zeros = np.array([1, 2], dtype), np.zeros(2, dtype)
+        definition = self.specs.operations[implementation.operation].definition
+        weight_shape = definition.weight_shape((2,))
+        inputs = Inputs(
+            prediction, zeros, None if weight_shape is None else np.ones(weight_shape, dtype), np.ones(definition.value_shape((2,)), dtype)
+        )
+        try:
+            evaluate = self.framework.prepare(implementation, target.device, target.mode, target.dtype)
+            evaluate(inputs)
+        except Unsupported as error:
+            return Finding(Quantity.VALUE, Outcome.UNSUPPORTED, str(error)[:300])
+        except NotAttested as error:
+            return Finding(Quantity.VALUE, Outcome.ERROR, f"not attested: {error}"[:300])
+        except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
+            return Finding(Quantity.VALUE, Outcome.ERROR, f"it raised on [1, 2] against zeros, before any check: {one_line(error)}")
+        return evaluate
+
+
+def _number(x: float | None) -> float | None:
+    """Six significant digits of a finite number; a measured error needs no more."""
+    return None if x is None or not np.isfinite(x) else float(f"{x:.6g}")
+
+
+def _caught(run: Callable[[], Sequence[Finding]], check: Check) -> Sequence[Finding]:
+    try:
+        return run()
+    except Unsupported as error:
+        outcome, reason = Outcome.UNSUPPORTED, str(error)[:300]
+    except NotAttested as error:
+        outcome, reason = Outcome.ERROR, f"not attested: {error}"[:300]
+    except Exception as error:  # noqa: BLE001 - the implementation under test may raise anything
+        outcome, reason = Outcome.ERROR, f"raised {one_line(error)}"
+    return [Finding(q, outcome, reason) for q in check.quantities]
+
+
+def open_bench(name: str, specs_root: Path | None, profile: str, subjects: Sequence[Path]) -> Bench:
+    """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
+    framework = registry.load(name)
+    specs = load(specs_root)
+    own = () if subjects else framework.implementations()
+    mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
+    implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.operations}
+    return Bench(framework, implementations, specs, PROFILES[profile], framework.environment().version, all_checks(specs))
+
+
+def serve(pipe: TextIO, requests: TextIO, bench: Bench) -> None:
+    """Describe the bench, then answer each request with one line."""
+    pipe.write(bench.description().model_dump_json() + "\n")
+    pipe.flush()
+    for line in requests:
+        pipe.write(bench.answer(Request.model_validate_json(line)).model_dump_json(exclude_defaults=True) + "\n")
+        pipe.flush()
+
+
+def main() -> None:
+    """Entry point: ``python -m conformance.executors.worker FRAMEWORK``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework")
+    parser.add_argument("--specs", type=Path)
+    parser.add_argument("--profile", default="quick")
+    parser.add_argument("--subject", type=Path, action="append", default=[])
+    options = parser.parse_args()
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    try:
+        bench = open_bench(options.framework, options.specs, options.profile, options.subject)
+    except Exception as error:  # noqa: BLE001 - an import may fail in any way; the engine shows the reason
+        pipe.write(Description(framework=options.framework, failed=one_line(error)).model_dump_json() + "\n")
+        pipe.flush()
+        sys.exit(1)
+    serve(pipe, sys.stdin, bench)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What every adapter shares: the inputs in call order, refusing what is not offered, putting an evaluation together.
+
+Imports no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from conformance.frameworks.base import Attestation, Evaluation, Implementation, Unsupported
+from conformance.numerics.definition import Inputs, Quantity, Shape
+from conformance.numerics.formats import FORMATS, Array
+
+DTYPES = tuple(FORMATS)
+GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
+
+
+def arguments(inputs: Inputs) -> list[Array]:
+    """The arrays an implementation is called with, in its order: prediction, target and, where there is one, weight.
+
+    Contiguous copies: an implementation that writes to its arguments must not reach the host's inputs.
+    """
+    arrays = [inputs.prediction, inputs.target] if inputs.weight is None else [inputs.prediction, inputs.target, inputs.weight]
+    return [np.array(array, order="C") for array in arrays]
+
+
+def require(framework: str, implementation: Implementation, mode: str, modes: Sequence[str], dtype: str) -> None:
+    """Refuse a mode or dtype that the framework does not have.
+
+    Raises:
+        Unsupported: with the sentence that the cell shows.
+    """
+    if mode not in modes:
+        raise Unsupported(f"{framework} has no mode {mode!r}; {implementation.name} can be run in {', '.join(modes)}")
+    if dtype not in DTYPES:
+        raise Unsupported(f"{framework} is tested in {', '.join(DTYPES)}; found {dtype!r}")
+
+
+def no_device(framework: str, device: str, names: Sequence[str]) -> Unsupported:
+    """The exception for a device that the framework does not see."""
+    return Unsupported(f"{framework} sees no device {device!r} on this machine, only {', '.join(names)}")
+
+
+def not_differentiable(value_shape: Shape, upstream_shape: Shape) -> str:
+    """Why no gradient can be asked for: the upstream gradient must have the value's shape. Empty if it can."""
+    if value_shape == upstream_shape:
+        return ""
+    return f"the value has shape {value_shape}, so an upstream gradient of shape {upstream_shape} does not fit it"
+
+
+def assemble(value: Array, gradients: Sequence[Array | None], attested: Attestation, no_gradient: str = "") -> Evaluation:
+    """An evaluation from the gradients in argument order, None where the framework gives none."""
+    found = {name: gradient for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is not None}
+    missing = [name for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is None]
+    if missing and not no_gradient:
+        no_gradient = f"automatic differentiation finds no path from the value for {' and '.join(missing)}"
+    return Evaluation(value, found, attested, no_gradient)

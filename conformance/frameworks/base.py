@@ -1,0 +1,113 @@
+"""The protocol a framework adapter fulfils, and the values that cross it. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from conformance.numerics.definition import Inputs, Shape
+from conformance.numerics.formats import Array
+
+
+class Unsupported(Exception):
+    """The framework says it does not offer this combination; the message is the reason shown in the cell."""
+
+
+class NotAttested(Exception):
+    """What ran is not what was asked for (device, mode, dtype): the cell is an error, never a pass."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Versions and every flag that changes numerics, as plain strings."""
+
+    framework: str
+    version: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device the framework can compute on.
+
+    ``flushes_subnormals`` names the dtypes whose subnormal results become zero there: a declaration that
+    the suite checks against what it observes.
+    """
+
+    name: str
+    kind: str
+    flushes_subnormals: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One public entry point that claims to compute an operation.
+
+    ``name`` is a slug, unique within the framework (letters, digits, ``.``, ``_``, ``-``); ``entry`` is the
+    entry point as a person writes it; ``call(prediction, target[, weight])`` takes and returns the framework's own tensors.
+    ``gradient`` is only for frameworks without automatic differentiation:
+    ``gradient(prediction, target[, weight], upstream)`` returns (d/d prediction, d/d target[, d/d weight]).
+    """
+
+    name: str
+    entry: str
+    operation: str
+    call: Callable[..., Any]
+    modes: Sequence[str]
+    dtypes: Sequence[str]
+    gradient: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """Where and how an evaluation really ran, read off the result rather than off the request."""
+
+    device: str
+    mode: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came back, as host arrays in the dtype the framework returned.
+
+    ``gradients`` maps ``gradient/prediction``, ``gradient/target`` (and ``gradient/weight``) to arrays; a
+    missing key means that the implementation has no such gradient, for the reason in ``no_gradient``.
+    """
+
+    value: Array
+    gradients: Mapping[str, Array]
+    attested: Attestation
+    no_gradient: str = ""
+
+
+Evaluate = Callable[[Inputs], Evaluation]
+
+
+class Framework(Protocol):
+    """Four methods; a new framework is one module and one entry point in the group ``conformance.frameworks``."""
+
+    name: str
+
+    def environment(self) -> Environment:
+        """Versions and flags of what is installed."""
+        ...
+
+    def devices(self) -> Sequence[Device]:
+        """Every device the framework sees, the CPU first."""
+        ...
+
+    def implementations(self) -> Sequence[Implementation]:
+        """Every entry point under test, with the modes and dtypes it is tested in."""
+        ...
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Return a function from host inputs to an :class:`Evaluation`.
+
+        Raises:
+            Unsupported: the framework does not offer the combination.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""JAX: the mean squared error written out with ``jax.numpy``, and optax, op by op and under ``jax.jit``."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA logs through the same switch; read at import
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+
+from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
+from conformance.numerics.definition import Inputs, Shape
+
+jax.config.update("jax_enable_x64", val=True)  # without it JAX has no float64 at all: it computes float32, with a warning
+
+MODES = ("eager", "jit")
+SWITCHES = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
+HAS_OPTAX = importlib.util.find_spec("optax") is not None
+if HAS_OPTAX:
+    import optax
+
+# Observed: XLA runs CPU code with subnormal results and inputs taken as zero; float16 escapes because it is
+# computed in float32, where its subnormals are normal. TPUs have no subnormals at all.
+FLUSHES = {
+    "cpu": frozenset({"bfloat16", "float32", "float64"}),
+    "tpu": frozenset({"bfloat16", "float32"}),
+}
+
+
+def _mean(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.square(prediction - target))
+
+
+def _sum(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.square(prediction - target))
+
+
+def _none(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return jnp.square(prediction - target)
+
+
+def _last_axis(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.square(prediction - target), axis=-1)
+
+
+def _implementations() -> tuple[Implementation, ...]:
+    table: list[tuple[str, str, str, Callable[..., Any]]] = [
+        ("written-out.mean", "mean", "jnp.mean(jnp.square(prediction - target))", _mean),
+        ("written-out.sum", "sum", "jnp.sum(jnp.square(prediction - target))", _sum),
+        ("written-out.none", "none", "jnp.square(prediction - target)", _none),
+        ("written-out.last-axis", "last-axis", "jnp.mean(jnp.square(prediction - target), axis=-1)", _last_axis),
+    ]
+    if HAS_OPTAX:
+        table.append(("optax.squared_error", "none", "optax.squared_error(prediction, target)", optax.squared_error))
+    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
+
+
+def _kind(device: jax.Device) -> str:
+    """The kind of a device; JAX calls both CUDA and ROCm devices ``gpu``."""
+    if device.platform in ("gpu", "cuda"):
+        return "rocm" if "rocm" in device.client.platform_version.lower() else "cuda"
+    return str(device.platform)
+
+
+def _name(device: jax.Device) -> str:
+    kind = _kind(device)
+    return "cpu" if kind == "cpu" and device.id == 0 else f"{kind}:{device.id}"
+
+
+def _all_devices() -> list[jax.Device]:
+    try:
+        host = list(jax.local_devices(backend="cpu"))
+    except RuntimeError:  # JAX_PLATFORMS excludes the CPU
+        host = []
+    return host + [device for device in jax.local_devices() if device.platform != "cpu"]
+
+
+class JaxFramework:
+    """JAX on every device of this process, 64-bit types enabled."""
+
+    name = "jax"
+
+    def environment(self) -> Environment:
+        """Versions and the switches that change precision or types."""
+        packages = {"jaxlib": version("jaxlib"), "numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        if HAS_OPTAX:
+            packages["optax"] = optax.__version__
+        flags = {
+            **{switch: str(getattr(jax.config, switch)) for switch in SWITCHES},
+            "optax": "installed" if HAS_OPTAX else "not installed: its implementations are left out",
+        }
+        flags |= {variable: os.environ[variable] for variable in ("XLA_FLAGS", "JAX_PLATFORMS") if variable in os.environ}
+        return Environment(self.name, jax.__version__, packages, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The CPU, then the accelerators."""
+        return tuple(Device(_name(device), _kind(device), FLUSHES.get(_kind(device), frozenset())) for device in _all_devices())
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The four operations written out, and optax where it is installed."""
+        return _implementations()
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape."""
+        require(self.name, implementation, mode, MODES, dtype)
+        by_name = {_name(known): known for known in _all_devices()}
+        if device not in by_name:
+            raise no_device(self.name, device, list(by_name))
+        traced: dict[tuple[Shape, ...], bool] = {}
+
+        def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+            traced[(upstream.shape, *(array.shape for array in inputs))] = isinstance(inputs[0], jax.core.Tracer)
+            value, pullback = jax.vjp(implementation.call, *inputs)
+            if not isinstance(value, jax.Array):
+                raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
+            if _why_not(value, upstream.shape):
+                return value, ()
+            return value, pullback(upstream.astype(value.dtype))
+
+        run = jax.jit(differentiated) if mode == "jit" else differentiated
+
+        def evaluate(inputs: Inputs) -> Evaluation:
+            arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], by_name[device])
+            value, gradients = run(*arrays)
+            ran = "jit" if traced[tuple(array.shape for array in arrays)] else "eager"
+            if ran != mode:
+                raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
+            places = {_name(place) for array in (value, *gradients) for place in array.devices()}
+            if len(places) != 1:
+                raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
+            attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)
+            reason = _why_not(value, inputs.upstream.shape)
+            return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason)
+
+        return evaluate
+
+
+def _why_not(value: jax.Array, upstream: Shape) -> str:
+    """Why the value has no gradient to ask for, or an empty string."""
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return f"the value is of dtype {value.dtype.name}, which has no gradient"
+    return not_differentiable(value.shape, upstream)

@@ -1,0 +1,125 @@
+"""Keras 3 on each of its backends: the losses of Keras, run by the adapter of the backend.
+
+A process has one backend, chosen before Keras is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from conformance.frameworks.assembly import DTYPES
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
+from conformance.numerics.definition import Inputs
+
+
+class KerasFramework:
+    """Keras on one backend; the subclasses name it."""
+
+    name: str
+    backend: str
+    adapter: str
+
+    def __init__(self) -> None:
+        os.environ["KERAS_BACKEND"] = self.backend
+        module, _, name = self.adapter.partition(":")
+        self._backend: Framework = getattr(importlib.import_module(module), name)()
+        self._keras: Any = importlib.import_module("keras")
+        if (found := self._keras.backend.backend()) != self.backend:
+            raise RuntimeError(f"Keras was imported with the backend {found!r} before {self.name} could choose {self.backend!r}")
+
+    def environment(self) -> Environment:
+        """Keras' own version and settings, and all of the backend's."""
+        below = self._backend.environment()
+        flags = {**below.flags, "KERAS_BACKEND": self.backend, "floatx": str(self._keras.config.floatx())}
+        return Environment(self.name, str(self._keras.__version__), {**below.packages, below.framework: below.version}, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The devices of the backend."""
+        return self._backend.devices()
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The class with and without a dtype, unreduced, and the function."""
+        losses = self._keras.losses
+        name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
+        default = losses.MeanSquaredError()
+
+        def with_dtype(**arguments: Any) -> Callable[[Any, Any], Any]:
+            known = {dtype: losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
+
+            def call(prediction: Any, target: Any) -> Any:
+                return known[name_of(prediction.dtype)](target, prediction)
+
+            return call
+
+        def without_dtype(prediction: Any, target: Any) -> Any:
+            return default(target, prediction)
+
+        def function(prediction: Any, target: Any) -> Any:
+            return losses.mean_squared_error(target, prediction)
+
+        table: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
+            ("MeanSquaredError.dtype", "mean", "keras.losses.MeanSquaredError(dtype=dtype)(target, prediction)", with_dtype()),
+            ("MeanSquaredError", "mean", "keras.losses.MeanSquaredError()(target, prediction)", without_dtype),
+            (
+                "MeanSquaredError.none",
+                "last-axis",
+                "keras.losses.MeanSquaredError(reduction=None, dtype=dtype)(target, prediction)",
+                with_dtype(reduction=None),
+            ),
+            ("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)", function),
+        )
+        modes = self._backend.implementations()[0].modes
+        return tuple(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table)
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
+        evaluate = self._backend.prepare(implementation, device, mode, dtype)
+
+        def placed(inputs: Inputs) -> Evaluation:
+            with self._scope(device):
+                return evaluate(inputs)
+
+        return placed
+
+    def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
+        """Nothing for backends whose operations run where their inputs are."""
+        return nullcontext()
+
+
+class KerasOnTensorflow(KerasFramework):
+    """Keras on TensorFlow."""
+
+    name = "keras-tensorflow"
+    backend = "tensorflow"
+    adapter = "conformance.frameworks.tensorflow:TensorflowFramework"
+
+
+class KerasOnTorch(KerasFramework):
+    """Keras on PyTorch."""
+
+    name = "keras-torch"
+    backend = "torch"
+    adapter = "conformance.frameworks.torch:TorchFramework"
+
+    def __init__(self) -> None:
+        # Keras caches its dtype rules, which depend on nothing but their arguments: tracing through them is safe.
+        warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`", category=UserWarning)
+        super().__init__()
+
+    def _scope(self, device: str) -> AbstractContextManager[Any]:
+        """Keras on PyTorch moves every tensor to a device of its own choosing (a GPU if there is one)."""
+        scope: AbstractContextManager[Any] = self._keras.device(device)
+        return scope
+
+
+class KerasOnJax(KerasFramework):
+    """Keras on JAX."""
+
+    name = "keras-jax"
+    backend = "jax"
+    adapter = "conformance.frameworks.jax:JaxFramework"

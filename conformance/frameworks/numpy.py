@@ -1,0 +1,90 @@
+"""NumPy: the mean squared error as people write it out, run on the host; no automatic differentiation."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+
+import ml_dtypes
+import numpy as np
+
+from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
+from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
+
+MODES = ("eager",)
+NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
+
+
+def _mean(prediction: Array, target: Array) -> Array:
+    return np.asarray(np.mean(np.square(prediction - target)))
+
+
+def _sum(prediction: Array, target: Array) -> Array:
+    return np.asarray(np.sum(np.square(prediction - target)))
+
+
+def _none(prediction: Array, target: Array) -> Array:
+    return np.asarray(np.square(prediction - target))
+
+
+def _last_axis(prediction: Array, target: Array) -> Array:
+    return np.asarray(np.mean(np.square(prediction - target), axis=-1))
+
+
+IMPLEMENTATIONS = tuple(
+    Implementation(f"written-out.{operation}", entry, f"mse/{operation}", call, MODES, DTYPES)
+    for operation, entry, call in (
+        ("mean", "np.mean(np.square(prediction - target))", _mean),
+        ("sum", "np.sum(np.square(prediction - target))", _sum),
+        ("none", "np.square(prediction - target)", _none),
+        ("last-axis", "np.mean(np.square(prediction - target), axis=-1)", _last_axis),
+    )
+)
+
+
+class NumpyFramework:
+    """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes."""
+
+    name = "numpy"
+
+    def environment(self) -> Environment:
+        """Versions, and the SIMD extensions in use: they decide the order of a sum."""
+        extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+        flags = {"simd": " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])}
+        for variable in ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"):
+            if variable in os.environ:
+                flags[variable] = os.environ[variable]
+        return Environment(self.name, np.__version__, {"ml_dtypes": ml_dtypes.__version__}, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The host."""
+        return (Device("cpu", "cpu"),)
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The four operations, written out."""
+        return IMPLEMENTATIONS
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Nothing to prepare: NumPy runs as it is called."""
+        require(self.name, implementation, mode, MODES, dtype)
+        if device != "cpu":
+            raise no_device(self.name, device, ["cpu"])
+
+        def evaluate(inputs: Inputs) -> Evaluation:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # overflow and empty means are judged by their result
+                arrays = arguments(inputs)
+                value = np.asarray(implementation.call(*arrays))
+                attested = Attestation("cpu", "eager", value.dtype.name, value.shape)
+                if implementation.gradient is None:
+                    return Evaluation(value, {}, attested, NO_AUTODIFF)
+                if reason := not_differentiable(value.shape, inputs.upstream.shape):
+                    return Evaluation(value, {}, attested, reason)
+                upstream = np.array(inputs.upstream, dtype=value.dtype, order="C")
+                parts = implementation.gradient(*arrays, upstream)
+            return assemble(value, [None if part is None else np.asarray(part) for part in parts], attested)
+
+        return evaluate

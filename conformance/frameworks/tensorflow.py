@@ -1,0 +1,227 @@
+"""TensorFlow: the mean squared error written out and as ``tf.keras`` losses, in eager, graph and XLA mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+os.environ["KERAS_BACKEND"] = "tensorflow"  # or tf.keras would compute with another framework
+
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import (
+    Attestation,
+    Device,
+    Environment,
+    Evaluate,
+    Evaluation,
+    Implementation,
+    NotAttested,
+    Unsupported,
+)
+from conformance.numerics.definition import Inputs
+
+Tensor = Any  # TensorFlow ships no types
+
+MODES = ("eager", "graph", "xla")
+VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
+
+# Observed in all three modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
+# escapes because it is computed in float32, where its subnormals are normal. TPUs have no subnormals at all.
+FLUSHES = {
+    "cpu": frozenset({"bfloat16", "float32", "float64"}),
+    "tpu": frozenset({"bfloat16", "float32"}),
+}
+NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No registered")
+
+
+def _mean(prediction: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.square(prediction - target))
+
+
+def _sum(prediction: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_sum(tf.square(prediction - target))
+
+
+def _none(prediction: Tensor, target: Tensor) -> Tensor:
+    return tf.square(prediction - target)
+
+
+def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.square(prediction - target), axis=-1)
+
+
+def _mse(prediction: Tensor, target: Tensor) -> Tensor:
+    return tf.keras.losses.MSE(target, prediction)
+
+
+def _loss_class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    """The class with a dtype, constructed beforehand for each, as its users construct it for theirs."""
+    losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
+
+    def call(prediction: Tensor, target: Tensor) -> Tensor:
+        return losses[prediction.dtype.name](target, prediction)
+
+    return call
+
+
+def _default_loss_class() -> Callable[[Tensor, Tensor], Tensor]:
+    """The class as most people construct it: it casts to ``floatx`` whatever it is given."""
+    loss = tf.keras.losses.MeanSquaredError()
+
+    def call(prediction: Tensor, target: Tensor) -> Tensor:
+        return loss(target, prediction)
+
+    return call
+
+
+def _implementations() -> tuple[Implementation, ...]:
+    table: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
+        ("written-out.mean", "mean", "tf.reduce_mean(tf.square(prediction - target))", _mean),
+        ("written-out.sum", "sum", "tf.reduce_sum(tf.square(prediction - target))", _sum),
+        ("written-out.none", "none", "tf.square(prediction - target)", _none),
+        ("written-out.last-axis", "last-axis", "tf.reduce_mean(tf.square(prediction - target), axis=-1)", _last_axis),
+        ("MeanSquaredError.dtype", "mean", "tf.keras.losses.MeanSquaredError(dtype=dtype)(target, prediction)", _loss_class()),
+        ("MeanSquaredError", "mean", "tf.keras.losses.MeanSquaredError()(target, prediction)", _default_loss_class()),
+        (
+            "MeanSquaredError.none",
+            "last-axis",
+            "tf.keras.losses.MeanSquaredError(reduction=None, dtype=dtype)(target, prediction)",
+            _loss_class(reduction=None),
+        ),
+        ("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", _mse),
+    )
+    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
+
+
+def _place(tensor: Tensor) -> str:
+    """The device of a result as the suite names it: ``cpu``, ``gpu:0``."""
+    place = tf.DeviceSpec.from_string(tensor.device)
+    kind = str(place.device_type).lower()
+    return "cpu" if kind == "cpu" and place.device_index == 0 else f"{kind}:{place.device_index}"
+
+
+class TensorflowFramework:
+    """TensorFlow on the CPU, GPUs and TPUs it sees."""
+
+    name = "tensorflow"
+
+    def environment(self) -> Environment:
+        """Versions, threads, and the switches that change kernels or types."""
+        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__, "keras": str(tf.keras.__version__)}
+        flags = {
+            "floatx": str(tf.keras.config.floatx()),
+            "intra_op_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+            "inter_op_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+            "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "run_functions_eagerly": str(tf.config.functions_run_eagerly()),
+        }
+        flags |= {variable: os.environ.get(variable, "not set") for variable in VARIABLES}
+        return Environment(self.name, str(tf.__version__), packages, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The CPU, then GPUs and TPUs."""
+        found = [("cpu", "cpu")]
+        for kind in ("gpu", "tpu"):
+            found += [(f"{kind}:{index}", kind) for index, _ in enumerate(tf.config.list_physical_devices(kind.upper()))]
+        return tuple(Device(name, kind, FLUSHES.get(kind, frozenset())) for name, kind in found)
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The four operations written out, and the losses of ``tf.keras``."""
+        return _implementations()
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Value and gradients come from one tape; graph and XLA trace it once per rank, XLA compiles it per shape."""
+        require(self.name, implementation, mode, MODES, dtype)
+        if device not in (names := [known.name for known in self.devices()]):
+            raise no_device(self.name, device, names)
+        run = _Eager(implementation.call) if mode == "eager" else _Traced(implementation.call, dtype, xla=mode == "xla")
+        kind, _, index = device.partition(":")
+        place = f"/device:{kind.upper()}:{index or 0}"
+
+        def evaluate(inputs: Inputs) -> Evaluation:
+            with tf.device(place):
+                tensors = [tf.constant(array) for array in arguments(inputs)]
+                try:
+                    value, gradients = run(tf.constant(inputs.upstream), tensors)
+                except tf.errors.OpError as error:
+                    if any(phrase in str(error) for phrase in NO_KERNEL):
+                        raise Unsupported(str(error).splitlines()[0]) from error
+                    raise
+            if run.mode() != mode:
+                raise NotAttested(f"asked for {mode}, but the function was run in {run.mode()} mode")
+            places = {_place(tensor) for tensor in (value, *gradients) if tensor is not None}
+            if len(places) != 1:
+                raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
+            shape = tuple(value.shape)
+            attested = Attestation(places.pop(), mode, value.dtype.name, shape)
+            reason = not_differentiable(shape, inputs.upstream.shape)
+            return assemble(
+                value.numpy(), [] if reason else [None if part is None else part.numpy() for part in gradients], attested, reason
+            )
+
+        return evaluate
+
+
+class _Eager:
+    """Value and gradients under a tape, recording how they were executed."""
+
+    def __init__(self, call: Callable[..., Tensor]) -> None:
+        self.call = call
+        self.eagerly: set[bool] = set()  # filled on every execution of the Python code: each call, or each trace
+
+    def __call__(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+        self.eagerly.add(tf.executing_eagerly())
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = self.call(*tensors)
+        if not tf.is_tensor(value):
+            raise TypeError(f"the implementation returned {type(value).__name__}, expected a tf.Tensor")
+        if not value.dtype.is_floating or not value.shape.is_compatible_with(upstream.shape):
+            return value, [None] * len(tensors)
+        return value, tape.gradient(value, tensors, output_gradients=tf.cast(upstream, value.dtype))
+
+    def mode(self) -> str:
+        """How it ran, as far as it was observed."""
+        return "eager" if self.eagerly == {True} else "graph"
+
+
+class _Traced:
+    """The same inside ``tf.function``: one function per rank, so that a new size is not traced again."""
+
+    def __init__(self, call: Callable[..., Tensor], dtype: str, *, xla: bool) -> None:
+        self.body = _Eager(call)
+        self.dtype = dtype
+        self.xla = xla
+        self.functions: dict[tuple[int, ...], Any] = {}
+        self.must_compile: set[bool] = set()
+
+    def __call__(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+        ranks = (upstream.shape.rank, *(tensor.shape.rank for tensor in tensors))
+        if ranks not in self.functions:
+            self.functions[ranks] = self._trace(ranks)
+        value, gradients = self.functions[ranks](upstream, list(tensors))
+        return value, gradients
+
+    def _trace(self, ranks: tuple[int, ...]) -> Any:
+        upstream, *tensors = (tf.TensorSpec([None] * rank, self.dtype) for rank in ranks)
+        body = self.body
+
+        def differentiated(upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+            return body(upstream, tensors)
+
+        function = tf.function(differentiated, input_signature=[upstream, tensors], jit_compile=self.xla or None)
+        definition = function.get_concrete_function().function_def
+        self.must_compile.add(bool(definition.attr["_XlaMustCompile"].b))
+        return function
+
+    def mode(self) -> str:
+        """How it ran: eagerly if any call executed the Python code outside a trace; XLA cannot fall back by itself."""
+        if True in self.body.eagerly:
+            return "eager"
+        return "xla" if self.must_compile == {True} else "graph"

@@ -1,0 +1,200 @@
+"""PyTorch: ``mse_loss``, ``MSELoss`` and the written-out forms, eager and through ``torch.compile``."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor
+from torch import _dynamo as dynamo
+from torch.nn.functional import mse_loss
+
+from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import (
+    Attestation,
+    Device,
+    Environment,
+    Evaluate,
+    Evaluation,
+    Implementation,
+    NotAttested,
+    Unsupported,
+)
+from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
+
+MODES = ("eager", "compile")
+NO_PATH = "the value does not depend on the inputs as autograd sees it"
+
+# After its recompile limit torch.compile runs eager with only a log line. A target meets more shapes than a training
+# loop does, so the limit is raised, and reaching it is an error. Neither changes what is compiled.
+dynamo.config.recompile_limit = 256
+dynamo.config.accumulated_recompile_limit = 4096
+dynamo.config.fail_on_recompile_limit_hit = True
+
+
+def to_tensor(array: Array, device: str) -> Tensor:
+    """A host array on a device; bfloat16, which NumPy knows only by extension, crosses as bits."""
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(array).to(device)
+
+
+def to_array(tensor: Tensor) -> Array:
+    """A tensor as a host array of the same dtype."""
+    host = tensor.detach().cpu()
+    extension = host.dtype == torch.bfloat16
+    array: Array = (host.view(torch.int16) if extension else host).numpy()
+    return array.view(ml_dtypes.bfloat16) if extension else array
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """The name a dtype has in every framework: ``float32`` for ``torch.float32``."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _mean(prediction: Tensor, target: Tensor) -> Tensor:
+    return torch.mean(torch.square(prediction - target))
+
+
+def _sum(prediction: Tensor, target: Tensor) -> Tensor:
+    return torch.sum(torch.square(prediction - target))
+
+
+def _none(prediction: Tensor, target: Tensor) -> Tensor:
+    return torch.square(prediction - target)
+
+
+def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
+    return torch.mean(torch.square(prediction - target), dim=-1)
+
+
+def _functional(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+    def call(prediction: Tensor, target: Tensor) -> Tensor:
+        return mse_loss(prediction, target, reduction=reduction)
+
+    return call
+
+
+def _implementations() -> tuple[Implementation, ...]:
+    written_out = (
+        ("mean", "torch.mean(torch.square(prediction - target))", _mean),
+        ("sum", "torch.sum(torch.square(prediction - target))", _sum),
+        ("none", "torch.square(prediction - target)", _none),
+        ("last-axis", "torch.mean(torch.square(prediction - target), dim=-1)", _last_axis),
+    )
+    table: list[tuple[str, str, str, Callable[..., Any]]] = []
+    for reduction in ("mean", "sum", "none"):
+        argument = f'reduction="{reduction}"'
+        entry = f"torch.nn.functional.mse_loss(prediction, target, {argument})"
+        table.append((f"mse_loss.{reduction}", entry, reduction, _functional(reduction)))
+        entry = f"torch.nn.MSELoss({argument})(prediction, target)"
+        table.append((f"MSELoss.{reduction}", entry, reduction, torch.nn.MSELoss(reduction=reduction)))
+    table += [(f"written-out.{operation}", entry, operation, call) for operation, entry, call in written_out]
+    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, entry, operation, call in table)
+
+
+class TorchFramework:
+    """PyTorch on the CPU and on every CUDA device."""
+
+    name = "torch"
+
+    def environment(self) -> Environment:
+        """Versions, and what changes numerics: threads, vector width, reduced precision, flushing, determinism."""
+        tiny = torch.tensor(1e-20)
+        flags = {
+            "num_threads": str(torch.get_num_threads()),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "flush_denormal": str(bool((tiny * tiny == 0).item())),  # observed: torch has a setter and no getter
+            "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()),
+            "cuda.allow_tf32": str(torch.backends.cuda.matmul.allow_tf32),
+        }
+        for variable in ("ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "TORCH_COMPILE_DISABLE", "TORCHINDUCTOR_FREEZING"):
+            if variable in os.environ:
+                flags[variable] = os.environ[variable]
+        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        if torch.version.cuda:
+            packages["cuda"] = str(torch.version.cuda)
+        return Environment(self.name, str(torch.__version__), packages, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The CPU, then each CUDA device. None of them flushes subnormals by default."""
+        return (Device("cpu", "cpu"), *(Device(f"cuda:{index}", "cuda") for index in range(torch.cuda.device_count())))
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The function, the module, and the written-out forms."""
+        return _implementations()
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """One forward and one backward pass per evaluation; a compiled target starts from an empty compiler.
+
+        Preparing a compiled target drops the graphs of those prepared before: they would be compiled again.
+        """
+        require(self.name, implementation, mode, MODES, dtype)
+        if device not in (names := [known.name for known in self.devices()]):
+            raise no_device(self.name, device, names)
+
+        def marked(*inputs: Tensor) -> tuple[Any, bool]:
+            # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
+            return implementation.call(*inputs), torch.compiler.is_compiling()
+
+        run: Callable[..., tuple[Any, bool]] = marked
+        if mode == "compile":
+            _require_compiler()
+            dynamo.reset()
+            run = torch.compile(marked, fullgraph=True)
+        return lambda inputs: _evaluate(run, inputs, device, mode)
+
+
+def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str) -> Evaluation:
+    tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
+    try:
+        value, compiled = run(*tensors)
+        _attest_mode(mode, compiled=compiled)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
+        attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
+        reason = not_differentiable(attested.shape, inputs.upstream.shape) or ("" if value.requires_grad else NO_PATH)
+        if reason:
+            return Evaluation(to_array(value), {}, attested, reason)
+        upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
+        gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
+    except dynamo.exc.FailOnRecompileLimitHit as error:
+        raise NotAttested("torch.compile reached its recompile limit and would have run eager") from error
+    except (NotImplementedError, RuntimeError) as error:
+        if "not implemented for" in str(error):  # how torch says that it has no kernel for a dtype
+            raise Unsupported(str(error).splitlines()[0]) from error
+        raise
+    elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
+    if elsewhere:
+        raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
+    return assemble(to_array(value), [None if gradient is None else to_array(gradient) for gradient in gradients], attested)
+
+
+def _attest_mode(mode: str, *, compiled: bool) -> None:
+    if mode == "compile" and not (compiled and dynamo.utils.counters["stats"]["unique_graphs"]):
+        raise NotAttested("torch.compile ran the function eager instead of compiling it")
+    if mode == "eager" and compiled:
+        raise NotAttested("the function was asked to run eager but was compiled")
+
+
+def _require_compiler() -> None:
+    """Refuse ``torch.compile`` where it cannot work: it calls a C++ compiler, and builds against Python's headers."""
+    from torch._inductor.cpp_builder import get_cpp_compiler  # noqa: PLC0415 - a second to import, and only compiled targets need it
+    from torch._inductor.exc import InvalidCxxCompiler  # noqa: PLC0415
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        raise Unsupported("torch.compile needs a C++ compiler (g++ or clang++), and none was found") from error
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise Unsupported(f"torch.compile needs the headers of Python, and {header} does not exist")

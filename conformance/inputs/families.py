@@ -1,0 +1,143 @@
+"""Adversarial families: from a seed and a shape to host arrays. Each aims at one way of going wrong.
+
+A descriptor is what Hypothesis draws; NumPy turns it into arrays, the same bits for every framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from conformance.numerics.definition import Definition, Inputs, Shape
+from conformance.numerics.formats import FORMATS, Array, Format
+
+Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One drawn example: it stands for many arrays, made from (seed, position).
+
+    ``spread`` widens the family's range; ``upstream`` is 0 for an upstream gradient of one, 1 for powers of two, 2 for any number.
+    """
+
+    seed: int
+    shape: Shape
+    spread: int
+    upstream: int
+
+    def recipe(self, family: str, position: int) -> str:
+        """The words from which the same bits can be made again."""
+        shape = "x".join(map(str, self.shape)) or "scalar"
+        return f"family={family} seed={self.seed} shape={shape} spread={self.spread} upstream={self.upstream} position={position}"
+
+
+def _mantissas(rng: Generator, shape: Shape) -> npt.NDArray[np.float64]:
+    return np.asarray(rng.uniform(1, 2, shape) * rng.choice([-1.0, 1.0], shape), dtype=np.float64)
+
+
+def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """Full mantissas of moderate size: what training data looks like."""
+    scale = 2.0 ** rng.integers(-spread, spread + 1)
+    return rng.normal(size=shape) * scale, rng.normal(size=shape) * scale
+
+
+def wide_exponents(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """Exponents drawn over the range in which squares stay finite: absorbs, underflows, and shows absolute floors."""
+    low, high = fmt.emin - fmt.precision, fmt.emax // 2 - 4
+    middle = rng.integers(low, high + 1)
+    width = max(2, (high - low) * spread // 8)
+
+    def draw() -> npt.NDArray[np.float64]:
+        exponents = np.clip(middle + rng.integers(-width, width + 1, shape), low, high)
+        return np.asarray(np.ldexp(_mantissas(rng, shape), exponents))
+
+    return draw(), draw()
+
+
+def cancellation(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """Nearly equal numbers: the difference is exact, the expanded formula p² − 2pt + t² is not."""
+    base = 2.0 ** (fmt.precision - 2)
+    target = base + rng.integers(0, 2 ** min(spread + 1, fmt.precision - 3), shape)
+    return np.asarray(target + rng.integers(-3, 4, shape), dtype=np.float64), np.asarray(target, dtype=np.float64)
+
+
+def integers(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """Whole numbers that every format holds."""
+    limit = 2 ** min(spread + 1, fmt.precision - 1)
+    return rng.integers(-limit, limit + 1, shape).astype(np.float64), rng.integers(-limit, limit + 1, shape).astype(np.float64)
+
+
+def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """The same residual everywhere: rounding errors of a sum add up instead of averaging out."""
+    residual = float(rng.uniform(1, 2)) * 2.0 ** int(rng.integers(-spread, 1))
+    return np.full(shape, residual), np.zeros(shape)
+
+
+def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
+    small, normal, large = float(fmt.smallest_subnormal), float(fmt.smallest_normal), float(fmt.largest)
+    root = 2.0 ** (fmt.emax // 2)
+    pool = [0.0, -0.0, small, -small, normal, -normal, normal - small, 1.0, -1.0, root, -root, root / 2, large, -large, large / 2]
+    chosen = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
+    if spread >= 6 and chosen[0].size:
+        chosen.reshape(-1)[rng.integers(chosen.size)] = rng.choice([np.nan, np.inf, -np.inf])
+    return chosen[0], chosen[1]
+
+
+def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """All differences, squares and partial sums representable: the sum is exact in any order, in every format allowed."""
+    size = int(np.prod(shape, dtype=np.int64))
+    limit = 2.0**fmt.precision
+    largest = int(np.sqrt(limit / max(size, 1)))  # size·largest² ≤ 2^p
+    if largest < 1:  # more elements than the format counts: only some may differ
+        difference = np.zeros(size)
+        difference[rng.choice(size, int(limit) - 1, replace=False)] = 1.0
+    else:
+        difference = rng.integers(-largest, largest + 1, size).astype(np.float64)
+    room = int(2 ** (fmt.precision - 1)) - largest
+    target = rng.integers(-min(room, 2**spread), min(room, 2**spread) + 1, size).astype(np.float64)
+    return (target + difference).reshape(shape), target.reshape(shape)
+
+
+Family = Callable[[Generator, Shape, Format, int], Pair]
+
+FAMILIES: dict[str, Family] = {
+    "ordinary": ordinary,
+    "wide-exponents": wide_exponents,
+    "cancellation": cancellation,
+    "integers": integers,
+    "constant-residual": constant_residual,
+    "extremes": extremes,
+}
+
+
+def _to_format(values: npt.NDArray[np.float64], fmt: Format) -> Array:
+    with np.errstate(over="ignore"):
+        rounded: Array = np.asarray(values).astype(fmt.dtype)
+    return rounded
+
+
+def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
+    match kind:
+        case 0:
+            return np.ones(shape, fmt.dtype)
+        case 1:
+            return _to_format(rng.choice([-2.0, -1.0, 0.5, 1.0, 4.0], shape), fmt)
+        case _:
+            return _to_format(np.asarray(rng.normal(size=shape)), fmt)
+
+
+def make(family: Family, descriptor: Descriptor, position: int, definition: Definition, dtype: str) -> Inputs:
+    """The arrays at ``position`` of a descriptor: the same bits wherever and whenever they are made."""
+    fmt = FORMATS[dtype]
+    rng = np.random.default_rng([descriptor.seed, position])
+    prediction, target = family(rng, descriptor.shape, fmt, descriptor.spread)
+    upstream = _upstream(rng, definition.value_shape(descriptor.shape), fmt, descriptor.upstream)
+    weight_shape = definition.weight_shape(descriptor.shape)
+    weight = None if weight_shape is None else _to_format(rng.integers(0, 5, weight_shape).astype(np.float64) / 2, fmt)
+    return Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream)

@@ -1,0 +1,120 @@
+"""The error model applied to one situation: which steps a conforming evaluation has, and the relative bound they give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Protocol
+
+from conformance.numerics.definition import Definition, Divisor, Over, Quantity
+from conformance.numerics.exact import Number
+from conformance.numerics.formats import Format
+
+
+class Step(Protocol):
+    """One entry of specs/error-model.toml (``conformance.specs.model.Rounding``)."""
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def quantity(self) -> str:
+        """``value`` or ``gradient``."""
+        ...
+
+    @property
+    def count(self) -> int | str:
+        """How many roundings, or ``n-1`` or ``division``, which depend on the inputs."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """``input``, ``accumulator`` or ``output``: the narrowest format the step may be rounded in."""
+        ...
+
+    @property
+    def when(self) -> str:
+        """The situation in which the step exists."""
+        ...
+
+    @property
+    def because(self) -> str:
+        """Why the count is what it is."""
+        ...
+
+
+def is_power_of_two(x: Number) -> bool:
+    """Whether multiplying or dividing by x is exact, save for underflow."""
+    if not isinstance(x, Fraction) or x <= 0:
+        return False
+    return x.numerator & (x.numerator - 1) == 0 and x.denominator & (x.denominator - 1) == 0
+
+
+@dataclass(frozen=True)
+class Roundings:
+    """The steps of a conforming evaluation of one element of one quantity.
+
+    ``summands`` is n, ``divisor`` what the sum is divided by, ``unit_upstream`` whether the upstream gradient is one.
+    """
+
+    model: Sequence[Step]
+    definition: Definition
+    quantity: Quantity
+    input: Format
+    output: Format
+    summands: int
+    divisor: Number
+    weighted: bool
+    unit_upstream: bool
+
+    @property
+    def accumulator(self) -> Format:
+        """The format sums are kept in: float32 for the half formats."""
+        return self.input.accumulator
+
+    @cached_property
+    def situation(self) -> frozenset[str]:
+        """Which of the error model's situations hold (specs/README.md explains each)."""
+        reduced = self.definition.over is not Over.NONE
+        holds = {
+            "always": True,
+            "reduced": reduced,
+            "weighted": self.weighted,
+            "divided": self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor),
+            "factored": not is_power_of_two(abs(self.definition.factor)),
+            "upstream": not self.unit_upstream,
+            "cast": reduced and self.accumulator.is_wider_than(self.output),
+        }
+        return frozenset(name for name, value in holds.items() if value)
+
+    def format_of(self, step: Step) -> Format:
+        """The format in which a step is rounded."""
+        return {"input": self.input, "accumulator": self.accumulator, "output": self.output}[step.format]
+
+    def _count(self, step: Step) -> int:
+        if step.count == "n-1":
+            return max(self.summands - 1, 0)
+        if step.count == "division":
+            # One rounding for a true division, two for multiplying by a rounded 1/N, three when N itself is rounded first.
+            representable = isinstance(self.divisor, Fraction) and self.format_of(step).contains(self.divisor)
+            return 2 if representable else 3
+        return int(step.count)
+
+    @cached_property
+    def steps(self) -> tuple[tuple[Step, int], ...]:
+        """Each step that exists here, with its number of roundings."""
+        kind = "value" if self.quantity is Quantity.VALUE else "gradient"
+        return tuple((s, self._count(s)) for s in self.model if s.quantity == kind and s.when in self.situation)
+
+    @cached_property
+    def theta(self) -> Fraction:
+        """θ = Π(1+v)^count · (1+(n−1)u) − 1: the relative bound, the sum's in any order by Jeannerod and Rump (2013)."""
+        product = Fraction(1)
+        for step, count in self.steps:
+            chosen = self.format_of(step)
+            product *= 1 + count * chosen.unit_roundoff if step.count == "n-1" else (1 + chosen.rounding) ** count
+        return product - 1

@@ -1,0 +1,325 @@
+"""The oracle: exact value, gradients and curvature of an operation on given machine numbers.
+
+All four formats are binary, so everything here is a rational number, held as a ``Fraction``; the only floats are
+nan, inf and -inf, which follow IEEE 754-2019 sections 6.1 and 6.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+
+from conformance.numerics.decode import Integers, decode, fractions, sum_of_squared_differences
+from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
+from conformance.numerics.formats import Array, power_of_two
+
+Number = Fraction | float
+"""An exact rational, or one of the floats nan, inf, -inf."""
+
+BULK = 4096
+"""Above this many elements, equal elements are computed once and long sums take the vectorised path."""
+
+
+@dataclass(frozen=True)
+class ExactArray:
+    """Exact numbers of an array: the distinct ones, and for every element which of them it is."""
+
+    shape: Shape
+    distinct: tuple[Number, ...]
+    index: Integers
+
+    def at(self, flat: int) -> Number:
+        """The element at a flat index in C order."""
+        return self.distinct[int(self.index[flat])]
+
+    def __iter__(self) -> Iterator[Number]:
+        return (self.distinct[i] for i in self.index.tolist())
+
+
+def is_finite(x: Number) -> bool:
+    """Whether x is a rational number."""
+    return isinstance(x, Fraction)
+
+
+def multiply(*factors: Number) -> Number:
+    """The product, by IEEE 754 where a factor is not finite (0·inf is nan; signs multiply)."""
+    if all(isinstance(x, Fraction) for x in factors):
+        return math.prod(factors, start=Fraction(1))
+    product = 1.0
+    for x in factors:
+        product *= x if isinstance(x, float) else float((x > 0) - (x < 0))
+    return product
+
+
+def add(terms: Sequence[Number]) -> Number:
+    """The sum, by IEEE 754 where a term is not finite (inf − inf is nan)."""
+    special = [x for x in terms if isinstance(x, float)]
+    return sum(special) if special else sum((x for x in terms if isinstance(x, Fraction)), start=Fraction(0))
+
+
+def divide(numerator: Number, denominator: Number) -> Number:
+    """The quotient, by IEEE 754 where the denominator is zero (0/0 is nan) or an operand is not finite."""
+    if isinstance(numerator, Fraction) and isinstance(denominator, Fraction):
+        if denominator:
+            return numerator / denominator
+        return math.copysign(math.inf, numerator) if numerator else math.nan
+    if isinstance(denominator, float):
+        return math.nan if math.isnan(denominator) or isinstance(numerator, float) else Fraction(0)
+    return multiply(numerator, Fraction(-1 if denominator < 0 else 1))
+
+
+class Exact:
+    """Exact results of ``definition`` on ``inputs``; each quantity is computed when first asked for."""
+
+    def __init__(self, definition: Definition, inputs: Inputs) -> None:
+        self.definition = definition
+        self.inputs = inputs
+        self.shape = inputs.shape
+        self.size = math.prod(inputs.shape)
+        self.value_shape = definition.value_shape(inputs.shape)
+        self.summands = definition.summands(inputs.shape)
+
+    # -- elements -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def element_weight(self) -> Array | None:
+        """The weight of every element (sample weights spread over their row), flat; None where unweighted."""
+        weight = self.inputs.weight
+        if weight is None:
+            return None
+        if self.definition.weights is Weights.SAMPLE and self.shape:
+            weight = np.repeat(weight.ravel(), self.size // self.shape[0] if self.shape[0] else 0)
+        return weight.ravel()
+
+    @cached_property
+    def group(self) -> Integers:
+        """For every element (flat, C order), which element of the value it is summed into."""
+        if self.definition.over is Over.NONE:
+            return np.arange(self.size)
+        return np.arange(self.size) // max(self.summands, 1)
+
+    @cached_property
+    def _columns(self) -> list[Array]:
+        upstream = self.inputs.upstream.ravel()[self.group] if self.size else self.inputs.upstream.ravel()[:0]
+        columns = [self.inputs.prediction.ravel(), self.inputs.target.ravel(), upstream]
+        return columns if self.element_weight is None else [*columns, self.element_weight]
+
+    @cached_property
+    def _distinct(self) -> tuple[Integers, Integers]:
+        """A representative of every kind of element, and for every element its kind."""
+        everything = np.arange(self.size)
+        if self.size <= BULK or self.definition.divisor not in {Divisor.ONE, Divisor.COUNT}:
+            return everything, everything
+        key = np.zeros(self.size, dtype=np.int64)
+        for column in self._columns:
+            values, place = np.unique(column.view(f"u{column.dtype.itemsize}"), return_inverse=True)
+            _, key = np.unique(key * len(values) + place.ravel(), return_inverse=True)
+        _, representative, index = np.unique(key, return_index=True, return_inverse=True)
+        return representative, index.ravel()
+
+    def _array(self, numbers: Sequence[Number], index: Integers | None = None, shape: Shape | None = None) -> ExactArray:
+        return ExactArray(self.shape if shape is None else shape, tuple(numbers), np.arange(len(numbers)) if index is None else index)
+
+    def _differences(self, elements: Integers) -> list[Number]:
+        """p − t of the given elements, on one common power-of-two grid."""
+        p, t = self._columns[0][elements], self._columns[1][elements]
+        (mp, ep, fp), (mt, et, ft) = decode(p), decode(t)
+        if fp.all() and ft.all():
+            lowest = int(min(ep.min(), et.min())) if len(elements) else 0
+            grid = power_of_two(lowest)
+            return [
+                ((a << (e - lowest)) - (b << (f - lowest))) * grid
+                for a, e, b, f in zip(mp.tolist(), ep.tolist(), mt.tolist(), et.tolist(), strict=True)
+            ]
+        return [add((a, multiply(b, Fraction(-1)))) for a, b in zip(fractions(p), fractions(t), strict=True)]
+
+    @cached_property
+    def differences(self) -> ExactArray:
+        """p − t of every element."""
+        representatives, index = self._distinct
+        return self._array(self._differences(representatives), index)
+
+    @cached_property
+    def weights(self) -> list[Number]:
+        """The weight of every element, exactly; 1 where the operation has none."""
+        return [Fraction(1)] * self.size if self.element_weight is None else fractions(self.element_weight)
+
+    # -- sums -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def divisors(self) -> list[Number]:
+        """What each element of the value is divided by."""
+        values = math.prod(self.value_shape)
+        match self.definition.divisor:
+            case Divisor.ONE:
+                return [Fraction(1)] * values
+            case Divisor.COUNT:
+                return [Fraction(self.summands)] * values
+            case Divisor.WEIGHTS:
+                return [add(self.weights[s]) for s in self._slices()]
+            case Divisor.NONZERO_WEIGHTS:
+                return [Fraction(sum(w != 0 for w in self.weights[s])) for s in self._slices()]
+
+    def _slices(self) -> list[slice]:
+        n = self.summands
+        return [slice(i * n, (i + 1) * n) for i in range(math.prod(self.value_shape))]
+
+    def _terms(self, piece: slice) -> list[Number]:
+        elements = np.arange(piece.start, piece.stop)
+        squares = [multiply(d, d) for d in self._differences(elements)]
+        if self.element_weight is None:
+            return squares
+        return [multiply(w, s) for w, s in zip(self.weights[piece], squares, strict=True)]
+
+    @cached_property
+    def finite_inputs(self) -> bool:
+        """Whether no input element is nan or infinite."""
+        return all(bool(decode(column)[2].all()) for column in self._columns)
+
+    @cached_property
+    def sums(self) -> list[Number]:
+        """Σ w·(p−t)² for each element of the value, before factor and divisor."""
+        if self._value_per_element:
+            return [multiply(d, d) for d in self.differences.distinct]
+        if self.summands > BULK and self.finite_inputs and self.element_weight is None:
+            p, t = self._columns[:2]
+            return [sum_of_squared_differences(p[s], t[s]) for s in self._slices()]
+        return [add(self._terms(s)) for s in self._slices()]
+
+    # -- quantities -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def value(self) -> ExactArray:
+        """factor · Σ w·(p−t)² / divisor, of the value's shape."""
+        factor = self.definition.factor
+        if self._value_per_element:
+            divisor = next(iter(self.divisors), Fraction(1))
+            return self._array([divide(multiply(factor, s), divisor) for s in self.sums], self._distinct[1])
+        numbers = [divide(multiply(factor, s), n) for s, n in zip(self.sums, self.divisors, strict=True)]
+        return self._array(numbers, shape=self.value_shape)
+
+    def difference(self, flat: int) -> Number:
+        """p − t of one element."""
+        return self.differences.at(flat) if self.size <= BULK else self._differences(np.asarray([flat]))[0]
+
+    def elements_of_value(self, position: int) -> Integers:
+        """Flat indices of the elements that the distinct value element ``position`` sums."""
+        if self._value_per_element:
+            return self._distinct[0][position : position + 1]
+        return np.arange(position * self.summands, (position + 1) * self.summands)
+
+    def divisor_of_value(self, position: int) -> Number:
+        """What the distinct value element ``position`` is divided by."""
+        return self.divisors[int(self._distinct[0][position]) if self._value_per_element else position]
+
+    @cached_property
+    def _value_per_element(self) -> bool:
+        return self.definition.over is Over.NONE and self.element_weight is None
+
+    @cached_property
+    def subnormal_inputs(self) -> list[int]:
+        """For every distinct element, how many of p and t are subnormal."""
+        representatives, _ = self._distinct
+        smallest = self.inputs.format.smallest_normal
+        counts = [0] * len(representatives)
+        for column in self._columns[:2]:
+            for i, x in enumerate(fractions(column[representatives])):
+                counts[i] += isinstance(x, Fraction) and 0 < abs(x) < smallest
+        return counts
+
+    @cached_property
+    def scales(self) -> tuple[list[Number], list[Number], list[Number]]:
+        """For every distinct element: upstream, weight, divisor."""
+        representatives, _ = self._distinct
+        upstream = fractions(self._columns[2][representatives])
+        weight: list[Number] = [Fraction(1)] * len(representatives)
+        if self.element_weight is not None:
+            weight = fractions(self.element_weight[representatives])
+        return upstream, weight, [self.divisors[i] for i in self.group[representatives].tolist()]
+
+    @cached_property
+    def gradient_prediction(self) -> ExactArray:
+        """∂/∂p contracted with the upstream gradient: 2·factor·w·(p−t)·G / divisor."""
+        factor = 2 * self.definition.factor
+        numbers = [
+            divide(multiply(factor, w, d, g), n) for d, g, w, n in zip(self.differences.distinct, *self.scales, strict=True)
+        ]
+        return self._array(numbers, self._distinct[1])
+
+    @cached_property
+    def gradient_target(self) -> ExactArray:
+        """∂/∂t: the negated gradient with respect to the prediction."""
+        gradient = self.gradient_prediction
+        return ExactArray(gradient.shape, tuple(-x for x in gradient.distinct), gradient.index)
+
+    @cached_property
+    def curvature(self) -> ExactArray:
+        """∂²/∂p² of each element, contracted with the upstream gradient: 2·factor·w·G / divisor."""
+        factor = 2 * self.definition.factor
+        numbers = [divide(multiply(factor, w, g), n) for g, w, n in zip(*self.scales, strict=True)]
+        return self._array(numbers, self._distinct[1])
+
+    @cached_property
+    def gradient_weight(self) -> ExactArray | None:
+        """∂/∂w, of the weight's shape; None where the operation has no weights.
+
+        factor·d²·G/divisor, and for a division by Σw, where w also stands in the divisor, (factor·d² − value)·G/Σw.
+        """
+        if self.element_weight is None or self.inputs.weight is None:
+            return None
+        upstream = fractions(self.inputs.upstream)
+        squares = [multiply(d, d) for d in self._differences(np.arange(self.size))]
+        per_element: list[Number] = []
+        for square, group in zip(squares, self.group.tolist(), strict=True):
+            own = multiply(self.definition.factor, square)
+            if self.definition.divisor is Divisor.WEIGHTS:
+                own = add((own, multiply(self.value.at(group), Fraction(-1))))
+            per_element.append(divide(multiply(own, upstream[group]), self.divisors[group]))
+        rows = self.size // max(self.inputs.weight.size, 1)
+        numbers = [add(per_element[i * rows : (i + 1) * rows]) for i in range(self.inputs.weight.size)]
+        return self._array(numbers, shape=self.inputs.weight.shape)
+
+    def of(self, quantity: Quantity) -> ExactArray:
+        """The quantity by name.
+
+        Raises:
+            ValueError: the operation has no such quantity (a gradient of weights it does not have).
+        """
+        match quantity:
+            case Quantity.VALUE:
+                return self.value
+            case Quantity.GRADIENT_PREDICTION:
+                return self.gradient_prediction
+            case Quantity.GRADIENT_TARGET:
+                return self.gradient_target
+            case Quantity.CURVATURE:
+                return self.curvature
+            case Quantity.GRADIENT_WEIGHT:
+                if self.gradient_weight is None:
+                    raise ValueError(f"{quantity}: the operation has no weights")
+                return self.gradient_weight
+
+
+def exact(definition: Definition, inputs: Inputs) -> Exact:
+    """Exact results of ``definition`` on ``inputs``.
+
+    Raises:
+        ValueError: the arrays' shapes or formats do not fit together, or weights are missing or superfluous.
+    """
+    wanted = definition.weight_shape(inputs.shape)
+    if inputs.target.shape != inputs.shape:
+        raise ValueError(f"target: found shape {inputs.target.shape}, expected the prediction's, {inputs.shape}")
+    if (inputs.weight is None) != (wanted is None) or (inputs.weight is not None and inputs.weight.shape != wanted):
+        found = None if inputs.weight is None else inputs.weight.shape
+        raise ValueError(f"weight: found shape {found}, expected {wanted}")
+    if inputs.upstream.shape != definition.value_shape(inputs.shape):
+        raise ValueError(f"upstream: found shape {inputs.upstream.shape}, expected {definition.value_shape(inputs.shape)}")
+    if any(a is not None and a.dtype != inputs.prediction.dtype for a in (inputs.target, inputs.weight, inputs.upstream)):
+        raise ValueError("the arrays are of different formats, expected one")
+    return Exact(definition, inputs)

@@ -1,0 +1,137 @@
+"""The four binary floating-point formats, their constants, and rounding an exact rational to them.
+
+Notation as in Higham, *Accuracy and Stability of Numerical Algorithms*, section 2.1: precision p, unit
+roundoff u = 2^-p, emin and emax the exponents of the smallest and largest normal numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def floor_log2(magnitude: Fraction) -> int:
+    """Return e with 2^e <= magnitude < 2^(e+1), for magnitude > 0."""
+    e = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
+    return e if magnitude >= power_of_two(e) else e - 1
+
+
+def power_of_two(exponent: int) -> Fraction:
+    """2^exponent, exactly."""
+    return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary interchange format with gradual underflow (IEEE 754-2019 section 3; bfloat16 likewise)."""
+
+    name: str
+    precision: int
+    emax: int
+
+    @property
+    def emin(self) -> int:
+        """Exponent of the smallest normal number."""
+        return 1 - self.emax
+
+    @cached_property
+    def unit_roundoff(self) -> Fraction:
+        """u = 2^-p: the largest relative distance from a number to the nearest format number is u/(1+u)."""
+        return power_of_two(-self.precision)
+
+    @cached_property
+    def rounding(self) -> Fraction:
+        """v = u/(1+u): the sharp bound on the relative error of one rounding to nearest (Jeannerod and Rump)."""
+        return self.unit_roundoff / (1 + self.unit_roundoff)
+
+    @cached_property
+    def smallest_subnormal(self) -> Fraction:
+        """λ: the spacing of the subnormal numbers."""
+        return power_of_two(self.emin - self.precision + 1)
+
+    @cached_property
+    def smallest_normal(self) -> Fraction:
+        """ν = 2^emin."""
+        return power_of_two(self.emin)
+
+    @cached_property
+    def largest(self) -> Fraction:
+        """M: the largest finite number."""
+        return (2 - power_of_two(1 - self.precision)) * power_of_two(self.emax)
+
+    @cached_property
+    def overflow_threshold(self) -> Fraction:
+        """Magnitudes at or above M + ulp(M)/2 round to infinity."""
+        return (2 - power_of_two(-self.precision)) * power_of_two(self.emax)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype that holds the format (bfloat16 from ml_dtypes)."""
+        return np.dtype(ml_dtypes.bfloat16) if self.name == "bfloat16" else np.dtype(self.name)
+
+    @property
+    def accumulator(self) -> Format:
+        """The narrowest format a conforming sum may be kept in: float32 for the half formats."""
+        return FORMATS["float32"] if self.precision < 24 else self
+
+    def ulp(self, x: Fraction) -> Fraction:
+        """Spacing of the format at x: 2^(e-p+1) for 2^e <= |x| < 2^(e+1), λ below the normal range and at 0."""
+        if x == 0:
+            return self.smallest_subnormal
+        exponent = min(max(floor_log2(abs(x)), self.emin), self.emax)
+        return power_of_two(exponent - self.precision + 1)
+
+    def round(self, x: Fraction) -> Fraction | float:
+        """x rounded once to nearest, ties to even: a Fraction, or ``±inf`` at and above the overflow threshold."""
+        if abs(x) >= self.overflow_threshold:
+            return float("inf") if x > 0 else float("-inf")
+        spacing = self.ulp(x)
+        return round(x / spacing) * spacing
+
+    def round_down(self, x: Fraction) -> Fraction | float:
+        """The largest number of the format (or -inf) that is <= x."""
+        if x < -self.largest:
+            return float("-inf")
+        spacing = self.ulp(x)
+        return min((x / spacing).__floor__() * spacing, self.largest)
+
+    def round_up(self, x: Fraction) -> Fraction | float:
+        """The smallest number of the format (or inf) that is >= x."""
+        return -self.round_down(-x)
+
+    def contains(self, x: Fraction) -> bool:
+        """Whether x is exactly a number of the format."""
+        return abs(x) <= self.largest and (x / self.ulp(x)).denominator == 1
+
+    def is_wider_than(self, other: Format) -> bool:
+        """Whether every number of ``other`` is a number of this format, and not the reverse."""
+        return self != other and self.precision >= other.precision and self.emax >= other.emax
+
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        Format("float16", 11, 15),
+        Format("bfloat16", 8, 127),
+        Format("float32", 24, 127),
+        Format("float64", 53, 1023),
+    )
+}
+
+
+def to_fraction(x: float) -> Fraction:
+    """The exact value of a finite float (or NumPy scalar of any of the four formats)."""
+    return Fraction(float(x))
+
+
+def to_float(x: Fraction | float) -> float:
+    """A format number as a Python float: exact, since all four formats are subsets of float64."""
+    return float(x)

@@ -1,0 +1,195 @@
+"""What is allowed for a number, and for a whole array of numbers: immutable, comparing without printing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from conformance.numerics.decode import Integers
+from conformance.numerics.definition import Quantity, Shape
+from conformance.numerics.exact import Number
+from conformance.numerics.formats import Format, floor_log2, to_float
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What is allowed for one number.
+
+    ``lower ≤ x ≤ upper`` conforms. Outside it these conform under the names in ``names``: an infinity of the sign
+    ``infinity``, and a number within ``wide`` of the exact value. ``nan``: nan and nothing else conforms.
+    ``undefined``: anything conforms (a division by a sum of weights that rounding alone can bring to zero).
+    """
+
+    exact: Number
+    bound: Fraction
+    lower: Number
+    upper: Number
+    nan: bool = False
+    infinity: int = 0
+    wide: Fraction = Fraction(0)
+    names: tuple[str, ...] = ()
+    undefined: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.nan or self.lower <= self.exact <= self.upper, f"{self.exact} lies outside its own interval"
+        assert self.bound >= 0
+
+    @classmethod
+    def special(cls, value: Number) -> Interval:
+        """Only ``value`` itself: nan, an infinity, or a number that every conforming evaluation hits."""
+        return cls(value, Fraction(0), value, value, nan=isinstance(value, float) and math.isnan(value))
+
+    @classmethod
+    def around(
+        cls, value: Fraction, bound: Fraction, output: Format, *, infinity: int = 0, wide: Fraction = Fraction(0), names: Sequence[str] = ()
+    ) -> Interval:
+        """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
+        if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
+            return cls.special(math.inf if value > 0 else -math.inf)
+        lower: Number = value - bound
+        upper: Number = value + bound
+        if upper >= output.overflow_threshold:
+            upper = math.inf
+        if lower <= -output.overflow_threshold:
+            lower = -math.inf
+        return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)))
+
+    def admits(self, x: Number) -> bool:
+        """Whether the result x conforms, by any of the rules."""
+        if self.undefined:
+            return True
+        if isinstance(x, float) and math.isnan(x):
+            return self.nan
+        if self.nan:
+            return False
+        if self.lower <= x <= self.upper:
+            return True
+        if isinstance(x, float):
+            return self.infinity != 0 and (x > 0) == (self.infinity > 0)
+        return isinstance(self.exact, Fraction) and abs(x - self.exact) <= self.wide
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """Everything a result array of one quantity is compared with; the array properties are flat float64, C order.
+
+    ``positive_zero``: a zero must be +0 (the square of anything is not negative).
+    """
+
+    quantity: Quantity
+    shape: Shape
+    output: Format
+    intervals: tuple[Interval, ...]
+    index: Integers
+    positive_zero: bool
+
+    def admits(self, flat: int, x: Number) -> bool:
+        """Whether the number x is an allowed result for the element at a flat index."""
+        return self.intervals[int(self.index[flat])].admits(x)
+
+    def at(self, flat: int) -> Interval:
+        """The interval of the element at a flat index."""
+        return self.intervals[int(self.index[flat])]
+
+    @cached_property
+    def allowances(self) -> frozenset[str]:
+        """Names under which a result outside the interval is allowed for some element."""
+        return frozenset(name for interval in self.intervals for name in interval.names)
+
+    def _spread(self, numbers: Sequence[float]) -> Floats:
+        return np.asarray(numbers, dtype=np.float64)[self.index] if numbers else np.empty(0)
+
+    def _ends(self, end: Callable[[Interval], Number], rounding: Callable[[Fraction], Number]) -> Floats:
+        numbers = [math.nan if i.nan else end(i) for i in self.intervals]
+        return self._spread([to_float(rounding(x)) if isinstance(x, Fraction) else x for x in numbers])
+
+    @cached_property
+    def lower(self) -> Floats:
+        """Smallest allowed number of the output format; nan where nan is required, which compares false with everything."""
+        return self._ends(lambda i: i.lower, self.output.round_up)
+
+    @cached_property
+    def upper(self) -> Floats:
+        """Largest allowed number of the output format."""
+        return self._ends(lambda i: i.upper, self.output.round_down)
+
+    def _wide_end(self, interval: Interval, sign: int) -> Number:
+        return interval.exact + sign * interval.wide if isinstance(interval.exact, Fraction) and interval.wide else math.nan
+
+    @cached_property
+    def wide_lower(self) -> Floats:
+        """Smallest number allowed under a name; nan where there is none."""
+        return self._ends(lambda i: self._wide_end(i, -1), self.output.round_up)
+
+    @cached_property
+    def wide_upper(self) -> Floats:
+        """Largest number allowed under a name; nan where there is none."""
+        return self._ends(lambda i: self._wide_end(i, +1), self.output.round_down)
+
+    @cached_property
+    def infinity(self) -> Floats:
+        """inf or -inf where that is allowed under a name, nan elsewhere."""
+        return self._spread([math.copysign(math.inf, i.infinity) if i.infinity else math.nan for i in self.intervals])
+
+    @cached_property
+    def nan(self) -> npt.NDArray[np.bool_]:
+        """Where nan is required."""
+        return self._spread([float(i.nan) for i in self.intervals]) > 0
+
+    @cached_property
+    def undefined(self) -> npt.NDArray[np.bool_]:
+        """Where anything conforms."""
+        return self._spread([float(i.undefined) for i in self.intervals]) > 0
+
+    @cached_property
+    def center(self) -> Floats:
+        """The exact value rounded once to the output format."""
+        return self._spread([to_float(self.output.round(i.exact) if isinstance(i.exact, Fraction) else i.exact) for i in self.intervals])
+
+    def _ulp(self, interval: Interval) -> Fraction:
+        return self.output.ulp(interval.exact) if isinstance(interval.exact, Fraction) else Fraction(1)
+
+    @cached_property
+    def rest(self) -> Floats:
+        """Exact value minus ``center`` in ulp of the exact value; with it an error is measured in floats without losing digits."""
+        rests = []
+        for interval in self.intervals:
+            rounded = self.output.round(interval.exact) if isinstance(interval.exact, Fraction) else math.inf
+            exact_rest = interval.exact - rounded if isinstance(interval.exact, Fraction) and isinstance(rounded, Fraction) else Fraction(0)
+            rests.append(_ratio(exact_rest, self._ulp(interval)))
+        return self._spread(rests)
+
+    @cached_property
+    def ulp_exponent(self) -> Integers:
+        """log2 of the output format's ulp at the exact value."""
+        exponents = [floor_log2(self._ulp(i)) for i in self.intervals]
+        return np.asarray(exponents, dtype=np.int64)[self.index] if exponents else np.empty(0, dtype=np.int64)
+
+    @cached_property
+    def bound_ulp(self) -> Floats:
+        """The bound in ulp of the exact value."""
+        return self._spread([_ratio(i.bound, self._ulp(i)) for i in self.intervals])
+
+    @cached_property
+    def u_per_ulp(self) -> Floats:
+        """One ulp as a multiple of u·|exact value|.
+
+        Between 1 and 2 for normal numbers and larger for subnormals; at an exact zero, where nothing is relative, 1.
+        """
+        u = self.output.unit_roundoff
+        return self._spread([_ratio(self._ulp(i), u * abs(i.exact)) if isinstance(i.exact, Fraction) and i.exact else 1.0 for i in self.intervals])
+
+
+def _ratio(a: Fraction, b: Fraction) -> float:
+    try:
+        return float(a / b)
+    except OverflowError:
+        return math.inf

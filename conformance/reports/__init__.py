@@ -1,0 +1,10 @@
+"""Reports: one table model, made from results files only, rendered for a terminal, a page, Markdown and programs.
+
+``table`` holds the model; ``terminal``, ``markdown`` and ``html`` render it; ``write_all`` writes the files. A framework is never
+imported here, and every string of a results file is shown as text, whatever is in it.
+"""
+
+from conformance.reports.files import write_all
+from conformance.reports.table import Table
+
+__all__ = ["Table", "write_all"]

@@ -1,0 +1,192 @@
+"""The table as GitHub Markdown: the matrix first, then what does not conform, then the implementations, as far as the size allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from conformance.reports.causes import Cause
+from conformance.reports.summary import WORST_FIRST, Summary
+from conformance.reports.table import ANY, Row, Section, Table
+from conformance.reports.text import (
+    GLYPHS,
+    GRADE_MEANING,
+    GRADE_SHORT,
+    MEANING,
+    PARTIAL,
+    capped,
+    figure,
+    plural,
+    short_dtype,
+    visible,
+)
+
+MAX_BYTES = 200_000
+"""A step summary may hold 1 MiB; a person reads much less."""
+
+_SPECIAL = re.compile(r"[\\`*_\[\]~|#$!@]")
+_LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
+_MOST_FINDINGS = 12
+
+
+def markdown(table: Table) -> str:
+    """Render the table; parts that no longer fit are left out, and that is said."""
+    text, used = "", 0
+    for part in _parts(table):
+        size = len(part.encode("utf-8"))
+        if used + size > MAX_BYTES - 200:
+            return f"{text}\n*The rest is too long for this page: it is in index.html and table.json.*\n"
+        text, used = text + part, used + size
+    return text
+
+
+def escaped(text: str, limit: int = 400) -> str:
+    """Text that Markdown shows as it is, on one line; addresses of pages become links."""
+    line = visible(text, limit)
+    pieces, end = [], 0
+    for link in _LINK.finditer(line):
+        address = link[0].rstrip(".")
+        pieces += [_plain(line[end : link.start()]), f"<{address}>"]
+        end = link.start() + len(address)
+    return "".join([*pieces, _plain(line[end:])])
+
+
+def _plain(text: str) -> str:
+    entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "|`$@" else f"\\{found[0]}", entities)
+
+
+def _parts(table: Table) -> Iterator[str]:
+    headers = [part.header for part in table.results]
+    yield "# Conformance of mean squared error\n\n"
+    yield f"**{table.verdict.capitalize()}**: {table.total.tally.denominator()}"
+    if headers:
+        profiles = sorted({header.profile for header in headers})
+        yield escaped(f" · {min(header.started for header in headers)} · profile {', '.join(profiles)} · suite {headers[0].suite_version}")
+    yield "\n\n"
+    for run in table.incomplete:
+        environment = run.header.environment
+        yield "> [!WARNING]\n> **Incomplete**: the run of " + escaped(f"{environment.framework} {environment.version}", 80)
+        yield f" did not reach its end; it left {plural(len(run.cells), 'cell')}.\n\n"
+    yield from _matrix(table)
+    yield _legend(table)
+    yield from _listed("What does not conform", [_cause(cause) for cause in table.failures])
+    yield from _listed("Documented deviations", [_cause(cause) for cause in table.deviations])
+    yield from _listed(
+        "Runs that disagree",
+        [f"- {escaped(cells[0].id)}: {', '.join(cell.outcome.value for cell in cells)}\n" for cells in table.disagreements],
+    )
+    yield from _listed(
+        "Without a verdict",
+        [
+            f"- {GLYPHS[gap.outcome]} **{escaped(gap.framework, 60)}**: {escaped(gap.reason) or 'no reason given'} "
+            f"({plural(len(gap.cells), 'cell')}: {escaped(capped(gap.where, 3, 'groups of targets'))})\n"
+            for gap in table.gaps
+        ],
+    )
+    for section in table.sections:
+        yield from _implementations(table, section)
+    yield from _environments(table)
+
+
+def _matrix(table: Table) -> Iterator[str]:
+    yield _header(["target", *(escaped(operation, 60) for operation in table.operations), "pass / all"])
+    for section in table.sections:
+        yield _line([f"**{escaped(section.title, 60)}** {section.verdict}", *("" for _ in table.operations), section.denominator])
+        for row in section.modes:
+            places = [_place(table, row, operation) for operation in table.operations]
+            yield _line([_label(row), *places, row.summary.tally.denominator()])
+    yield "\n"
+
+
+def _place(table: Table, row: Row, operation: str, quantities: Sequence[str] | None = None) -> str:
+    columns = quantities or [column.quantity for column in table.columns if column.operation == operation]
+    glyphs = " ".join(_strip(table, row, operation, quantity) for quantity in columns).strip()
+    measured = _figures(row.at(operation=operation, quantity=quantities[0] if quantities else None))
+    return f"{glyphs}<br>{measured}" if measured else glyphs
+
+
+def _strip(table: Table, row: Row, operation: str, quantity: str) -> str:
+    signs = [row.at(operation=operation, quantity=quantity, dtype=dtype).tally.glyph or "·" for dtype in table.dtypes]
+    return "" if set(signs) == {"·"} else "".join(signs)
+
+
+def _figures(summary: Summary) -> str:
+    if summary.worst_error_u is None:
+        return ""
+    return f"{figure(summary.worst_error_u)} u {GRADE_SHORT[summary.worst_grade] if summary.worst_grade else ''}".strip()
+
+
+def _label(row: Row) -> str:
+    return escaped(" · ".join(part for part in (row.device, row.mode) if part != ANY), 60) or "nothing ran"
+
+
+def _legend(table: Table) -> str:
+    quantities = ", ".join(escaped(quantity, 40) for quantity in dict.fromkeys(column.quantity for column in table.columns))
+    lines = [f"One sign per dtype ({' '.join(map(_dtype, table.dtypes))}), one group per quantity ({quantities}); "]
+    lines += ["below, the worst error found in a passing cell in u, and the worst grade. The true worst may be larger.\n\n"]
+    lines += ["<details><summary>Legend</summary>\n\n"]
+    lines += [f"- {GLYPHS[outcome]} {outcome.value}: {MEANING[outcome]}\n" for outcome in reversed(WORST_FIRST)]
+    lines += [f"- {PARTIAL} some cells pass, the others have no verdict\n"]
+    lines += [f"- {GRADE_SHORT[grade]} {grade.value}: {meaning}\n" for grade, meaning in GRADE_MEANING.items()]
+    return "".join([*lines, "\n</details>\n\n"])
+
+
+def _dtype(dtype: str) -> str:
+    return escaped(short_dtype(dtype))
+
+
+def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
+    if entries:
+        yield f"## {title}\n\n"
+        yield from entries
+        yield "\n"
+
+
+def _cause(cause: Cause) -> str:
+    level = " (should)" if cause.level == "should" else ""
+    where = escaped(capped(cause.where, 3, "groups of targets"))
+    lines = [f"- {GLYPHS[cause.outcome]} **{where}**{level}, {plural(len(cause.cells), 'cell')}: "]
+    lines += [f"{escaped(cause.reason) or 'no reason given'}\n"]
+    checks: dict[str, list[str]] = {}
+    for finding in cause.findings:
+        checks.setdefault(finding.check, []).append(finding.quantity)
+    names = [f"{check} ({', '.join(quantities)})" for check, quantities in checks.items()]
+    lines += [f"  - {escaped(name)}\n" for name in names[:_MOST_FINDINGS]]
+    if len(names) > _MOST_FINDINGS:
+        lines += [f"  - … and {len(names) - _MOST_FINDINGS} more checks\n"]
+    return "".join(lines)
+
+
+def _implementations(table: Table, section: Section) -> Iterator[str]:
+    quantities = tuple(dict.fromkeys(column.quantity for column in table.columns))
+    yield f"<details><summary>{escaped(section.title, 60)}: {plural(len(section.rows), 'row')} by implementation</summary>\n\n"
+    if section.observed:
+        names: Callable[[str], str] = lambda flag: f"{escaped(flag, 80)} ({plural(len(section.observed[flag]), 'row')})"  # noqa: E731 - used once, here
+        yield f"Observed: {', '.join(map(names, section.observed))}.\n\n"
+    yield _header(["implementation", "operation", "device · mode", *(escaped(quantity, 40) for quantity in quantities), "pass / all"])
+    for row in section.rows:
+        for operation in row.operations:
+            places = [_place(table, row, operation, (quantity,)) for quantity in quantities]
+            name = "–" if row.implementation == ANY else escaped(row.implementation, 80)
+            tally = row.at(operation=operation).tally
+            yield _line([name, "–" if operation == ANY else escaped(operation, 60), _label(row), *places, tally.denominator()])
+    yield "\n</details>\n\n"
+
+
+def _environments(table: Table) -> Iterator[str]:
+    yield "<details><summary>Environments</summary>\n\n"
+    for part in table.results:
+        ran = part.header.environment
+        facts = {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
+        named = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        yield f"- **{escaped(f'{ran.framework} {ran.version}', 80)}** ({escaped(part.header.run, 80)}): {escaped(named, 1000)}\n"
+    yield "\n</details>\n"
+
+
+def _header(names: Sequence[str]) -> str:
+    return _line(names) + "|" + " --- |" * len(names) + "\n"
+
+
+def _line(places: Sequence[str]) -> str:
+    return "| " + " | ".join(places) + " |\n"

@@ -1,0 +1,340 @@
+"""The table model: every cell of any number of results files, in rows and columns. Every report is a rendering of it.
+
+Rows are targets: per framework and version, one row per implementation, device and mode, and one row per device and mode over all
+implementations. Columns are operation × quantity; the dtype is the third axis, inside a place. Nothing here renders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from conformance.reports.causes import Cause, Gap, causes, gaps
+from conformance.reports.summary import Summary
+from conformance.reports.text import dtype_order
+from conformance.results import Cell, Outcome, Results
+
+ANY = "*"
+"""What a target, an operation or a quantity is called where nothing could be enumerated."""
+
+_QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight", "curvature", "shape", "dtype")
+
+
+class Column(NamedTuple):
+    """What is computed and what of it is compared."""
+
+    operation: str
+    quantity: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one implementation on one device in one mode, over dtypes; without a name, of all implementations there."""
+
+    implementation: str
+    entry: str
+    device: str
+    mode: str
+    cells: tuple[Cell, ...]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All cells of the row."""
+        return Summary(self.cells)
+
+    @cached_property
+    def _index(self) -> Mapping[tuple[str, str, str], tuple[Cell, ...]]:
+        index: dict[tuple[str, str, str], list[Cell]] = {}
+        for cell in self.cells:
+            index.setdefault((cell.operation, cell.quantity, cell.target.dtype), []).append(cell)
+        return {key: tuple(cells) for key, cells in index.items()}
+
+    def at(self, *, operation: str | None = None, quantity: str | None = None, dtype: str | None = None) -> Summary:
+        """Summarize the cells of the row at an operation, a quantity and a dtype; what is left out is not restricted."""
+        wanted = (operation, quantity, dtype)
+        found = (cells for key, cells in self._index.items() if all(w is None or w == k for w, k in zip(wanted, key, strict=True)))
+        return Summary(tuple(cell for cells in found for cell in cells))
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The operations that the row's cells are about."""
+        return _distinct(cell.operation for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One framework in one version: its rows, and how complete its runs are.
+
+    ``run`` is empty unless the same cells were recorded by more than one run; then each run is a section of its own.
+    """
+
+    framework: str
+    version: str
+    run: str
+    cells: tuple[Cell, ...]
+    results: tuple[Results, ...]
+
+    @property
+    def title(self) -> str:
+        """``torch 2.13.0``."""
+        version = "" if self.version == ANY else self.version
+        return " ".join(part for part in (self.framework, version, f"(run {self.run})" if self.run else "") if part)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All cells of the framework."""
+        return Summary(self.cells)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run that these cells come from reached its end."""
+        return all(part.complete for part in self.results)
+
+    @property
+    def verdict(self) -> str:
+        """What the framework may call itself, in words: only a complete run without a failure conforms."""
+        tally = self.summary.tally
+        if self.summary.broken:
+            return "does not conform"
+        if not self.complete:
+            return "incomplete"
+        if not tally[Outcome.PASS] and not tally[Outcome.DEVIATION]:
+            return "not run"
+        return "conforms with deviations" if tally[Outcome.DEVIATION] else "conforms"
+
+    @property
+    def denominator(self) -> str:
+        """The passes, all cells, and where the difference went; said of an incomplete run, only of what it has so far."""
+        return self.summary.tally.denominator() + ("" if self.complete else " so far")
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """One row per implementation, device and mode."""
+        entries = {name: entry for part in self.results for name, entry in part.header.entries.items()}
+        grouped: dict[tuple[str, str, str], list[Cell]] = {}
+        for cell in self.cells:
+            grouped.setdefault((cell.target.implementation, cell.target.device, cell.target.mode), []).append(cell)
+        operations = _distinct(cell.operation for cell in self.cells)
+        rows = [Row(name, entries.get(name, name), device, mode, tuple(cells)) for (name, device, mode), cells in grouped.items()]
+        return tuple(sorted(rows, key=lambda r: (operations.index(r.operations[0]), r.implementation, *_place(r))))
+
+    @cached_property
+    def modes(self) -> tuple[Row, ...]:
+        """One row per device and mode, over all implementations."""
+        grouped: dict[tuple[str, str], list[Cell]] = {}
+        for cell in self.cells:
+            grouped.setdefault((cell.target.device, cell.target.mode), []).append(cell)
+        return tuple(sorted((Row("", "", device, mode, tuple(cells)) for (device, mode), cells in grouped.items()), key=_place))
+
+    @cached_property
+    def observed(self) -> Mapping[str, tuple[Row, ...]]:
+        """Each flag (a policy that was measured, such as flushing subnormals) and the rows that raise it."""
+        raised: dict[str, list[Row]] = {}
+        for row in self.rows:
+            for flag in row.summary.flags:
+                raised.setdefault(flag, []).append(row)
+        return {flag: tuple(rows) for flag, rows in sorted(raised.items())}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The compatibility matrix and all that is said below it."""
+
+    results: tuple[Results, ...]
+    sections: tuple[Section, ...]
+    columns: tuple[Column, ...]
+    dtypes: tuple[str, ...]
+    disagreements: tuple[tuple[Cell, ...], ...] = field(default=())
+    """Cells of one id and framework version that different runs judged differently."""
+
+    @classmethod
+    def of(cls, results: Iterable[Results]) -> Table:
+        """Arrange the cells of these results, none of them lost: what two runs both recorded is shown twice."""
+        parts = tuple(results)
+        cells = [cell for part in parts for cell in part.cells]
+        operations = _distinct(cell.operation for cell in cells)
+        columns = sorted(
+            {Column(cell.operation, cell.quantity) for cell in cells if ANY not in (cell.operation, cell.quantity)},
+            key=lambda column: (operations.index(column.operation), *_quantity_order(column.quantity)),
+        )
+        return cls(
+            parts,
+            tuple(_sections(parts)),
+            tuple(columns),
+            tuple(sorted({cell.target.dtype for cell in cells} - {ANY}, key=dtype_order)),
+            tuple(_disagreements(cells)),
+        )
+
+    @cached_property
+    def total(self) -> Summary:
+        """Every cell of every part."""
+        return Summary(tuple(cell for section in self.sections for cell in section.cells))
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The operations, in the order of the columns."""
+        return _distinct(column.operation for column in self.columns)
+
+    @property
+    def incomplete(self) -> tuple[Results, ...]:
+        """The runs that did not reach their end."""
+        return tuple(part for part in self.results if not part.complete)
+
+    @property
+    def worst_first(self) -> tuple[Section, ...]:
+        """The sections, those that break most first."""
+        return tuple(sorted(self.sections, key=lambda section: section.summary.badness))
+
+    @cached_property
+    def failures(self) -> tuple[Cause, ...]:
+        """What fails or ends in an error, by cause."""
+        return causes(self.total.cells, Outcome.ERROR, Outcome.FAIL)
+
+    @cached_property
+    def deviations(self) -> tuple[Cause, ...]:
+        """The documented departures that were seen, by cause."""
+        return causes(self.total.cells, Outcome.DEVIATION)
+
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What did not run or is unsupported, by framework and reason."""
+        return gaps(self.total.cells, Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether something passed, nothing that must pass broke, and every run reached its end."""
+        return bool(self.total.tally[Outcome.PASS]) and not self.total.broken and not self.incomplete
+
+    @property
+    def verdict(self) -> str:
+        """All of it in two or three words."""
+        if self.total.broken:
+            return "does not conform"
+        if self.incomplete:
+            return "incomplete"
+        return ("conforms with deviations" if self.deviations else "conforms") if self.conforms else "nothing ran"
+
+    def summary(self) -> dict[str, object]:
+        """Put the table into plain types, for programs."""
+        return {
+            "format": 1,
+            "conforms": self.conforms,
+            "total": self.total.as_dict(),
+            "incomplete": [str(part.path) for part in self.incomplete],
+            "frameworks": [_section_as_dict(section, self.columns, self.dtypes) for section in self.sections],
+            "failures": [_cause_as_dict(cause) for cause in self.failures],
+            "deviations": [_cause_as_dict(cause) for cause in self.deviations],
+            "gaps": [
+                {
+                    "framework": gap.framework,
+                    "outcome": gap.outcome.value,
+                    "reason": gap.reason,
+                    "cells": len(gap.cells),
+                    "targets": gap.where,
+                }
+                for gap in self.gaps
+            ],
+            "disagreements": [
+                {"cell": cells[0].id, "version": cells[0].target.version, "outcomes": [c.outcome.value for c in cells]}
+                for cells in self.disagreements
+            ],
+        }
+
+
+def _distinct(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _quantity_order(quantity: str) -> tuple[int, str]:
+    return (_QUANTITIES.index(quantity) if quantity in _QUANTITIES else len(_QUANTITIES), quantity)
+
+
+def _place(row: Row) -> tuple[bool, str, bool, str]:
+    """Sort the CPU and eager execution first: what everything else is compared with."""
+    return (row.device != "cpu", row.device, row.mode != "eager", row.mode)
+
+
+def _sections(parts: Sequence[Results]) -> list[Section]:
+    """Group cells by framework and version; a run that repeats a cell which another one has already gets a section of its own."""
+    grouped: dict[tuple[str, str], list[tuple[Results, tuple[Cell, ...]]]] = {}
+    for part in parts:
+        held: dict[tuple[str, str], list[Cell]] = {}
+        for cell in part.cells:
+            held.setdefault((cell.target.framework, cell.target.version), []).append(cell)
+        environment = part.header.environment
+        for key in held or {(environment.framework, environment.version): []}:
+            grouped.setdefault(key, []).append((part, tuple(held.get(key, ()))))
+    sections = []
+    for (framework, version), shares in sorted(grouped.items()):
+        lanes = _lanes(shares)
+        for lane in lanes:
+            cells = tuple(cell for _, share in lane for cell in share)
+            run = lane[0][0].header.run if len(lanes) > 1 else ""
+            sections.append(Section(framework, version, run, cells, tuple(part for part, _ in lane)))
+    return sections
+
+
+def _lanes(shares: Sequence[tuple[Results, tuple[Cell, ...]]]) -> list[list[tuple[Results, tuple[Cell, ...]]]]:
+    """Put shares side by side in a lane as long as they have no cell in common."""
+    lanes: list[tuple[set[str], list[tuple[Results, tuple[Cell, ...]]]]] = []
+    for part, cells in shares:
+        ids = {cell.id for cell in cells}
+        free = next((lane for lane in lanes if lane[0].isdisjoint(ids)), None)
+        if free is None:
+            free = (set(), [])
+            lanes.append(free)
+        free[0].update(ids)
+        free[1].append((part, cells))
+    return [members for _, members in lanes]
+
+
+def _disagreements(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
+    same: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        same.setdefault((cell.id, cell.target.version), []).append(cell)
+    return [tuple(group) for group in same.values() if len({cell.outcome for cell in group}) > 1]
+
+
+def _section_as_dict(section: Section, columns: Sequence[Column], dtypes: Sequence[str]) -> dict[str, object]:
+    return {
+        "framework": section.framework,
+        "version": section.version,
+        "run": section.run,
+        "complete": section.complete,
+        "verdict": section.verdict,
+        "total": section.summary.as_dict(),
+        "rows": [
+            {
+                "implementation": row.implementation,
+                "entry": row.entry,
+                "device": row.device,
+                "mode": row.mode,
+                "total": row.summary.as_dict(),
+                "places": [
+                    {"operation": column.operation, "quantity": column.quantity, "dtype": dtype, **place.as_dict()}
+                    for column in columns
+                    for dtype in dtypes
+                    if (place := row.at(operation=column.operation, quantity=column.quantity, dtype=dtype))
+                ],
+            }
+            for row in section.rows
+        ],
+    }
+
+
+def _cause_as_dict(cause: Cause) -> dict[str, object]:
+    exemplar = cause.exemplar
+    return {
+        "outcome": cause.outcome.value,
+        "level": cause.level,
+        "reason": cause.reason,
+        "targets": cause.where,
+        "findings": [
+            {"check": found.check, "quantity": found.quantity, "reason": found.reason, "cells": [cell.id for cell in found.cells]}
+            for found in cause.findings
+        ],
+        "replay": exemplar.id,
+        "witness": exemplar.witness.model_dump(mode="json", exclude_defaults=True) if exemplar.witness else None,
+    }

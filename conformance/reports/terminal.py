@@ -1,0 +1,199 @@
+"""The table in a terminal: the matrix in a hundred columns, its legend, the failures in a sentence each, the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from conformance.reports.causes import Cause
+from conformance.reports.summary import WORST_FIRST, Summary
+from conformance.reports.table import ANY, Row, Table
+from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, capped, figure, plural, short_dtype, visible
+from conformance.results import Outcome
+
+WIDTH = 100
+"""The matrix is made to fit this many columns, whatever the terminal has."""
+
+STYLES = {
+    Outcome.ERROR: "bold magenta",
+    Outcome.FAIL: "bold red",
+    Outcome.DEVIATION: "yellow",
+    Outcome.NOT_RUN: "dim",
+    Outcome.UNSUPPORTED: "dim",
+    Outcome.PASS: "blue",
+}
+
+_ASCII = str.maketrans({"✗": "X", "≠": "~", "✓": "+", "◐": "o", "–": "-", "·": "|", "…": ".", "√": "sqrt ", "⌀": "0", "×": "x", "→": ">"})
+
+_COUNT_WIDTH = 15
+_FIGURES_WIDTH = 13
+
+_MOST_CAUSES = 12
+_MOST_FINDINGS = 6
+
+
+def show(table: Table, console: Console) -> None:
+    """Print the table to the console, in plain ASCII where the console's encoding has nothing else."""
+    width = min(console.width, WIDTH)
+    plain = not console.encoding.lower().startswith("utf")
+    for part in _parts(table, width):
+        if plain:
+            with console.capture() as held:
+                console.print(part, width=width, highlight=False)
+            console.file.write(held.get().translate(_ASCII).encode("ascii", "replace").decode("ascii"))
+        else:
+            console.print(part, width=width, highlight=False)
+
+
+def _parts(table: Table, width: int) -> Iterator[RenderableType]:
+    for run in table.incomplete:
+        environment = run.header.environment
+        name = visible(f"{environment.framework} {environment.version}", 60)
+        yield Text(f"INCOMPLETE: the run of {name} did not reach its end; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
+    for operations in _blocks(table, width):
+        yield from _matrix(table, operations)
+        yield Text()
+    yield _legend(table)
+    for title, causes in (("What does not conform", table.failures), ("Documented deviations", table.deviations)):
+        if causes:
+            yield Text(f"\n{title}", "bold")
+            yield from (_cause(cause) for cause in causes[:_MOST_CAUSES])
+            if len(causes) > _MOST_CAUSES:
+                yield Text(f"  … and {len(causes) - _MOST_CAUSES} more: see reports")
+    if table.gaps:
+        yield Text("\nWithout a verdict", "bold")
+        for gap in table.gaps[:_MOST_CAUSES]:
+            sentence = f"{visible(gap.framework, 40)}: {visible(gap.reason, 200) or 'no reason given'} ({plural(len(gap.cells), 'cell')})"
+            yield _hanging(gap.outcome, Text(sentence))
+        if len(table.gaps) > _MOST_CAUSES:
+            yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
+    for cells in table.disagreements[:_MOST_CAUSES]:
+        said = ", ".join(cell.outcome.value for cell in cells)
+        yield Text(f"  runs disagree on {visible(cells[0].id, 200)}: {said}", "yellow")
+    yield Text.assemble("\n", (f"{table.verdict}: {table.total.tally.denominator()}", "bold"))
+
+
+def _blocks(table: Table, width: int) -> Iterator[tuple[str, ...]]:
+    """Split the operations into blocks that each fit the width, between the labels and the row's denominator."""
+    room = width - _label_width(table) - _COUNT_WIDTH
+    block: list[str] = []
+    used = 0
+    for operation in table.operations:
+        needed = _place_width(table, operation)
+        if block and used + needed > room:
+            yield tuple(block)
+            block, used = [], 0
+        block.append(operation)
+        used += needed
+    if block or table.sections:
+        yield tuple(block)
+
+
+def _label_width(table: Table) -> int:
+    return max((cell_len(_label(row)) for section in table.sections for row in section.modes), default=0) + 2
+
+
+def _quantities(table: Table, operation: str) -> list[str]:
+    return [column.quantity for column in table.columns if column.operation == operation]
+
+
+def _place_width(table: Table, operation: str) -> int:
+    glyphs = (len(table.dtypes) + 1) * len(_quantities(table, operation))
+    return max(glyphs, cell_len(visible(operation, 24)) + 1, _FIGURES_WIDTH) + 1
+
+
+def _label(row: Row) -> str:
+    return "  " + visible(" ".join(part for part in (row.device, row.mode) if part != ANY) or "nothing ran", 28)
+
+
+def _matrix(table: Table, operations: Sequence[str]) -> Iterator[Text]:
+    widths = [_label_width(table), *(_place_width(table, operation) for operation in operations)]
+    yield _line(widths, [Text(), *(Text(visible(operation, 24), "bold") for operation in operations), Text("pass/all", "dim")])
+    for section in table.sections:
+        sign = section.summary.tally
+        yield Text.assemble(
+            (f"{visible(section.title, 40)}: ", "bold"),
+            (section.verdict, STYLES[sign.worst] if section.verdict == "does not conform" and sign.worst else ""),
+            (f" · {section.denominator}", "dim"),
+        )
+        for row in section.modes:
+            tally = row.summary.tally
+            count = Text(f"{tally[Outcome.PASS]:,}/{tally.total:,}", "dim")
+            yield _line(widths, [Text(_label(row)), *(_glyphs(table, row, operation) for operation in operations), count])
+            measured = [_figures(row.at(operation=operation)) for operation in operations]
+            if any(measured):
+                yield _line(widths, [Text(), *measured])
+        if section.observed:
+            yield Text(f"  observed: {', '.join(visible(flag, 60) for flag in section.observed)}", "dim")
+
+
+def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
+    """Put the texts side by side, each padded to its width; the last one needs none."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for text, width in zip(texts, [*widths, 0], strict=False):
+        line.append_text(text)
+        line.append(" " * (width - cell_len(text.plain)))
+    line.rstrip()
+    return line
+
+
+def _glyphs(table: Table, row: Row, operation: str) -> Text:
+    place = Text()
+    for position, quantity in enumerate(_quantities(table, operation)):
+        place.append(" " if position else "")
+        for dtype in table.dtypes:
+            tally = row.at(operation=operation, quantity=quantity, dtype=dtype).tally
+            place.append(tally.glyph or " ", STYLES[tally.worst] if tally.worst else "")
+    return place
+
+
+def _figures(summary: Summary) -> Text:
+    if summary.worst_error_u is None:
+        return Text("")
+    grade = f" {GRADE_SHORT[summary.worst_grade]}" if summary.worst_grade else ""
+    return Text(f"{figure(summary.worst_error_u)} u{grade}", "dim")
+
+
+def _legend(table: Table) -> Group:
+    signs = [Text.assemble((GLYPHS[outcome], STYLES[outcome]), f" {outcome.value.replace('-', ' ')}") for outcome in reversed(WORST_FIRST)]
+    lines = [Text("  ").join([*signs, Text(f"{PARTIAL} passes where it could run")])]
+    if table.dtypes:
+        dtypes = " ".join(short_dtype(dtype) for dtype in table.dtypes)
+        quantities = ", ".join(visible(quantity, 30) for quantity in dict.fromkeys(column.quantity for column in table.columns))
+        lines.append(Text(f"One sign per dtype ({dtypes}), one group per quantity ({quantities}).", "dim"))
+        lines.append(
+            Text("Below: the worst error found in a passing cell, in u, and the worst grade; the true worst may be larger.", "dim")
+        )
+    return Group(*lines)
+
+
+def _cause(cause: Cause) -> RenderableType:
+    where = Text(f"{capped(cause.where, 3, 'groups of targets')} ({plural(len(cause.cells), 'cell')})", "bold")
+    lines: list[RenderableType] = [_hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
+    if len({finding.reason for finding in cause.findings}) == 1:
+        lines.append(_indented(visible(cause.reason, 300) or "no reason given"))
+        quantities: dict[str, list[str]] = {}
+        for finding in cause.findings:
+            quantities.setdefault(finding.check, []).append(finding.quantity)
+        sentences = [f"{visible(check, 120)}: {visible(', '.join(names), 120)}" for check, names in quantities.items()]
+    else:
+        sentences = [f"{visible(f.check, 120)}, {visible(f.quantity, 40)}: {visible(f.reason, 300)}" for f in cause.findings]
+    lines += [_indented(sentence) for sentence in sentences[:_MOST_FINDINGS]]
+    if len(sentences) > _MOST_FINDINGS:
+        lines.append(_indented(f"… and {len(sentences) - _MOST_FINDINGS} more: see reports"))
+    return Group(*lines)
+
+
+def _hanging(outcome: Outcome, sentence: Text) -> RenderableType:
+    grid = Grid.grid(padding=(0, 1))
+    grid.add_row(Text(" "), Text(GLYPHS[outcome], STYLES[outcome]), sentence)
+    return grid
+
+
+def _indented(sentence: str) -> RenderableType:
+    return Padding(Text(sentence), (0, 0, 0, 4))

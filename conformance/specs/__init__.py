@@ -1,0 +1,1 @@
+"""Reading and linting the TOML files in ``specs/``."""

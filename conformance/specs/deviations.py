@@ -1,0 +1,100 @@
+"""Deviations: from their tables to values, and which of them covers a cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion
+
+from conformance.specs.grammar import DeviationFile, DeviationTable
+from conformance.specs.literals import LiteralError, parse, show
+from conformance.specs.model import Deviation
+from conformance.specs.read import Reader
+
+_GLOB = frozenset("*?[")
+
+
+def build_deviations(reader: Reader, file: Path, table: DeviationFile, checks: frozenset[str] | None) -> list[Deviation]:
+    """The deviations of one file; mistakes are complained about to ``reader`` and left out.
+
+    ``checks``: the ids of all checks, or None if they are not known.
+    """
+    built = (_build(reader, file, entry, checks) for entry in table.deviation)
+    return [deviation for deviation in built if deviation is not None]
+
+
+def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str, str]) -> bool:
+    """Whether the deviation is about this cell: check and quantity match its globs, the target every key of ``where``."""
+    return (
+        fnmatchcase(check, deviation.check)
+        and fnmatchcase(quantity, deviation.quantity)
+        and all(_equals(key, wanted, target.get(key, "")) for key, wanted in deviation.where.items())
+    )
+
+
+def _equals(key: str, wanted: tuple[str, ...], found: str) -> bool:
+    if key != "version":
+        return found in wanted
+    try:
+        return any(SpecifierSet(specifier).contains(found, prereleases=True) for specifier in wanted)
+    except InvalidVersion:
+        return False
+
+
+def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> Deviation | None:
+    before = len(reader.problems)
+    if checks is not None and not _names_a_check(table.check, checks):
+        reader.complain(
+            file, table.check, "check", "no such check", "the id of a check, such as mse/mean/case/mean-thirds, or a glob of some"
+        )
+    where: dict[str, tuple[str, ...]] = {}
+    for key, wanted in table.where:
+        if wanted is not None:
+            where[key] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    if table.where.version is not None:
+        try:
+            SpecifierSet(table.where.version)
+        except InvalidSpecifier:
+            reader.complain(file, table.check, "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
+    signature = _signature(reader, file, table)
+    if len(reader.problems) > before:
+        return None
+    return Deviation(table.check, table.quantity, where, signature, table.because, table.url, table.review_by, file)
+
+
+def _names_a_check(name: str, checks: frozenset[str]) -> bool:
+    return name in checks or (bool(_GLOB & set(name)) and any(fnmatchcase(check, name) for check in checks))
+
+
+def _signature(reader: Reader, file: Path, table: DeviationTable) -> Mapping[str, str | Fraction]:
+    written = table.signature
+    signature: dict[str, str | Fraction] = {"outcome": written.outcome}
+    if written.dtype is not None:
+        signature["dtype"] = written.dtype
+    for key in ("observed", "error_u_min", "error_u_max"):
+        if (raw := getattr(written, key)) is None:
+            continue
+        try:
+            number = parse(raw, fractions=True)
+        except LiteralError as error:
+            reader.complain(file, table.check, f"signature.{key}", error.found, error.expected)
+            continue
+        if isinstance(number, Fraction):
+            signature[key] = number
+        elif key == "observed" and not math.isfinite(number):
+            signature[key] = str(number)
+        elif key == "observed":
+            signature[key] = Fraction(0)
+        else:
+            reader.complain(file, table.check, f"signature.{key}", show(raw), "a finite number")
+    if written.model_fields_set <= {"outcome"} and written.outcome == "fail":
+        reader.complain(file, table.check, "signature", "only an outcome", "how it fails: observed, dtype, error_u_min or error_u_max")
+    low, high = signature.get("error_u_min"), signature.get("error_u_max")
+    if isinstance(low, Fraction) and isinstance(high, Fraction) and low > high:
+        reader.complain(file, table.check, "signature.error_u_max", show(written.error_u_max), "at least error_u_min")
+    return signature

@@ -1,0 +1,264 @@
+"""The format of the spec files, as pydantic models: keys, types, and nothing about numbers.
+
+Reading a file with these models finds every unknown key and every wrong type; what the numbers in it mean is
+checked afterwards, by ``arrays`` (each literal) and ``lint`` (each expected value).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from itertools import takewhile
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
+
+from conformance.specs.literals import show
+
+_LITERAL_SCHEMA = {
+    "description": "One exact number: integer, hexadecimal float, exact decimal, fraction (expected values only), inf, -inf, nan, -0.",
+    "anyOf": [{"type": "number"}, {"type": "string", "maxLength": 2000}],
+}
+_ARRAY_SCHEMA = {
+    "description": "A literal (0-d), nested lists of literals, or a generator.",
+    "anyOf": [
+        *_LITERAL_SCHEMA["anyOf"],
+        {"type": "array"},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["repeat", "shape"],
+            "properties": {
+                "repeat": {"type": "array", "items": {"anyOf": _LITERAL_SCHEMA["anyOf"]}},
+                "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "maxItems": 8},
+                "at": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["index", "literal"],
+                        "properties": {"index": {"type": "integer", "minimum": 0}, "literal": {"anyOf": _LITERAL_SCHEMA["anyOf"]}},
+                    },
+                },
+            },
+        },
+    ],
+}
+RawLiteral = Annotated[Any, WithJsonSchema(_LITERAL_SCHEMA)]
+RawArray = Annotated[Any, WithJsonSchema(_ARRAY_SCHEMA)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+OperationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", max_length=100)]
+Dtype = Literal["float16", "bfloat16", "float32", "float64"]
+Format = Literal[1]
+
+
+class Table(BaseModel):
+    """A TOML table that allows no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DefinitionTable(Table):
+    """``factor · Σ_over w·(p−t)² / divisor``."""
+
+    factor: RawLiteral
+    over: Literal["all", "last-axis", "all-but-first", "none"]
+    divisor: Literal["one", "count", "weights", "nonzero-weights"]
+    weights: Literal["none", "element", "sample"]
+
+
+class AllowTable(Table):
+    """A second outcome that the error model permits, and why."""
+
+    quantity: Literal["value", "gradient"]
+    outcome: Literal["inf", "narrow-scale"]
+    because: Sentence
+    dtypes: Annotated[list[Dtype], Field(min_length=1)] | None = None
+
+
+class CatchTable(Table):
+    """A mistake that the case catches, and exactly what a mistaken implementation would return."""
+
+    mistake: Sentence
+    value: RawArray | None = None
+    gradient: RawArray | None = None
+    gradient_target: RawArray | None = Field(None, alias="gradient-target")
+
+
+class CaseTable(Table):
+    """A pinned example."""
+
+    id: Slug
+    why: Sentence
+    level: Literal["must", "should"] = "must"
+    dtypes: Annotated[list[Dtype], Field(min_length=1)]
+    prediction: RawArray
+    target: RawArray
+    weight: RawArray | None = None
+    upstream: RawArray | None = None
+    value: RawArray
+    gradient: RawArray
+    tighten: Literal["exact", "correctly-rounded"] | None = None
+    allow: list[AllowTable] = []
+    catches: list[CatchTable] = []
+    flags: list[str] = []
+
+
+class OperationFile(Table):
+    """One operation: its definition, the laws and input families that apply, and its cases."""
+
+    format: Format
+    operation: OperationName
+    title: Sentence
+    definition: DefinitionTable
+    laws: list[str]
+    families: list[str]
+    flags: dict[Slug, Sentence] = {}
+    case: list[CaseTable] = []
+
+
+class RoundingTable(Table):
+    """One step of a conforming evaluation, the roundings it may commit, and why."""
+
+    step: Slug
+    quantity: Literal["value", "gradient"]
+    count: Annotated[int, Field(ge=1, le=16)] | Literal["n-1", "division"]
+    format: Literal["input", "accumulator", "output"]
+    when: Literal["always", "reduced", "weighted", "divided", "factored", "upstream", "cast"]
+    because: Sentence
+
+
+class ErrorModelFile(Table):
+    """Every rounding that a conforming evaluation may commit."""
+
+    format: Format
+    rounding: Annotated[list[RoundingTable], Field(min_length=1)]
+
+
+class ChecksFile(Table):
+    """The laws and input families that an operation may name, each with what it demands."""
+
+    format: Format
+    laws: dict[Slug, Sentence]
+    families: dict[Slug, Sentence]
+
+
+OneOrMore = Sentence | Annotated[list[Sentence], Field(min_length=1)]
+
+
+class WhereTable(Table):
+    """The targets on which a deviation stands; a key left out means every one."""
+
+    framework: Sentence
+    version: Sentence | None = None
+    implementation: OneOrMore | None = None
+    device: OneOrMore | None = None
+    mode: OneOrMore | None = None
+    dtype: Dtype | Annotated[list[Dtype], Field(min_length=1)] | None = None
+
+
+class SignatureTable(Table):
+    """Exactly how it deviates; at least one key beside ``outcome = "fail"``."""
+
+    outcome: Literal["fail", "error"] = "fail"
+    observed: RawLiteral | None = None
+    dtype: Sentence | None = None
+    error_u_min: RawLiteral | None = None
+    error_u_max: RawLiteral | None = None
+
+
+class DeviationTable(Table):
+    """A documented departure."""
+
+    check: Sentence
+    quantity: Sentence = "value"
+    where: WhereTable
+    signature: SignatureTable
+    because: Sentence
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    review_by: date = Field(alias="review-by")
+
+
+class DeviationFile(Table):
+    """The deviations of one framework."""
+
+    format: Format
+    deviation: list[DeviationTable] = []
+
+
+_MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
+    OperationFile: {
+        (): OperationFile,
+        ("definition",): DefinitionTable,
+        ("case",): CaseTable,
+        ("case", "allow"): AllowTable,
+        ("case", "catches"): CatchTable,
+    },
+    ErrorModelFile: {(): ErrorModelFile, ("rounding",): RoundingTable},
+    ChecksFile: {(): ChecksFile},
+    DeviationFile: {
+        (): DeviationFile,
+        ("deviation",): DeviationTable,
+        ("deviation", "where"): WhereTable,
+        ("deviation", "signature"): SignatureTable,
+    },
+}
+
+_EXPECTED = {
+    "string_too_short": "a sentence, not an empty one",
+    "string_type": "a string",
+    "list_type": "a list",
+    "int_type": "an integer",
+    "bool_type": "true or false",
+    "date_type": "a date such as 2027-06-30",
+    "date_from_datetime_inexact": "a date such as 2027-06-30",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "too_short": "at least one element",
+}
+_BRANCH = re.compile(r"\[key\]$|constrained-|(list|literal)\[")
+"""How pydantic names, after the place, a branch of a union or the key of a mapping."""
+_UNIONS = {
+    "count": 'an integer from 1 to 16, "n-1" or "division"',
+    **dict.fromkeys(("implementation", "device", "mode"), "a string that is not empty, or a list of such"),
+    "dtype": "one or a list of float16, bfloat16, float32 and float64",
+}
+_PATTERNS = {
+    r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters and digits, words joined by hyphens",
+    r"^[a-z0-9-]+/[a-z0-9-]+$": "a family and a name, such as mse/mean",
+    r"^https?://[^\s]+$": "a link that begins with https://",
+}
+
+
+def complaints(error: ValidationError, model: type[Table]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Every complaint of pydantic as (place, found, expected), in the words of the other problems."""
+    seen: set[tuple[str | int, ...]] = set()
+    for one in error.errors(include_url=False):
+        kind, context = one["type"], one.get("ctx", {})
+        place = tuple(takewhile(lambda part: not (isinstance(part, str) and _BRANCH.match(part)), one["loc"]))
+        if place in seen:
+            continue
+        seen.add(place)
+        names = tuple(part for part in place if isinstance(part, str))
+        if place != one["loc"] and (either := _UNIONS.get(names[-1])):
+            yield place, show(one["input"]), either
+        elif kind == "extra_forbidden":
+            known = _MODELS[model].get(names[:-1])
+            keys = ", ".join(_keys(known)) if known else "no key"
+            yield place, f"unknown key {names[-1]}", f"one of {keys}"
+        elif kind == "missing":
+            yield place, "nothing", "this key"
+        elif kind == "literal_error":
+            yield place, show(one["input"]), str(context["expected"]).replace("'", '"')
+        elif kind == "string_pattern_mismatch":
+            yield place, show(one["input"]), _PATTERNS.get(str(context["pattern"]), f"a match of {context['pattern']}")
+        else:
+            message = re.sub(r"^(Input|String|List|Value) should (be|have) ", "", one["msg"])
+            yield place, show(one["input"]), _EXPECTED.get(kind, message)
+
+
+def _keys(model: type[Table]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]

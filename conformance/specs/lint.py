@@ -1,0 +1,196 @@
+"""Checks of the specs that need the oracle: every stated number, every allowed outcome, every mistake said to be caught."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from conformance.numerics.bounds import expectation_of
+from conformance.numerics.definition import Divisor, Over, Quantity
+from conformance.numerics.errormodel import is_power_of_two
+from conformance.numerics.exact import Exact, ExactArray, exact
+from conformance.numerics.formats import FORMATS, Format, power_of_two
+from conformance.numerics.interval import Expectation
+from conformance.specs.arrays import Numbers
+from conformance.specs.literals import Number, equal, spell
+from conformance.specs.load import collect, specs_root
+from conformance.specs.model import Case, Operation, Rounding
+from conformance.specs.problems import Problem
+
+_KEYS = {Quantity.VALUE: "value", Quantity.GRADIENT_PREDICTION: "gradient", Quantity.GRADIENT_TARGET: "gradient-target"}
+_STATED = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION)
+
+
+def lint(root: Path | None = None) -> list[Problem]:
+    """Every mistake in the specs under ``root`` (by default, those that came with the package), in the order of the files."""
+    specs, problems = collect(specs_root() if root is None else root)
+    if not specs.error_model:
+        return problems
+    for operation in specs.operations.values():
+        for case in operation.cases:
+            problems += _lint_case(operation, case, specs.error_model)
+    return problems
+
+
+def _lint_case(operation: Operation, case: Case, model: tuple[Rounding, ...]) -> Iterator[Problem]:
+    oracle = exact(operation.definition, case.inputs(case.dtypes[0]))
+    wrong = list(_check_stated(case, oracle))
+    yield from wrong
+    if wrong:
+        return
+    expectations = {
+        dtype: {quantity: expectation_of(exact(operation.definition, case.inputs(dtype)), model, quantity) for quantity in _KEYS}
+        for dtype in case.dtypes
+    }
+    yield from _check_allowed(case, expectations)
+    yield from _check_catches(case, expectations)
+    yield from _check_tightened(case, oracle)
+
+
+def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Number, Number]]:
+    """Every distinct pair of (exact number, stated number), with the first flat index where it occurs."""
+    if not stated.size:
+        return
+    code = exact_array.index * np.int64(len(stated.written)) + stated.index()
+    for first in sorted(np.unique(code, return_index=True)[1].tolist()):
+        yield first, exact_array.at(first), stated.number(first)
+
+
+def _check_stated(case: Case, oracle: Exact) -> Iterator[Problem]:
+    for quantity in _STATED:
+        array = oracle.of(quantity)
+        for flat, truth, stated in _pairs(array, case.stated[quantity]):
+            if not equal(truth, stated):
+                place = "" if not array.shape else f" at {_position(flat, array.shape)}"
+                yield Problem(case.file, case.id, _KEYS[quantity], f"{spell(stated)}{place}", f"the exact {spell(truth)}")
+                break
+
+
+def _position(flat: int, shape: tuple[int, ...]) -> str:
+    return "".join(f"[{i}]" for i in np.unravel_index(flat, shape))
+
+
+# -- allowed outcomes -----------------------------------------------------------------------------------------------
+
+
+def _permitted(expectation: Expectation) -> Mapping[str, tuple[str, ...]]:
+    """The outcomes that the error model permits outside the interval, each with the names of what leads to them."""
+    permitted: dict[str, tuple[str, ...]] = {}
+    for interval in expectation.intervals:
+        if interval.infinity:
+            permitted["inf"] = (*permitted.get("inf", ()), *interval.names)
+        if interval.wide > interval.bound:
+            permitted["narrow-scale"] = (*permitted.get("narrow-scale", ()), *interval.names)
+    return permitted
+
+
+def _check_allowed(case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> Iterator[Problem]:
+    for quantity in _STATED:
+        key = _KEYS[quantity]
+        permitted = {dtype: _permitted(expectations[dtype][quantity]) for dtype in case.dtypes}
+        for outcome in ("inf", "narrow-scale"):
+            stated = [allow for allow in case.allow if allow.quantity is quantity and allow.outcome == outcome]
+            for dtype in case.dtypes:
+                says = any(dtype in allow.dtypes for allow in stated)
+                names = dict.fromkeys(permitted[dtype].get(outcome, ()))
+                if names and not says:
+                    yield Problem(
+                        case.file, case.id, "allow", f"no {outcome} for the {key} in {dtype}",
+                        f"one with a because, since the error model permits it: {', '.join(names)}",
+                    )  # fmt: skip
+                elif says and not names:
+                    yield Problem(
+                        case.file, case.id, "allow", f"{outcome} for the {key} in {dtype}",
+                        "none, since the error model does not permit it",
+                    )  # fmt: skip
+
+
+# -- resolving power ------------------------------------------------------------------------------------------------
+
+
+def _check_catches(case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> Iterator[Problem]:
+    for i, catch in enumerate(case.catches):
+        for quantity, returned in catch.returns.items():
+            for dtype, per_quantity in expectations.items():
+                if not _is_caught(per_quantity[quantity], returned, FORMATS[dtype]):
+                    widest = _widest(per_quantity[quantity])
+                    yield Problem(
+                        case.file, case.id, f"catches[{i}].{_KEYS[quantity]}", f'"{catch.mistake}", which {dtype} accepts',
+                        f"a result outside the interval in every dtype of the case (in {dtype} it is {widest})",
+                    )  # fmt: skip
+                    break
+
+
+def _is_caught(expectation: Expectation, returned: Numbers, output: Format) -> bool:
+    """Whether some element of what the mistake returns is refused, as stated and when rounded to ``output``."""
+    if returned.shape != expectation.shape:
+        return True
+    if not returned.size:
+        return False
+    code = expectation.index * np.int64(len(returned.written)) + returned.index()
+    for flat in np.unique(code, return_index=True)[1].tolist():
+        number = returned.number(flat)
+        rounded = output.round(number) if isinstance(number, Fraction) else number
+        if not expectation.admits(flat, number) and not expectation.admits(flat, rounded):
+            return True
+    return False
+
+
+def _widest(expectation: Expectation) -> str:
+    ends = []
+    for interval in expectation.intervals[:3]:
+        if isinstance(interval.lower, float) and math.isnan(interval.lower):
+            ends.append("nan")
+        else:
+            ends.append(f"[{float(interval.lower):.6g}, {float(interval.upper):.6g}]")
+    return ", ".join(ends) + (", …" if len(expectation.intervals) > 3 else "")
+
+
+# -- tightened cases ------------------------------------------------------------------------------------------------
+
+
+def _check_tightened(case: Case, oracle: Exact) -> Iterator[Problem]:
+    """A tightened case must be one that every conforming evaluation can pass: its intermediates must be representable."""
+    if not case.tighten:
+        return
+    for dtype in case.dtypes:
+        why = _loose(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
+        if why:
+            yield Problem(case.file, case.id, "tighten", f"{case.tighten}, though in {dtype} {why}", "a case in which nothing else rounds")
+            return
+
+
+def _loose(oracle: Exact, fmt: Format, *, rounded_once: bool) -> str:
+    """What may round in a conforming evaluation in ``fmt``, beside the last step if ``rounded_once``; empty if nothing may."""
+    differences = oracle.differences.distinct
+    finite = [d for d in differences if isinstance(d, Fraction)]
+    if len(finite) < len(differences):
+        return "a difference is not finite"
+    if not all(fmt.contains(d) for d in finite):
+        return "a difference rounds"
+    definition, accumulator = oracle.definition, fmt.accumulator
+    elementwise = definition.over is Over.NONE and definition.divisor is Divisor.ONE
+    if not (rounded_once and elementwise):
+        if not all(fmt.contains(d * d) for d in finite):
+            return "a square rounds"
+        grid = min((_lowest_bit(d * d) for d in finite if d), default=Fraction(1))
+        sums = [s for s in oracle.sums if isinstance(s, Fraction)]
+        if any(s > grid * power_of_two(accumulator.precision) for s in sums):
+            return "a partial sum may round"
+    if definition.divisor is not Divisor.ONE and any(finite) and not all(is_power_of_two(n) for n in oracle.divisors):
+        return "the division rounds"
+    if not is_power_of_two(definition.factor):
+        return "the factor rounds"
+    quantities = (oracle.gradient_prediction,) if rounded_once else (oracle.value, oracle.gradient_prediction)
+    if not all(isinstance(x, float) or fmt.contains(x) for quantity in quantities for x in quantity.distinct):
+        return "a result rounds"
+    return ""
+
+
+def _lowest_bit(x: Fraction) -> Fraction:
+    """The largest power of two of which a dyadic x is a multiple."""
+    return Fraction(x.numerator & -x.numerator, x.denominator)

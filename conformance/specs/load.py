@@ -1,0 +1,114 @@
+"""Everything under ``specs/``, read and checked except for what needs the oracle (see ``lint``)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from conformance.specs.build import build_operation
+from conformance.specs.deviations import build_deviations
+from conformance.specs.grammar import ChecksFile, DeviationFile, ErrorModelFile, OperationFile
+from conformance.specs.model import Deviation, Operation, Rounding, Specs
+from conformance.specs.problems import Problem, SpecError
+from conformance.specs.read import Reader
+
+ERROR_MODEL = "error-model.toml"
+CHECKS = "checks.toml"
+TARGETS = "targets.toml"
+DEVIATIONS = "deviations"
+BEHAVIOURS = "behaviours"
+
+
+def specs_root() -> Path:
+    """The folder of the spec files: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_specs"
+    return installed if installed.is_dir() else package.parent / "specs"
+
+
+def load(root: Path | None = None) -> Specs:
+    """Read every spec under ``root`` (by default, those that came with the package).
+
+    Raises:
+        SpecError: the first mistake found, in one sentence: file, case, key, found, expected.
+    """
+    specs, problems = collect(specs_root() if root is None else root)
+    if problems:
+        raise SpecError(problems[0])
+    return specs
+
+
+def collect(root: Path) -> tuple[Specs, list[Problem]]:
+    """Read every spec under ``root``: what could be read, and everything that was wrong."""
+    reader = Reader()
+    if not root.is_dir():
+        reader.complain(root, "", "", "no such folder", "a folder of specs, with error-model.toml and one folder per family of operations")
+        return Specs(root, {}, (), (), ""), reader.problems
+    checks = reader.read(root / CHECKS, ChecksFile)
+    model = reader.read(root / ERROR_MODEL, ErrorModelFile)
+    rounding = () if model is None else tuple(Rounding(**table.model_dump()) for table in model.rounding)
+    operations = _operations(reader, root, checks)
+    if not operations and not reader.problems:
+        reader.complain(root, "", "", "no operation", "at least one file such as mse/mean.toml")
+    sound = not reader.problems  # otherwise a check may be missing only because its case could not be read
+    names = frozenset(check for operation in operations.values() for check in operation.checks()) if sound else None
+    deviations: list[Deviation] = []
+    for file in sorted((root / DEVIATIONS).glob("*.toml")):
+        if (table := reader.read(file, DeviationFile)) is not None:
+            deviations += build_deviations(reader, file, table, names)
+    specs = Specs(
+        root=root,
+        operations=operations,
+        error_model=rounding,
+        deviations=tuple(deviations),
+        digest=_digest(reader, root),
+        laws={} if checks is None else checks.laws,
+        families={} if checks is None else checks.families,
+    )
+    return specs, reader.problems
+
+
+def _operations(reader: Reader, root: Path, checks: ChecksFile | None) -> dict[str, Operation]:
+    operations: dict[str, Operation] = {}
+    first_use: dict[str, Path] = {}
+    for file in sorted(root.rglob("*.toml")):
+        folder = file.relative_to(root).parts[0]
+        if folder in (DEVIATIONS, BEHAVIOURS, ERROR_MODEL, CHECKS, TARGETS):
+            continue
+        if (table := reader.read(file, OperationFile)) is None:
+            continue
+        name = file.relative_to(root).with_suffix("").as_posix()
+        if table.operation != name:
+            reader.complain(file, "", "operation", table.operation, f"{name}, as the file is called")
+        if checks is not None:
+            _require_known(reader, file, "laws", table.laws, checks.laws)
+            _require_known(reader, file, "families", table.families, checks.families)
+        for case in table.case:
+            if (before := first_use.setdefault(case.id, file)) != file:
+                reader.complain(file, case.id, "id", f"an id that {before.name} uses too", "an id of its own")
+        ids = [case.id for case in table.case]
+        for again in dict.fromkeys(id_ for i, id_ in enumerate(ids) if id_ in ids[:i]):
+            reader.complain(file, again, "id", "an id that the file uses twice", "an id of its own")
+        operations[name] = build_operation(reader, file, table)
+    return operations
+
+
+def _require_known(reader: Reader, file: Path, key: str, names: Iterable[str], known: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name not in known:
+            reader.complain(file, "", key, f"unknown name {name}", f"one of {', '.join(known)}, from {CHECKS}")
+        if name in seen:
+            reader.complain(file, "", key, f"{name} twice", "each name once")
+        seen.add(name)
+
+
+def _digest(reader: Reader, root: Path) -> str:
+    """SHA-256 over the path and content of every file that was read; line endings do not count."""
+    digest = hashlib.sha256()
+    for file, content in sorted(reader.contents.items()):
+        text = content.replace(b"\r\n", b"\n")
+        digest.update(f"{file.relative_to(root).as_posix()}\0{len(text)}\0".encode())
+        digest.update(text)
+    return digest.hexdigest()

@@ -1,0 +1,134 @@
+"""What the spec files say, as frozen values: operations, cases, error model, deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from conformance.numerics.definition import Definition, Inputs, Quantity
+from conformance.specs.arrays import Numbers
+
+Level = Literal["must", "should"]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A second outcome that a case permits beside the interval, for which dtypes, and why.
+
+    ``inf``: an infinity of the exact number's sign, from an overflow on the way. ``narrow-scale``: a gradient further off, from a
+    scale that lost digits below the normal range.
+    """
+
+    quantity: Quantity
+    outcome: Literal["inf", "narrow-scale"]
+    because: str
+    dtypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catch:
+    """A mistake that a case catches, with what a mistaken implementation would return, exactly."""
+
+    mistake: str
+    returns: Mapping[Quantity, Numbers]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pinned example. ``inputs(dtype)`` makes its arrays, with ``upstream`` of the value's shape (1 unless stated).
+
+    ``id`` is the name in its file; the check is ``<operation>/case/<id>``. ``stated`` holds what the file says the exact
+    value and gradients are: lint has compared it with the oracle, so nothing else needs it but a person who reads.
+    ``flags`` says what goes wrong for a user whose implementation fails the case: name and sentence.
+    """
+
+    id: str
+    why: str
+    level: Level
+    dtypes: tuple[str, ...]
+    inputs: Callable[[str], Inputs]
+    tighten: Literal["", "exact", "correctly-rounded"] = ""
+    allow: tuple[Allowance, ...] = ()
+    file: Path = Path()
+    stated: Mapping[Quantity, Numbers] = field(default_factory=dict)
+    catches: tuple[Catch, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One spec file. ``laws`` and ``families`` name checks that apply, from ``conformance.checks``."""
+
+    name: str
+    title: str
+    definition: Definition
+    cases: tuple[Case, ...]
+    laws: tuple[str, ...]
+    families: tuple[str, ...]
+    file: Path
+
+    def checks(self) -> Iterator[str]:
+        """The id of every check of the operation: its cases, then its bounds, then its laws."""
+        yield from (f"{self.name}/case/{case.id}" for case in self.cases)
+        yield from (f"{self.name}/bound/{family}" for family in self.families)
+        yield from (f"{self.name}/law/{law}" for law in self.laws)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """One line of the error model: how many roundings a step of a conforming evaluation may commit, and why.
+
+    ``count`` is a number or one of the counts that depend on the inputs: ``n-1`` (additions of a sum in any order), ``division`` (see
+    ``numerics.bounds``). ``when`` is the situation in which the step exists.
+    """
+
+    step: str
+    quantity: Literal["value", "gradient"]
+    count: int | Literal["n-1", "division"]
+    format: Literal["input", "accumulator", "output"]
+    when: Literal["always", "reduced", "weighted", "divided", "factored", "upstream", "cast"]
+    because: str
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A documented departure: where, exactly how, why, and until when it may stand unreviewed.
+
+    ``check`` and ``quantity`` may be globs. ``where`` maps a key of the target to the strings it may equal, ``version`` to one
+    specifier such as ``>=2.13,<2.22``. ``signature`` always has ``outcome``; ``observed`` is a Fraction, or one of the strings
+    ``inf``, ``-inf``, ``nan``; ``dtype`` is a string; ``error_u_min`` and ``error_u_max`` are Fractions.
+    """
+
+    check: str
+    quantity: str
+    where: Mapping[str, tuple[str, ...]]
+    signature: Mapping[str, str | Fraction]
+    because: str
+    url: str
+    review_by: date
+    file: Path
+
+
+@dataclass(frozen=True)
+class Specs:
+    """Everything under ``specs/``. ``digest`` is the SHA-256 of all files that decide an outcome.
+
+    ``laws`` and ``families`` map each name that an operation may use to what it demands.
+    """
+
+    root: Path
+    operations: Mapping[str, Operation]
+    error_model: tuple[Rounding, ...]
+    deviations: tuple[Deviation, ...]
+    digest: str
+    laws: Mapping[str, str] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+
+    def checks(self) -> Iterator[str]:
+        """The id of every check of every operation."""
+        for operation in self.operations.values():
+            yield from operation.checks()

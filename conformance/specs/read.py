@@ -1,0 +1,85 @@
+"""One TOML file, read safely: bytes to text to table to pydantic model, every mistake collected as a Problem."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from conformance.specs.grammar import Table, complaints
+from conformance.specs.literals import RawFloat
+from conformance.specs.problems import Problem
+
+MAX_BYTES = 4 << 20
+"""Largest file that is read."""
+
+Model = TypeVar("Model", bound=Table)
+
+
+@dataclass
+class Reader:
+    """Reads files and keeps what was wrong with them; ``contents`` are the bytes read, for the digest."""
+
+    problems: list[Problem] = field(default_factory=list)
+    contents: dict[Path, bytes] = field(default_factory=dict)
+
+    def complain(self, file: Path, case: str, key: str, found: str, expected: str) -> None:
+        """Keep one problem."""
+        self.problems.append(Problem(file, case, key, found, expected))
+
+    def read(self, file: Path, model: type[Model]) -> Model | None:
+        """The file as a ``model``, or None after a complaint."""
+        raw = self._toml(file)
+        if raw is None:
+            return None
+        try:
+            return model.model_validate(raw)
+        except ValidationError as error:
+            for place, found, expected in complaints(error, model):
+                case, key = _locate(raw, place)
+                self.complain(file, case, key, found, expected)
+            return None
+
+    def _toml(self, file: Path) -> dict[str, Any] | None:
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            self.complain(file, "", "", f"a file that cannot be read ({error.strerror})", "a readable TOML file")
+            return None
+        if len(content) > MAX_BYTES:
+            self.complain(
+                file, "", "", f"a file of more than {MAX_BYTES >> 20} MiB", "a smaller one: long arrays are written as generators"
+            )
+            return None
+        self.contents[file] = content
+        try:
+            return tomllib.loads(content.decode("utf-8"), parse_float=RawFloat)
+        except UnicodeDecodeError as error:
+            self.complain(file, "", "", f"bytes that are not UTF-8 at offset {error.start}", "UTF-8")
+        except tomllib.TOMLDecodeError as error:
+            self.complain(file, "", "", f"a TOML syntax error ({_lower(str(error))})", "TOML")
+        except RecursionError:
+            self.complain(file, "", "", "tables or lists nested too deep to read", "rank 8 at most")
+        except ValueError:  # an integer with more digits than Python converts
+            self.complain(file, "", "", "an integer of more than 4300 digits", "a shorter literal")
+        return None
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _locate(raw: dict[str, Any], place: tuple[str | int, ...]) -> tuple[str, str]:
+    """The case (its id, or its number where it has none) and the key that ``place`` points at."""
+    case = ""
+    if place[:1] in (("case",), ("deviation",)) and len(place) > 1 and isinstance(place[1], int):
+        entry = raw[str(place[0])][place[1]]
+        name = entry.get("id" if place[0] == "case" else "check") if isinstance(entry, dict) else None
+        case = name if isinstance(name, str) and name else f"number {place[1] + 1}"
+        place = place[2:]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return case, key.lstrip(".")

@@ -1,0 +1,180 @@
+"""The door for an implementation of one's own: a decorator, and the loading of a file that uses it.
+
+Imports no framework: the file does, and the framework's adapter.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.frameworks.base import Implementation
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax", "keras")
+
+
+class SubjectError(Exception):
+    """A subject file that cannot be used; the message is one sentence that says where and why."""
+
+
+@dataclass
+class Subject:
+    """One decorated function. ``framework`` is as the decorator was given it."""
+
+    name: str
+    operation: str
+    framework: str
+    call: Callable[..., Any]
+    modes: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    file: str
+    gradient: Callable[..., Any] | None = None
+
+    @property
+    def adapter(self) -> str:
+        """The framework that runs it: a Keras function runs on the backend of KERAS_BACKEND, TensorFlow by default."""
+        return f"keras-{os.environ.get('KERAS_BACKEND') or 'tensorflow'}" if self.framework == "keras" else self.framework
+
+    def implementation(self) -> Implementation:
+        """The subject as the engine runs it, named after its function."""
+        from conformance.frameworks.base import Implementation  # noqa: PLC0415 - would import NumPy with the package
+
+        entry = f"{Path(self.file).name}:{self.name}"
+        return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient)
+
+
+_registered: list[Subject] = []
+
+
+def implementation(
+    operation: str,
+    *,
+    framework: str,
+    modes: Sequence[str] = ("eager",),
+    dtypes: Sequence[str] = DTYPES,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Any]:
+    """Declare that a function computes an operation: ``call(prediction, target[, weight])`` on the framework's tensors.
+
+    The function stays what it was, and gets one attribute, ``gradient``: a decorator for a function
+    ``(prediction, target[, weight], upstream) -> (d/d prediction, d/d target[, d/d weight])``, needed only where the
+    framework has no automatic differentiation.
+
+    Args:
+        operation: what it claims to compute, such as ``mse/mean``.
+        framework: whose tensors it takes: numpy, torch, tensorflow, jax, keras, or the name of a further adapter.
+        modes: how it is to be run, in the framework's words: ``("eager", "compile")``.
+        dtypes: what it is to be run in; all four formats by default.
+        name: its name in the results; the function's by default.
+
+    Raises:
+        SubjectError: an argument is not what it should be.
+    """
+    _check_text("operation", operation, "an operation such as 'mse/mean'")
+    if "/" not in operation:
+        raise SubjectError(f"found the operation {operation!r}, expected a name such as 'mse/mean'")
+    _check_framework(framework)
+    modes = _check_names("modes", modes)
+    dtypes = _check_names("dtypes", dtypes)
+    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
+        raise SubjectError(f"found the dtype {unknown[0]!r}, expected some of {', '.join(DTYPES)}")
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(function):
+            raise SubjectError(f"found {type(function).__name__} under the decorator, expected a function")
+        own = name if name is not None else getattr(function, "__name__", type(function).__name__)
+        if not isinstance(own, str) or not re.fullmatch(r"[A-Za-z0-9._-]+", own):
+            raise SubjectError(f"found the name {own!r}, expected letters, digits, '.', '_' and '-': pass name= to the decorator")
+        code = getattr(function, "__code__", None)
+        subject = Subject(own, operation, framework, function, modes, dtypes, code.co_filename if code else "<subject>")
+        _registered.append(subject)
+
+        def gradient(rule: Callable[..., Any]) -> Callable[..., Any]:
+            subject.gradient = rule
+            return rule
+
+        function.gradient = gradient  # type: ignore[attr-defined]
+        return function
+
+    return register
+
+
+def load_subjects(path: str | os.PathLike[str]) -> list[Subject]:
+    """Execute a file as a module and return what it registers, in the file's order.
+
+    Raises:
+        SubjectError: there is no such file, it does not run, it registers nothing, or one name twice for a framework.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise SubjectError(f"{path}: found no such file, expected a Python file that uses @conformance.implementation")
+    name = f"conformance_subject_{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{abs(hash(file.resolve()))}"
+    spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(file.resolve())))
+    if spec is None or spec.loader is None:
+        raise SubjectError(f"{path}: found a file that Python cannot load, expected Python source")
+    module = importlib.util.module_from_spec(spec)
+    before = len(_registered)
+    sys.modules[name] = module  # tf.autograph and pickle look a function's module up by name
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        at = Path(error.filename).name if error.filename and Path(error.filename) != file.resolve() else path
+        raise SubjectError(f"{at}:{error.lineno or 1}: found a syntax error ({error.msg}), expected a Python file") from error
+    except SubjectError as error:
+        raise SubjectError(f"{path}:{_line(error, file)}: {error}") from error
+    except (Exception, SystemExit) as error:
+        what = " ".join(str(error).split())
+        raise SubjectError(
+            f"{path}:{_line(error, file)}: found {type(error).__name__}{': ' if what else ''}{what} while the file ran, "
+            "expected it to run to its end"
+        ) from error
+    finally:
+        found = _registered[before:]
+        del _registered[before:]
+    if not found:
+        raise SubjectError(f"{path}: found no implementation, expected a function under @conformance.implementation(…, framework=…)")
+    seen: set[tuple[str, str]] = set()
+    for subject in found:
+        subject.file = str(path)
+        if (key := (subject.adapter, subject.name)) in seen:
+            raise SubjectError(f"{path}: found two implementations {subject.name!r} for {subject.framework}, expected one of each name")
+        seen.add(key)
+    return found
+
+
+def _line(error: BaseException, file: Path) -> int:
+    """The last line of the file that was running when the exception was raised."""
+    resolved = str(file.resolve())
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == resolved]
+    return next((line for line in reversed(lines) if line), 1)
+
+
+def _check_text(what: str, found: object, expected: str) -> None:
+    if not isinstance(found, str) or not found:
+        raise SubjectError(f"found {found!r} as the {what}, expected {expected}")
+
+
+def _check_framework(framework: object) -> None:
+    _check_text("framework", framework, f"one of {', '.join(FRAMEWORKS)}")
+    if framework not in FRAMEWORKS:
+        from conformance.frameworks.registry import frameworks  # noqa: PLC0415 - only a third party's name needs it
+
+        if framework not in frameworks():
+            raise SubjectError(f"found the framework {framework!r}, expected one of {', '.join(FRAMEWORKS)}")
+
+
+def _check_names(what: str, found: object) -> tuple[str, ...]:
+    """A sequence of strings; one string alone is the usual slip."""
+    if isinstance(found, str) or not isinstance(found, Sequence) or not found or not all(isinstance(item, str) for item in found):
+        raise SubjectError(f'found {what}={found!r}, expected a tuple of strings such as ("eager",)')
+    return tuple(found)
