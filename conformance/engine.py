@@ -32,6 +32,9 @@ ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras
 class Observer(Protocol):
     """Whoever watches a run: the progress display, or nobody."""
 
+    def starting(self, framework: str) -> None:
+        """Its worker is being started."""
+
     def planned(self, framework: str, count: int) -> None:
         """A framework is loaded and has this many items."""
 
@@ -83,6 +86,7 @@ class Run:
 
     def _framework(self, info: FrameworkInfo) -> Path:
         started = time.perf_counter()
+        self.observer.starting(info.name)
         path = self.folder / f"{info.name}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
@@ -118,8 +122,6 @@ class Run:
         return path
 
     def _item(self, worker: Worker, item: Item) -> list[Cell]:
-        if reason := self.profile.leaves_out(item.target, item.check):
-            return item.cells(Outcome.NOT_RUN, reason)
         try:
             cells = list(worker.ask(item.request, self.profile.timeout).cells)
         except WorkerLost as lost:

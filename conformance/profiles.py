@@ -23,10 +23,6 @@ class Profile:
     timeout: float
     deterministic: bool = True
 
-    def leaves_out(self, target: Target, check: Check) -> str:
-        """Why this profile does not run a check on a target; empty where it does."""
-        return ""
-
     def shapes_for(self, mode: str) -> tuple[Shape, ...]:
         """The shapes that generated inputs have in this mode."""
         return self.compiled_shapes if mode in COMPILED_MODES else self.shapes

@@ -14,7 +14,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import CodeType
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from conformance.frameworks.base import Implementation
@@ -23,27 +24,30 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax", "keras")
 
 
+class _Uncached(importlib.machinery.SourceFileLoader):
+    """Leaves no ``__pycache__`` beside the user's file, and never takes an old one for the file."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return cast("CodeType", self.source_to_code(self.get_data(self.path), self.path))
+
+
 class SubjectError(Exception):
     """A subject file that cannot be used; the message is one sentence that says where and why."""
 
 
 @dataclass
 class Subject:
-    """One decorated function. ``framework`` is as the decorator was given it."""
+    """One decorated function. ``framework`` is as the decorator was given it, ``adapter`` the one that runs it."""
 
     name: str
     operation: str
     framework: str
+    adapter: str
     call: Callable[..., Any]
     modes: tuple[str, ...]
     dtypes: tuple[str, ...]
     file: str
     gradient: Callable[..., Any] | None = None
-
-    @property
-    def adapter(self) -> str:
-        """The framework that runs it: a Keras function runs on the backend of KERAS_BACKEND, TensorFlow by default."""
-        return f"keras-{os.environ.get('KERAS_BACKEND') or 'tensorflow'}" if self.framework == "keras" else self.framework
 
     def implementation(self) -> Implementation:
         """The subject as the engine runs it, named after its function."""
@@ -96,7 +100,9 @@ def implementation(
         if not isinstance(own, str) or not re.fullmatch(r"[A-Za-z0-9._-]+", own):
             raise SubjectError(f"found the name {own!r}, expected letters, digits, '.', '_' and '-': pass name= to the decorator")
         code = getattr(function, "__code__", None)
-        subject = Subject(own, operation, framework, function, modes, dtypes, code.co_filename if code else "<subject>")
+        # A Keras function runs on the backend it would have outside the suite.
+        adapter = f"keras-{os.environ.get('KERAS_BACKEND') or 'tensorflow'}" if framework == "keras" else framework
+        subject = Subject(own, operation, framework, adapter, function, modes, dtypes, code.co_filename if code else "<subject>")
         _registered.append(subject)
 
         def gradient(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,14 +125,15 @@ def load_subjects(path: str | os.PathLike[str]) -> list[Subject]:
     if not file.is_file():
         raise SubjectError(f"{path}: found no such file, expected a Python file that uses @conformance.implementation")
     name = f"conformance_subject_{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{abs(hash(file.resolve()))}"
-    spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(file.resolve())))
-    if spec is None or spec.loader is None:
-        raise SubjectError(f"{path}: found a file that Python cannot load, expected Python source")
-    module = importlib.util.module_from_spec(spec)
+    loader = _Uncached(name, str(file.resolve()))
+    module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(name, loader, origin=loader.path))
+    module.__file__ = loader.path
+    if (folder := str(file.resolve().parent)) not in sys.path:
+        sys.path.append(folder)  # modules beside the file are found, as when it is run
     before = len(_registered)
     sys.modules[name] = module  # tf.autograph and pickle look a function's module up by name
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except SyntaxError as error:
         at = Path(error.filename).name if error.filename and Path(error.filename) != file.resolve() else path
         raise SubjectError(f"{at}:{error.lineno or 1}: found a syntax error ({error.msg}), expected a Python file") from error

@@ -5,7 +5,9 @@ Imports no framework.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -15,6 +17,19 @@ from conformance.numerics.formats import FORMATS, Array
 
 DTYPES = tuple(FORMATS)
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
+
+
+@contextmanager
+def keras_backend(name: str) -> Iterator[None]:
+    """Choose the backend of Keras while it is imported, the only time it looks; then the variable is the user's again."""
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = name
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
+        if before is not None:
+            os.environ["KERAS_BACKEND"] = before
 
 
 def arguments(inputs: Inputs) -> list[Array]:

@@ -6,13 +6,12 @@ A process has one backend, chosen before Keras is imported.
 from __future__ import annotations
 
 import importlib
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from conformance.frameworks.assembly import DTYPES
+from conformance.frameworks.assembly import DTYPES, keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
 from conformance.numerics.definition import Inputs
 
@@ -25,10 +24,10 @@ class KerasFramework:
     adapter: str
 
     def __init__(self) -> None:
-        os.environ["KERAS_BACKEND"] = self.backend
         module, _, name = self.adapter.partition(":")
         self._backend: Framework = getattr(importlib.import_module(module), name)()
-        self._keras: Any = importlib.import_module("keras")
+        with keras_backend(self.backend):
+            self._keras: Any = importlib.import_module("keras")
         if (found := self._keras.backend.backend()) != self.backend:
             raise RuntimeError(f"Keras was imported with the backend {found!r} before {self.name} could choose {self.backend!r}")
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
-os.environ["KERAS_BACKEND"] = "tensorflow"  # or tf.keras would compute with another framework
 
 import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, arguments, assemble, keras_backend, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -29,6 +29,9 @@ from conformance.numerics.definition import Inputs
 Tensor = Any  # TensorFlow ships no types
 
 MODES = ("eager", "graph", "xla")
+with keras_backend("tensorflow"):  # or tf.keras, imported at its first use, could compute with another framework
+    KERAS = tf.keras.losses.MeanSquaredError.__module__.partition(".")[0]  # keras, or tf_keras: the package that tf.keras is
+KERAS_3 = KERAS == "keras" and not version(KERAS).startswith("2.")  # the losses of Keras 2 take no dtype
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
 
 # Observed in all three modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
@@ -37,7 +40,7 @@ FLUSHES = {
     "cpu": frozenset({"bfloat16", "float32", "float64"}),
     "tpu": frozenset({"bfloat16", "float32"}),
 }
-NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No registered")
+NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No registered", "is not in the list of allowed values")
 
 
 def _mean(prediction: Tensor, target: Tensor) -> Tensor:
@@ -60,7 +63,17 @@ def _mse(prediction: Tensor, target: Tensor) -> Tensor:
     return tf.keras.losses.MSE(target, prediction)
 
 
-def _loss_class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
+def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    """The class as most people construct it: Keras 3 then casts to ``floatx`` whatever it is given."""
+    loss = tf.keras.losses.MeanSquaredError(**arguments)
+
+    def call(prediction: Tensor, target: Tensor) -> Tensor:
+        return loss(target, prediction)
+
+    return call
+
+
+def _class_with_dtype(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """The class with a dtype, constructed beforehand for each, as its users construct it for theirs."""
     losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
 
@@ -70,32 +83,24 @@ def _loss_class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
     return call
 
 
-def _default_loss_class() -> Callable[[Tensor, Tensor], Tensor]:
-    """The class as most people construct it: it casts to ``floatx`` whatever it is given."""
-    loss = tf.keras.losses.MeanSquaredError()
-
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return loss(target, prediction)
-
-    return call
-
-
 def _implementations() -> tuple[Implementation, ...]:
-    table: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
+    loss = "tf.keras.losses.MeanSquaredError"
+    table: list[tuple[str, str, str, Callable[..., Any]]] = [
         ("written-out.mean", "mean", "tf.reduce_mean(tf.square(prediction - target))", _mean),
         ("written-out.sum", "sum", "tf.reduce_sum(tf.square(prediction - target))", _sum),
         ("written-out.none", "none", "tf.square(prediction - target)", _none),
         ("written-out.last-axis", "last-axis", "tf.reduce_mean(tf.square(prediction - target), axis=-1)", _last_axis),
-        ("MeanSquaredError.dtype", "mean", "tf.keras.losses.MeanSquaredError(dtype=dtype)(target, prediction)", _loss_class()),
-        ("MeanSquaredError", "mean", "tf.keras.losses.MeanSquaredError()(target, prediction)", _default_loss_class()),
-        (
-            "MeanSquaredError.none",
-            "last-axis",
-            "tf.keras.losses.MeanSquaredError(reduction=None, dtype=dtype)(target, prediction)",
-            _loss_class(reduction=None),
-        ),
+        ("MeanSquaredError", "mean", f"{loss}()(target, prediction)", _class()),
         ("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", _mse),
-    )
+    ]
+    if KERAS_3:
+        unreduced = _class_with_dtype(reduction=None)
+        table += [
+            ("MeanSquaredError.dtype", "mean", f"{loss}(dtype=dtype)(target, prediction)", _class_with_dtype()),
+            ("MeanSquaredError.none", "last-axis", f"{loss}(reduction=None, dtype=dtype)(target, prediction)", unreduced),
+        ]
+    else:
+        table.append(("MeanSquaredError.none", "last-axis", f'{loss}(reduction="none")(target, prediction)', _class(reduction="none")))
     return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
 
 
@@ -113,9 +118,9 @@ class TensorflowFramework:
 
     def environment(self) -> Environment:
         """Versions, threads, and the switches that change kernels or types."""
-        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__, "keras": str(tf.keras.__version__)}
+        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__, KERAS: version(KERAS)}
         flags = {
-            "floatx": str(tf.keras.config.floatx()),
+            "floatx": str(tf.keras.backend.floatx()),
             "intra_op_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
             "inter_op_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
             "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),

@@ -33,10 +33,18 @@ MODES = ("eager", "compile")
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
 
 # After its recompile limit torch.compile runs eager with only a log line. A target meets more shapes than a training
-# loop does, so the limit is raised, and reaching it is an error. Neither changes what is compiled.
-dynamo.config.recompile_limit = 256
-dynamo.config.accumulated_recompile_limit = 4096
-dynamo.config.fail_on_recompile_limit_hit = True
+# loop does, so the limits are raised, and reaching one is an error. Neither changes what is compiled.
+_LIMITS = {  # by their names of torch 2.6 and those before
+    ("recompile_limit", "cache_size_limit"): 256,
+    ("accumulated_recompile_limit", "accumulated_cache_size_limit"): 4096,
+    ("fail_on_recompile_limit_hit", "fail_on_cache_limit_hit"): True,
+}
+for _names, _setting in _LIMITS.items():
+    for _name in _names:
+        if hasattr(dynamo.config, _name):
+            setattr(dynamo.config, _name, _setting)
+            break
+LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
 
 
 def to_tensor(array: Array, device: str) -> Tensor:
@@ -147,18 +155,20 @@ class TorchFramework:
             return implementation.call(*inputs), torch.compiler.is_compiling()
 
         run: Callable[..., tuple[Any, bool]] = marked
+        before = 0
         if mode == "compile":
             _require_compiler()
             dynamo.reset()
+            before = _graphs()
             run = torch.compile(marked, fullgraph=True)
-        return lambda inputs: _evaluate(run, inputs, device, mode)
+        return lambda inputs: _evaluate(run, inputs, device, mode, before)
 
 
-def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str) -> Evaluation:
+def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str, before: int) -> Evaluation:
     tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
     try:
         value, compiled = run(*tensors)
-        _attest_mode(mode, compiled=compiled)
+        _attest_mode(mode, compiled=compiled, graphs=_graphs() - before)
         if not isinstance(value, Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
         attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
@@ -167,7 +177,7 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
             return Evaluation(to_array(value), {}, attested, reason)
         upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
         gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
-    except dynamo.exc.FailOnRecompileLimitHit as error:
+    except LimitReached as error:
         raise NotAttested("torch.compile reached its recompile limit and would have run eager") from error
     except (NotImplementedError, RuntimeError) as error:
         if "not implemented for" in str(error):  # how torch says that it has no kernel for a dtype
@@ -179,8 +189,13 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
     return assemble(to_array(value), [None if gradient is None else to_array(gradient) for gradient in gradients], attested)
 
 
-def _attest_mode(mode: str, *, compiled: bool) -> None:
-    if mode == "compile" and not (compiled and dynamo.utils.counters["stats"]["unique_graphs"]):
+def _graphs() -> int:
+    """How many graphs the compiler has captured in this process."""
+    return int(dynamo.utils.counters["stats"]["unique_graphs"])
+
+
+def _attest_mode(mode: str, *, compiled: bool, graphs: int) -> None:
+    if mode == "compile" and not (compiled and graphs > 0):
         raise NotAttested("torch.compile ran the function eager instead of compiling it")
     if mode == "eager" and compiled:
         raise NotAttested("the function was asked to run eager but was compiled")

@@ -161,7 +161,8 @@ def _strip(dtypes: Iterable[str], row: Row, operation: str | None, quantity: str
     if not whole:
         return None
     held = [(dtype, row.at(operation=operation, quantity=quantity, dtype=dtype)) for dtype in (*dtypes, ANY)]
-    marks = tuple(_mark(dtype, summary) for dtype, summary in held if summary or dtype != ANY)
+    shown = held[:-1] if any(summary for _, summary in held[:-1]) else held[-1:]
+    marks = tuple(_mark(dtype, summary) for dtype, summary in shown)
     grade = whole.worst_grade
     said: dict[str, list[str]] = {}
     for dtype, summary in held:
@@ -173,7 +174,7 @@ def _strip(dtypes: Iterable[str], row: Row, operation: str | None, quantity: str
         "; ".join(words),
         ""
         if whole.tally.worst is Outcome.PASS
-        else text.visible("\u2003".join(f"{text.short_dtype(d)} {s.tally.denominator()}" for d, s in held if s)),
+        else text.visible("; ".join(f"{text.short_dtype(d)} {s.tally.denominator()}" for d, s in held if s)),
         f"{text.figure(whole.worst_error_u)} u" if whole.worst_error_u is not None else "",
         text.GRADE_SHORT[grade] if grade else "",
         len(BEST_GRADE_FIRST) - BEST_GRADE_FIRST.index(grade) if grade else 0,

@@ -35,7 +35,7 @@ def markdown(table: Table) -> str:
     for part in _parts(table):
         size = len(part.encode("utf-8"))
         if used + size > MAX_BYTES - 200:
-            return f"{text}\n*The rest is too long for this page: it is in index.html and table.json.*\n"
+            return f"{text}\n*The rest is too long for this page: index.html has more.*\n"
         text, used = text + part, used + size
     return text
 
@@ -94,6 +94,10 @@ def _matrix(table: Table) -> Iterator[str]:
     for section in table.sections:
         yield _line([f"**{escaped(section.title, 60)}** {section.verdict}", *("" for _ in table.operations), section.denominator])
         for row in section.modes:
+            if row.absent:
+                places = [f"not run: {escaped(row.absent, 160)}", *("" for _ in table.operations[1:])] if table.operations else []
+                yield _line([_label(row), *places, row.summary.tally.denominator()])
+                continue
             places = [_place(table, row, operation) for operation in table.operations]
             yield _line([_label(row), *places, row.summary.tally.denominator()])
     yield "\n"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from packaging.version import Version
+
 from conformance.reports.causes import Cause, Gap, causes, gaps
 from conformance.reports.summary import Summary
 from conformance.reports.text import dtype_order
@@ -18,6 +20,9 @@ from conformance.results import Cell, Outcome, Results
 
 ANY = "*"
 """What a target, an operation or a quantity is called where nothing could be enumerated."""
+
+_MOST_CAUSES = 1000
+"""As many causes go into the plain types; the cells of all of them are in the results files."""
 
 _QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight", "curvature", "shape", "dtype")
 
@@ -56,6 +61,12 @@ class Row:
         wanted = (operation, quantity, dtype)
         found = (cells for key, cells in self._index.items() if all(w is None or w == k for w, k in zip(wanted, key, strict=True)))
         return Summary(tuple(cell for cells in found for cell in cells))
+
+    @property
+    def absent(self) -> str:
+        """Why nothing of the row ran; empty if anything did."""
+        reasons = _distinct(cell.reason for cell in self.cells)
+        return (reasons[0] or "no reason given") if all(cell.outcome is Outcome.NOT_RUN for cell in self.cells) else ""
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -154,7 +165,7 @@ class Table:
         """Arrange the cells of these results, none of them lost: what two runs both recorded is shown twice."""
         parts = tuple(results)
         cells = [cell for part in parts for cell in part.cells]
-        operations = _distinct(cell.operation for cell in cells)
+        operations = sorted(_distinct(cell.operation for cell in cells), key=lambda operation: not operation.endswith("/mean"))
         columns = sorted(
             {Column(cell.operation, cell.quantity) for cell in cells if ANY not in (cell.operation, cell.quantity)},
             key=lambda column: (operations.index(column.operation), *_quantity_order(column.quantity)),
@@ -224,8 +235,10 @@ class Table:
             "total": self.total.as_dict(),
             "incomplete": [str(part.path) for part in self.incomplete],
             "frameworks": [_section_as_dict(section, self.columns, self.dtypes) for section in self.sections],
-            "failures": [_cause_as_dict(cause) for cause in self.failures],
-            "deviations": [_cause_as_dict(cause) for cause in self.deviations],
+            "failures": [_cause_as_dict(cause) for cause in self.failures[:_MOST_CAUSES]],
+            "failures_left_out": max(0, len(self.failures) - _MOST_CAUSES),
+            "deviations": [_cause_as_dict(cause) for cause in self.deviations[:_MOST_CAUSES]],
+            "deviations_left_out": max(0, len(self.deviations) - _MOST_CAUSES),
             "gaps": [
                 {
                     "framework": gap.framework,
@@ -261,19 +274,30 @@ def _sections(parts: Sequence[Results]) -> list[Section]:
     grouped: dict[tuple[str, str], list[tuple[Results, tuple[Cell, ...]]]] = {}
     for part in parts:
         held: dict[tuple[str, str], list[Cell]] = {}
-        for cell in part.cells:
-            held.setdefault((cell.target.framework, cell.target.version), []).append(cell)
         environment = part.header.environment
+        for cell in part.cells:
+            framework, version = cell.target.framework, cell.target.version
+            if not version and framework == environment.framework:
+                version = environment.version  # of a device that is not there: no target of it has a version
+            held.setdefault((framework, version), []).append(cell)
         for key in held or {(environment.framework, environment.version): []}:
             grouped.setdefault(key, []).append((part, tuple(held.get(key, ()))))
     sections = []
-    for (framework, version), shares in sorted(grouped.items()):
+    for (framework, version), shares in sorted(grouped.items(), key=lambda item: (item[0][0], _release(item[0][1]))):
         lanes = _lanes(shares)
         for lane in lanes:
             cells = tuple(cell for _, share in lane for cell in share)
             run = lane[0][0].header.run if len(lanes) > 1 else ""
             sections.append(Section(framework, version, run, cells, tuple(part for part, _ in lane)))
     return sections
+
+
+def _release(version: str) -> tuple[bool, Version | str]:
+    """Sort 2.9 before 2.13, and what is no version by its letters after those that are."""
+    try:
+        return (False, Version(version))
+    except ValueError:  # InvalidVersion is one, and so is a number of too many digits
+        return (True, version)
 
 
 def _lanes(shares: Sequence[tuple[Results, tuple[Cell, ...]]]) -> list[list[tuple[Results, tuple[Cell, ...]]]]:

@@ -121,7 +121,12 @@ def _matrix(table: Table, operations: Sequence[str]) -> Iterator[Text]:
             (section.verdict, STYLES[sign.worst] if section.verdict == "does not conform" and sign.worst else ""),
             (f" · {section.denominator}", "dim"),
         )
-        for row in section.modes:
+        for row in section.modes if section.verdict != "not run" else section.modes[:1]:
+            if row.absent:
+                label = _label(row) if section.verdict != "not run" else ""
+                reason = f"not run: {visible(row.absent, 200)}" if label else visible(row.absent, 200)
+                yield _line(widths[:1], [Text(label), Text(reason, "dim")])
+                continue
             tally = row.summary.tally
             count = Text(f"{tally[Outcome.PASS]:,}/{tally.total:,}", "dim")
             yield _line(widths, [Text(_label(row)), *(_glyphs(table, row, operation) for operation in operations), count])

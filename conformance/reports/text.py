@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from conformance.results import Grade, Outcome, Target
@@ -49,7 +48,6 @@ GRADE_MEANING: Mapping[Grade, str] = {
 }
 
 _DTYPES = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:\.\d*)?(?:e[-+]?\d+)?)", re.IGNORECASE)
 
@@ -57,8 +55,8 @@ _NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:
 def visible(text: str, limit: int = 400) -> str:
     """One line in which every character can be seen: white space folded, control and invisible characters spelled out."""
     line = _SPACES.sub(" ", text[: 4 * limit]).strip()
-    if not (line.isascii() and line.isprintable()):
-        line = "".join(_spelled(c) if unicodedata.category(c) in _HIDDEN else c for c in line)
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else _spelled(c) for c in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

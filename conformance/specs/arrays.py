@@ -34,9 +34,11 @@ class ArrayError(ValueError):
         self.expected = expected
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Numbers:
     """An array of exact numbers: ``repeat`` cycled to fill ``shape`` in C order, then ``at`` put over it.
+
+    Compared by identity: -0 and 0 are equal, and yet different arrays.
 
     ``places`` says where in the file each of ``repeat`` and then of ``at`` was written.
     """

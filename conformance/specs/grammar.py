@@ -236,7 +236,8 @@ _PATTERNS = {
 def complaints(error: ValidationError, model: type[Table]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Every complaint of pydantic as (place, found, expected), in the words of the other problems."""
     seen: set[tuple[str | int, ...]] = set()
-    for one in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for one in sorted(errors, key=lambda one: one["type"] != "extra_forbidden"):  # a misspelt key explains the missing one
         kind, context = one["type"], one.get("ctx", {})
         place = tuple(takewhile(lambda part: not (isinstance(part, str) and _BRANCH.match(part)), one["loc"]))
         if place in seen:

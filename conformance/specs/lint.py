@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -172,6 +172,8 @@ def _loose(oracle: Exact, fmt: Format, *, rounded_once: bool) -> str:
         return "a difference is not finite"
     if not all(fmt.contains(d) for d in finite):
         return "a difference rounds"
+    if any(0 < abs(x) < fmt.smallest_normal for x in _met_on_the_way(oracle, finite)):
+        return "a subnormal number may be flushed to zero"
     definition, accumulator = oracle.definition, fmt.accumulator
     elementwise = definition.over is Over.NONE and definition.divisor is Divisor.ONE
     if not (rounded_once and elementwise):
@@ -189,6 +191,16 @@ def _loose(oracle: Exact, fmt: Format, *, rounded_once: bool) -> str:
     if not all(isinstance(x, float) or fmt.contains(x) for quantity in quantities for x in quantity.distinct):
         return "a result rounds"
     return ""
+
+
+def _met_on_the_way(oracle: Exact, differences: Sequence[Fraction]) -> Iterator[Fraction]:
+    """Inputs, differences, squares and results, as far as they are finite."""
+    for array in (oracle.inputs.prediction, oracle.inputs.target):
+        yield from (Fraction(x) for x in np.unique(np.asarray(array, dtype=np.float64)).tolist() if math.isfinite(x))
+    for d in differences:
+        yield from (d, d * d)
+    for quantity in (oracle.value, oracle.gradient_prediction):
+        yield from (x for x in quantity.distinct if isinstance(x, Fraction))
 
 
 def _lowest_bit(x: Fraction) -> Fraction:

@@ -55,7 +55,10 @@ def show(raw: object, limit: int = 60) -> str:
         return "true" if raw else "false"
     if isinstance(raw, int) and raw.bit_length() > 200:
         return f"an integer of {raw.bit_length()} bits"
-    text = str(raw) if isinstance(raw, RawFloat | int) else f'"{raw}"' if isinstance(raw, str) else repr(raw)
+    try:
+        text = str(raw) if isinstance(raw, RawFloat | int) else f'"{raw}"' if isinstance(raw, str) else repr(raw)
+    except ValueError:  # somewhere inside, an integer that Python does not print
+        text = f"a {type(raw).__name__} with an integer of thousands of digits"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

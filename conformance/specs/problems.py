@@ -17,8 +17,8 @@ class Problem:
     expected: str
 
     def __str__(self) -> str:
-        parts = [_short(self.file), f"case {self.case}" if self.case else "", self.key]
-        return f"{': '.join(part for part in parts if part)}: found {self.found}, expected {self.expected}"
+        parts = [_short(self.file), f"case {_one_line(self.case)}" if self.case else "", _one_line(self.key)]
+        return f"{': '.join(part for part in parts if part)}: found {_one_line(self.found)}, expected {_one_line(self.expected)}"
 
 
 class SpecError(Exception):
@@ -27,6 +27,12 @@ class SpecError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+def _one_line(text: str, limit: int = 400) -> str:
+    """``text`` as it may stand in a sentence on a terminal, whatever the file put into it."""
+    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text[:limit])
+    return shown if len(text) <= limit else f"{shown}…"
 
 
 def _short(file: Path) -> str:

@@ -162,19 +162,25 @@ def full_run(*, complete: bool = True) -> list[Results]:
                                     outcome=Outcome.PASS,
                                 )
                                 cells.append(_judged(cell, draw))
+        if framework in {"torch", "jax"}:
+            cells += [_absent(framework, "", "cuda", f"{framework} sees no such device on this machine")]
         cut = framework == "keras-jax" and not complete
         parts.append(_results(framework, version, entries, cells[: len(cells) // 3] if cut else cells, complete=not cut))
-    missing = Cell(
-        check="*",
-        kind="bound",
-        operation="*",
-        quantity="*",
-        target=Target(framework="keras-tensorflow", version="", implementation="*", device="*", mode="*", dtype="*"),
-        outcome=Outcome.NOT_RUN,
-        reason="keras is not installed: pip install 'mse-conformance[keras]'",
-    )
+    missing = _absent("keras-tensorflow", "", "cpu", "keras is not installed: pip install 'mse-conformance[keras]'")
     parts.append(_results("keras-tensorflow", "", {}, [missing]))
     return parts
+
+
+def _absent(framework: str, version: str, device: str, reason: str) -> Cell:
+    return Cell(
+        check="mse/mean/case/thirds",
+        kind="case",
+        operation="mse/mean",
+        quantity="value",
+        target=Target(framework=framework, version=version, implementation="*", device=device, mode="*", dtype="*"),
+        outcome=Outcome.NOT_RUN,
+        reason=reason,
+    )
 
 
 def _results(framework: str, version: str, entries: dict[str, str], cells: list[Cell], *, complete: bool = True) -> Results:

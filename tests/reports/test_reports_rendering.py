@@ -118,6 +118,8 @@ class Structure(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in self.VOID:
+            return
         assert self.open, f"</{tag}> closes nothing"
         assert self.open.pop() == tag
 
@@ -132,7 +134,8 @@ def printed(table: Table, encoding: str = "utf-8", width: int = WIDTH) -> str:
 
 @pytest.fixture(scope="module")
 def harmless() -> Structure:
-    return Structure(page(Table.of(full_run(complete=False))))
+    """The elements and attributes that a page has without any hostility."""
+    return Structure(page(Table.of([*full_run(complete=False), hostile_results(["x https://e.example"])])))
 
 
 def assert_page_is_safe(source: str, harmless: Structure) -> None:
@@ -157,9 +160,9 @@ def test_hostile_text_is_shown_as_text_everywhere(first: int, harmless: Structur
 
 @given(st.lists(st.text(st.characters(), max_size=60), min_size=1, max_size=6))
 @settings(deadline=None, max_examples=25)
-def test_any_text_is_shown_as_text(texts: list[str]) -> None:
+def test_any_text_is_shown_as_text(harmless: Structure, texts: list[str]) -> None:
     table = Table.of([hostile_results(texts)])
-    assert_page_is_safe(page(table), Structure(page(Table.of(full_run(complete=False)[:1] + [hostile_results(["https://e.example"])]))))
+    assert_page_is_safe(page(table), harmless)
     assert_markdown_is_plain(markdown(table))
     assert not FORBIDDEN_IN_OUTPUT.search(printed(table))
 
@@ -243,7 +246,7 @@ def test_nothing_at_all_can_be_shown() -> None:
 
 def everything_fails() -> list[Results]:
     """Twenty thousand failures, no two of them for the same reason."""
-    words = ["".join(chr(97 + (number // 26**place) % 26) for place in range(4)) for number in range(25_000)]
+    words = ["".join(chr(97 + (number // 26**place) % 26) for place in range(4)) for number in range(30_000)]
     spoiled, number = [], 0
     for part in full_run():
         cells = []

@@ -1,0 +1,97 @@
+"""Why an interval is what it is: the check in words, its inputs, the exact result, and the roundings that make the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.checks.base import Check
+from conformance.checks.cases import CaseCheck, exactly, rounded_once
+from conformance.checks.judge import allowed_in_words, approximately, hexadecimal, in_words
+from conformance.checks.trial import QUANTITIES
+from conformance.numerics.bounds import expectation_of
+from conformance.numerics.definition import Quantity
+from conformance.numerics.errormodel import Roundings
+from conformance.numerics.exact import Exact, exact
+from conformance.numerics.formats import FORMATS
+from conformance.plan import operation_of
+from conformance.specs.model import Operation, Specs
+
+_SHOWN = 8
+
+
+class UnknownId(Exception):
+    """An id that no check has; the message is one sentence."""
+
+
+def split_id(identifier: str) -> tuple[str, str, str]:
+    """``check:quantity@target`` taken apart; quantity and target may be missing."""
+    rest, _, target = identifier.partition("@")
+    check, _, quantity = rest.partition(":")
+    return check, quantity, target
+
+
+def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: str | None = None, flushes: bool = False) -> Iterator[str]:
+    """Lines of explanation of a check or a cell.
+
+    Raises:
+        UnknownId: there is no such check, or it is not declared for the dtype.
+    """
+    check_id, quantity, target = split_id(identifier)
+    if check_id not in checks:
+        raise UnknownId(f"unknown check {check_id!r}: expected an id from `conformance list checks`")
+    check = checks[check_id]
+    operation = specs.operations[operation_of(check)]
+    definition = operation.definition
+    yield f"{check.id}  ({check.kind}, {check.level})"
+    yield f"  {check.why}"
+    yield f"  {operation.name}: {operation.title}: factor {definition.factor}, sum over {definition.over}, divided by {definition.divisor}"
+    wanted = dtype or (target.rsplit("/", 1)[1] if target else "")
+    if wanted and wanted not in check.dtypes:
+        raise UnknownId(f"{check_id}: found the dtype {wanted!r}, expected one of {', '.join(check.dtypes)}")
+    if not isinstance(check, CaseCheck):
+        yield "  Its inputs are generated: every result must lie in the interval that follows from the inputs drawn; a failure carries its witness."
+        return
+    for name in [wanted] if wanted else check.dtypes:
+        yield from _case(check, operation, specs, name, quantity, flushes=flushes)
+
+
+def _case(check: CaseCheck, operation: Operation, specs: Specs, dtype: str, only: str, *, flushes: bool) -> Iterator[str]:
+    inputs = check.case.inputs(dtype)
+    oracle = exact(operation.definition, inputs)
+    fmt = FORMATS[dtype]
+    yield ""
+    yield f"{dtype}  p = {fmt.precision}, u = 2^-{fmt.precision}, shape {inputs.shape}"
+    for name in ("prediction", "target", "upstream"):
+        array = getattr(inputs, name).ravel()
+        more = f" … ({array.size} numbers)" if array.size > _SHOWN else ""
+        yield f"  {name:<10} {', '.join(f'{float(x)!r} ({hexadecimal(x)})' for x in array[:_SHOWN])}{more}"
+    for quantity in QUANTITIES:
+        if only and quantity.value != only:
+            continue
+        yield from _quantity(check, oracle, specs, quantity, flushes=flushes)
+
+
+def _quantity(check: CaseCheck, oracle: Exact, specs: Specs, quantity: Quantity, *, flushes: bool) -> Iterator[str]:
+    fmt = oracle.inputs.format
+    yield f"  {quantity}"
+    if check.case.tighten:
+        rule = exactly if check.case.tighten == "exact" else rounded_once
+        expectation = rule(oracle, quantity, fmt)
+        yield f"    the case is stricter than the error model: {check.case.tighten}"
+    else:
+        expectation = expectation_of(oracle, specs.error_model, quantity, fmt, flushes=flushes)
+        divisor = next(iter(oracle.divisors), None)
+        if divisor is not None:
+            steps = Roundings(
+                specs.error_model, oracle.definition, quantity, fmt, fmt, oracle.summands, divisor,
+                weighted=oracle.element_weight is not None, unit_upstream=all(float(x) == 1 for x in oracle.inputs.upstream.ravel()[:1000]),
+            )  # fmt: skip
+            for step, count in steps.steps:
+                yield f"    {step.step}: {count} in {steps.format_of(step).name}: {step.because}"
+            yield f"    together a relative error of at most {approximately(steps.theta)} = {float(steps.theta / fmt.unit_roundoff):.4g} u"
+    for flat in range(min(expectation.index.size, _SHOWN)):
+        interval = expectation.at(flat)
+        place = f"[{flat}] " if expectation.index.size > 1 else ""
+        yield f"    {place}exactly {in_words(interval.exact)}; allowed {allowed_in_words(interval)}"
+    if expectation.index.size > _SHOWN:
+        yield f"    … {expectation.index.size} elements"

@@ -1,0 +1,104 @@
+"""A standalone program that shows one failing cell again, in the framework's own API, without this suite."""
+
+from __future__ import annotations
+
+from conformance.results import Cell
+
+_IMPORTS = {
+    "numpy": "",
+    "torch": "import torch",
+    "tensorflow": "import tensorflow as tf",
+    "jax": "import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)",
+}
+_TENSOR = {
+    "numpy": "np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape})",
+    "torch": "torch.tensor({floats}, dtype=torch.float64).to(torch.{name}).reshape({shape})",
+    "tensorflow": "tf.constant(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
+    "jax": "jnp.asarray(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
+}
+_CALL = {
+    ("torch", "compile"): "torch.compile({call})",
+    ("tensorflow", "graph"): "tf.function({call})",
+    ("tensorflow", "xla"): "tf.function({call}, jit_compile=True)",
+    ("jax", "jit"): "jax.jit({call})",
+}
+_GRADIENT = {
+    "torch": "prediction.requires_grad_()\ntarget.requires_grad_()\nvalue = loss(prediction, target)\n"
+    "gradients = torch.autograd.grad(value, (prediction, target), upstream.to(value.dtype).reshape(value.shape))",
+    "tensorflow": "with tf.GradientTape() as tape:\n    tape.watch((prediction, target))\n    value = loss(prediction, target)\n"
+    "gradients = tape.gradient(value, (prediction, target), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
+    "jax": "value, pullback = jax.vjp(loss, prediction, target)\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
+}
+
+
+def language(framework: str) -> str:
+    """The framework whose tensors an implementation takes: the backend's for Keras."""
+    return framework.removeprefix("keras-")
+
+
+def reproducer(cell: Cell, entry: str) -> str:
+    """Python source that prints what was found, expected and allowed; empty where the witness is too long to print.
+
+    ``entry`` is an expression in ``prediction`` and ``target``, or ``file.py:function`` for a function of one's own.
+    """
+    witness, framework = cell.witness, language(cell.target.framework)
+    if witness is None or framework not in _IMPORTS or "…" in witness.prediction or (not witness.prediction and 0 not in witness.shape):
+        return ""
+    lines = [f"# {cell.id}", "import numpy as np", *_IMPORTS[framework].splitlines()]
+    if cell.target.framework.startswith("keras-"):
+        lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
+    dtype = f"np.{cell.target.dtype}"
+    if cell.target.dtype == "bfloat16":
+        lines.insert(2, "import ml_dtypes")
+        dtype = "ml_dtypes.bfloat16"
+    lines.append("")
+    names = ["prediction", "target", *(["weight"] if witness.weight else [])]
+    file, _, function = entry.rpartition(":")
+    if file.endswith(".py"):
+        lines += [f"import runpy  # {file} is expected in the current folder", f"function = runpy.run_path({file!r})[{function!r}]"]
+        call = "function"
+    else:
+        call = f"lambda {', '.join(names)}: {_filled(entry, cell.target.dtype)}"
+    lines.append(f"loss = {_CALL.get((framework, cell.target.mode), '{call}').format(call=call)}")
+    upstream = witness.upstream or ("0x1.0p+0",)
+    for name, numbers, shape in [(n, getattr(witness, n), witness.shape) for n in names]:
+        lines.append(f"{name} = {_array(framework, numbers, dtype, cell.target.dtype, shape)}")
+    if cell.quantity == "value":
+        lines.append(f"value = loss({', '.join(names)})")
+        shown = "value"
+    elif framework == "numpy":
+        return ""
+    else:
+        upstream_shape = (-1,) if len(upstream) > 1 else ()
+        lines.append(f"upstream = {_array(framework, upstream, dtype, cell.target.dtype, upstream_shape)}")
+        if len(upstream) == 1:
+            lines.append(f"upstream = upstream * {_ones(framework)}(loss(prediction, target))")
+        lines += _GRADIENT[framework].splitlines()
+        shown = f"gradients[{['gradient/prediction', 'gradient/target', 'gradient/weight'].index(cell.quantity)}]"
+    lines.append(f"print('found   ', {shown})")
+    lines.append(f"print('expected', {f'element {witness.element}: {witness.expected}'!r})")
+    if witness.allowed:
+        lines.append(f"print('allowed ', {' or '.join(witness.allowed)!r})")
+    return "\n".join(lines) + "\n"
+
+
+def _ones(framework: str) -> str:
+    return {"torch": "torch.ones_like", "tensorflow": "tf.ones_like", "jax": "jnp.ones_like"}[framework]
+
+
+def _filled(entry: str, dtype: str) -> str:
+    return entry.replace("dtype=…", f'dtype="{dtype}"').replace("dtype=dtype", f'dtype="{dtype}"')
+
+
+def _array(framework: str, hexadecimals: tuple[str, ...], dtype: str, name: str, shape: tuple[int, ...]) -> str:
+    floats = "[" + ", ".join(_literal(h) for h in hexadecimals) + "]"
+    return _TENSOR[framework].format(floats=floats, dtype=dtype, name=name, shape=shape)
+
+
+def _literal(hexadecimal: str) -> str:
+    """A float as Python source: its shortest decimal, which reads back as the same bits."""
+    try:
+        x = float.fromhex(hexadecimal)
+    except (ValueError, OverflowError):
+        return "float('nan')"
+    return repr(x) if x - x == 0 else f"float({str(x)!r})"

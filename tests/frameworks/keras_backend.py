@@ -1,0 +1,31 @@
+"""Run every Keras implementation on one backend, in a process of its own, and print what was found as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from adapter_checks import evaluate, faults
+
+from conformance.frameworks import keras
+from conformance.frameworks.base import Unsupported
+
+backend = sys.argv[1]
+framework = {"tensorflow": keras.KerasOnTensorflow, "torch": keras.KerasOnTorch, "jax": keras.KerasOnJax}[backend]()
+rows: list[dict[str, object]] = []
+for number, implementation in enumerate(framework.implementations()):
+    for mode in implementation.modes:
+        if mode == "compile" and number > 1:  # seconds each
+            continue
+        for dtype in ("float32",) if mode == "compile" else ("bfloat16", "float64"):
+            try:
+                evaluation = evaluate(framework, implementation, mode, dtype)
+            except Unsupported as reason:
+                rows.append({"name": implementation.name, "mode": mode, "unsupported": str(reason)})
+                continue
+            wrong = faults(evaluation, implementation.operation, mode)
+            rows.append({"name": implementation.name, "mode": mode, "dtype": dtype, "faults": wrong, "attested": evaluation.attested.dtype})
+environment = framework.environment()
+assert os.environ["KERAS_BACKEND"] != backend, "the adapter left the user's variable changed"
+json.dump({"rows": rows, "packages": dict(environment.packages), "flags": dict(environment.flags)}, sys.stdout)
