@@ -99,7 +99,7 @@ class Run:
             return self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
-        planned = items(description, self.checks, self.selection)
+        planned = items(description, self.checks, self.selection, self.profile)
         self.observer.planned(info.name, len(planned))
         with Writer(path, self._header(description)) as writer:
             for item in planned:
@@ -122,6 +122,8 @@ class Run:
         return path
 
     def _item(self, worker: Worker, item: Item) -> list[Cell]:
+        if item.left_out:
+            return item.cells(Outcome.NOT_RUN, item.left_out)
         try:
             cells = list(worker.ask(item.request, self.profile.timeout).cells)
         except WorkerLost as lost:

@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from conformance.checks.base import Check
+from conformance.checks.cases import CaseCheck
 from conformance.executors.protocol import Description, Request
 from conformance.frameworks.registry import FrameworkInfo
+from conformance.profiles import Profile
 from conformance.results import Cell, Outcome, Target
 
 
@@ -51,6 +53,8 @@ class Item:
     check: Check
     operation: str
     target: Target
+    left_out: str = ""
+    """Why the profile does not run it; its cells are then ``not-run`` for this reason."""
 
     @property
     def request(self) -> Request:
@@ -69,16 +73,23 @@ class Item:
         ]  # fmt: skip
 
 
-def items(description: Description, checks: dict[str, Check], selection: Selection) -> list[Item]:
-    """Every selected check on every selected target of one worker.
+def items(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[Item]:
+    """Every selected check on every selected target of one worker, also those that the profile leaves out.
 
     Ordered by operation and dtype, so that targets which see the same bits follow each other and share their expectations.
     """
     by_operation: dict[str, list[Check]] = {}
     for check in checks.values():
         by_operation.setdefault(operation_of(check), []).append(check)
+    first = {i.operation: i.name for i in reversed(description.implementations)}
     planned = [
-        Item(check, implementation.operation, target)
+        Item(
+            check, implementation.operation, target,
+            profile.leaves_out(
+                target, implementation.operation, first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
+                shape=check.shape(dtype) if isinstance(check, CaseCheck) else None,
+            ),
+        )  # fmt: skip
         for implementation in description.implementations
         if not selection.implementations or implementation.name in selection.implementations
         for device in description.devices

@@ -1,18 +1,32 @@
-"""How much a run does: sizes, shapes and numbers of examples, per profile."""
+"""How much a run does: sizes, shapes and numbers of examples, and what is left out where compiling is dear."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from conformance.numerics.definition import Shape
+from conformance.results import Target
 
-COMPILED_MODES = frozenset({"compile", "jit", "graph", "xla"})
-"""Modes in which a new shape costs a compilation."""
+
+def compiles_each_shape(target: Target) -> bool:
+    """Whether a new shape costs the target a compilation. JAX compiles every operation, outside ``jit`` too."""
+    return target.mode in {"compile", "jit", "xla"} or target.framework.endswith("jax")
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """What a profile runs of ``torch.compile``, which takes seconds a target: one implementation of each of these, in these dtypes."""
+
+    operations: tuple[str, ...]
+    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """``examples`` Hypothesis draws per bound check, each standing for ``batch`` evaluations."""
+    """``examples`` Hypothesis draws per bound check, each standing for ``batch`` evaluations; ``timeout`` in seconds per check and target.
+
+    ``case_shapes``: where each shape is compiled, only pinned cases of these shapes run; None runs them all.
+    """
 
     name: str
     examples: int
@@ -22,23 +36,41 @@ class Profile:
     growth_sizes: tuple[int, ...]
     timeout: float
     deterministic: bool = True
+    case_shapes: frozenset[Shape] | None = None
+    compile_thrift: Thrift | None = None
 
-    def shapes_for(self, mode: str) -> tuple[Shape, ...]:
-        """The shapes that generated inputs have in this mode."""
-        return self.compiled_shapes if mode in COMPILED_MODES else self.shapes
+    def shapes_for(self, target: Target) -> tuple[Shape, ...]:
+        """The shapes that generated inputs have on this target."""
+        return self.compiled_shapes if compiles_each_shape(target) else self.shapes
+
+    def leaves_out(self, target: Target, operation: str, *, first: bool, shape: Shape | None) -> str:
+        """Why this profile does not run a check on a target; empty where it does.
+
+        ``first``: the target's implementation is the first of its operation; ``shape``: that of a pinned case.
+        """
+        thrift = self.compile_thrift
+        if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
+            some = f"{' and '.join(thrift.operations)} in {' and '.join(thrift.dtypes)}"
+            return f"the profile {self.name} compiles one implementation of {some}: --profile full runs them all"
+        if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
+            return f"the profile {self.name} compiles few shapes: --profile full runs them all"
+        return ""
 
 
 _SHAPES: tuple[Shape, ...] = ((1,), (2,), (3,), (7,), (16,), (33,), (64,), (3, 5), (4, 8), (2, 3, 4), (100,), (2, 1, 3, 2))
-_COMPILED: tuple[Shape, ...] = ((3,), (64,), (5, 7))
+_COMPILED: tuple[Shape, ...] = ((4,), (64,), (5, 8))
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", 6, 4, _SHAPES, _COMPILED, (10, 1_000, 100_000, 1_000_000), 120.0),
+        Profile(
+            "quick", 6, 4, _SHAPES, _COMPILED, (10, 1_000, 100_000, 1_000_000), 120.0,
+            case_shapes=frozenset({(2,), (4,), (64,), (70000,)}), compile_thrift=Thrift(("mse/mean",), ("float16", "float32")),
+        ),
         Profile("full", 20, 8, (*_SHAPES, (257,), (1000,)), (*_COMPILED, (33,), (2, 3, 4)), (10, 100, 1_000, 10_000, 100_000, 1_000_000), 300.0),
         Profile(
             "deep", 200, 16, (*_SHAPES, (257,), (1000,), (4096,)), (*_COMPILED, (33,), (2, 3, 4), (1000,)),
             (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000), 900.0, deterministic=False,
-        ),  # fmt: skip
+        ),
     )
-}
+}  # fmt: skip

@@ -43,7 +43,7 @@ def replay(specs: Specs, identifier: str, profile: str, subjects: tuple[Path, ..
     try:
         description = worker.start()
         selection = Selection(implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,))
-        planned = items(description, {check: checks[check]}, selection)
+        planned = items(description, {check: checks[check]}, selection, PROFILES[profile])
         if not planned:
             raise ReplayError(f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`")
         cells = worker.ask(planned[0].request, PROFILES[profile].timeout).cells

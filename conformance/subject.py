@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from conformance.frameworks.base import Implementation
@@ -27,8 +27,8 @@ FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax", "keras")
 class _Uncached(importlib.machinery.SourceFileLoader):
     """Leaves no ``__pycache__`` beside the user's file, and never takes an old one for the file."""
 
-    def get_code(self, fullname: str) -> CodeType:
-        return cast("CodeType", self.source_to_code(self.get_data(self.path), self.path))
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader is of this one file
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 class SubjectError(Exception):
@@ -51,7 +51,7 @@ class Subject:
 
     def implementation(self) -> Implementation:
         """The subject as the engine runs it, named after its function."""
-        from conformance.frameworks.base import Implementation  # noqa: PLC0415 - would import NumPy with the package
+        from conformance.frameworks.base import Implementation  # would import NumPy with the package
 
         entry = f"{Path(self.file).name}:{self.name}"
         return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient)
@@ -174,7 +174,7 @@ def _check_text(what: str, found: object, expected: str) -> None:
 def _check_framework(framework: object) -> None:
     _check_text("framework", framework, f"one of {', '.join(FRAMEWORKS)}")
     if framework not in FRAMEWORKS:
-        from conformance.frameworks.registry import frameworks  # noqa: PLC0415 - only a third party's name needs it
+        from conformance.frameworks.registry import frameworks  # only a third party's name needs it
 
         if framework not in frameworks():
             raise SubjectError(f"found the framework {framework!r}, expected one of {', '.join(FRAMEWORKS)}")

@@ -94,5 +94,5 @@ class BoundCheck:
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Search the family."""
-        shapes = with_last_axis(trial.profile.shapes_for(trial.target.mode), trial.operation.definition.over)
+        shapes = with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over)
         return findings(trial, search(trial, FAMILIES[self.family], self.family, shapes))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.trial import QUANTITIES, Expect, Trial, new_tallies
-from conformance.numerics.definition import Quantity
+from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format
 from conformance.numerics.interval import Expectation, Interval
@@ -62,6 +62,10 @@ class CaseCheck:
     def dtypes(self) -> Sequence[str]:
         """The dtypes the case is declared for."""
         return self.case.dtypes
+
+    def shape(self, dtype: str) -> Shape:
+        """Shape of its prediction and target."""
+        return self.case.inputs(dtype).shape
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Evaluate the example once."""

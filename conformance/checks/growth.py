@@ -44,7 +44,7 @@ _DATA: dict[str, Callable[[int, Format], tuple[Array, Array]]] = {"constant": co
 
 @dataclass
 class _Chain:
-    longest: float = 0.0
+    length: float = 0.0
     at: int = 0
     grades: list[Grade] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ class GrowthCheck:
                 self._measure(trial, tallies, chain, n, name)
         tally = tallies[Quantity.VALUE]
         if chain.at:
-            tally.flags[f"chain of {chain.longest:.0f} at n = {chain.at}"] = None
+            tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
         return findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
 
     def _measure(self, trial: Trial, tallies: Mapping[Quantity, Tally], chain: _Chain, n: int, name: str) -> None:
@@ -98,8 +98,7 @@ class GrowthCheck:
             exact_value = (2.0 ** (2 * ((fmt.precision + 2) // 2)) + n - 1) / scale
             ulp = float(fmt.ulp(Fraction(exact_value)))
             lost = judgement.error_ulp * ulp * scale
-            if lost > chain.longest:
-                chain.longest, chain.at = lost, n
+            chain.length, chain.at = lost, n
         chain.grades.append(
             grade(
                 error_u=judgement.error_u, error_ulp=judgement.error_ulp, correctly_rounded=judgement.correctly_rounded,

@@ -36,8 +36,14 @@ class Judgement:
 _EMPTY = Judgement(True, 0, 0.0, 0.0, 0.0, True, ())
 
 
-def judge(expectation: Expectation, observed: Array) -> Judgement:
-    """Judge ``observed``, an array of the expectation's shape in its output format."""
+FLUSHES = "flushes subnormals"
+
+
+def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -> Judgement:
+    """Judge ``observed``, an array of the expectation's shape in its output format.
+
+    ``flushes``: the target is declared to flush subnormals; a zero in place of a tiny number is then named, and not measured as an error.
+    """
     x = observed.astype(np.float64).ravel()
     if not x.size:
         return _EMPTY
@@ -52,6 +58,11 @@ def judge(expectation: Expectation, observed: Array) -> Judgement:
         used = by_name & ~conforming
         names = tuple(dict.fromkeys(name for i in np.flatnonzero(used)[:64].tolist() for name in expectation.at(i).names))
         conforming |= by_name
+    if flushes:
+        flushed = inside & (x == 0) & (expectation.center != 0)
+        if flushed.any():
+            names = (*names, FLUSHES)
+            inside &= ~flushed
     measured = _errors_in_ulp(expectation, x, inside)
     rounded = bool(((x == expectation.center) | special).all())
     if not conforming.all():
@@ -102,8 +113,8 @@ def in_words(number: Number) -> str:
     return approximately(number)
 
 
-def approximately(number: Fraction) -> str:
-    """Seventeen significant digits, also beyond the range of a float."""
+def approximately(number: Fraction, digits: int = 17) -> str:
+    """So many significant digits, also beyond the range of a float."""
     if number == 0:
         return "0"
     try:
@@ -111,14 +122,14 @@ def approximately(number: Fraction) -> str:
     except OverflowError:
         direct = 0.0
     if direct and 1e-300 < abs(direct) < 1e300:
-        return f"{direct:.17g}"
+        return f"{direct:.{digits}g}"
     exponent = math.floor((number.numerator.bit_length() - number.denominator.bit_length()) * math.log10(2))
     scaled = number / Fraction(10) ** exponent
-    return f"{float(scaled):.16g}e{exponent:+d}"
+    return f"{float(scaled):.{min(digits, 16)}g}e{exponent:+d}"
 
 
-def allowed_in_words(interval: Interval) -> str:
-    """The allowed results of one number, as one phrase."""
+def allowed_in_words(interval: Interval, digits: int = 17) -> str:
+    """The allowed results of one number, as one phrase; ``digits`` are those of the interval's ends."""
     if interval.undefined:
         return "anything (the result is undefined here)"
     if interval.nan:
@@ -126,7 +137,13 @@ def allowed_in_words(interval: Interval) -> str:
     if interval.lower == interval.upper:
         return f"exactly {in_words(interval.lower)}"
     also = [f"{'inf' if interval.infinity > 0 else '-inf'} ({', '.join(interval.names)})"] if interval.infinity else []
-    return " or ".join([f"{in_words(interval.lower)} … {in_words(interval.upper)}", *also])
+    ends = (approximately(x, digits) if isinstance(x, Fraction) else str(x) for x in (interval.lower, interval.upper))
+    return " or ".join([" … ".join(ends), *also])
+
+
+def digits_of(expectation: Expectation) -> int:
+    """Decimal digits that tell neighbouring numbers of the output format apart, and two more."""
+    return min(17, math.ceil(expectation.output.precision * math.log10(2)) + 3)
 
 
 def sentence(expectation: Expectation, observed: Array, judgement: Judgement) -> str:
@@ -141,4 +158,4 @@ def sentence(expectation: Expectation, observed: Array, judgement: Judgement) ->
     if math.isfinite(x) and isinstance(interval.exact, Fraction):
         ulp = abs(Fraction(x) - interval.exact) / expectation.output.ulp(interval.exact)
         distance = f", off by {float(ulp):.3g} ulp" if ulp < 10**15 else ""
-    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed_in_words(interval)}"
+    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed_in_words(interval, digits_of(expectation))}"

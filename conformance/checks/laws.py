@@ -11,6 +11,7 @@ import numpy as np
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
+from conformance.checks.judge import FLUSHES
 from conformance.checks.trial import QUANTITIES, Tally, Trial
 from conformance.inputs.families import exact_data
 from conformance.numerics.definition import Divisor, Inputs, Over, Quantity, Shape
@@ -48,9 +49,9 @@ def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> C
 )
 def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
-    shapes = [s for s in trial.profile.shapes_for(trial.target.mode) if _exact_count(s, trial.operation.definition.over)]
+    shapes = [s for s in trial.profile.shapes_for(trial.target) if _exact_count(s, trial.operation.definition.over)]
     if trial.operation.definition.divisor is Divisor.ONE:
-        shapes = [s for s in trial.profile.shapes_for(trial.target.mode) if s or trial.operation.definition.over is not Over.LAST_AXIS]
+        shapes = [s for s in trial.profile.shapes_for(trial.target) if s or trial.operation.definition.over is not Over.LAST_AXIS]
     return search(trial, exact_data, "exact-data", shapes, expect=exactly, upstreams=1)
 
 
@@ -88,7 +89,7 @@ def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
     tallies = {Quantity.VALUE: tally}
     trial.observe(tallies, inputs, key=("subnormals-as-declared", trial.operation.name, fmt.name), recipe="")
     if flushed:
-        tally.flags["flushes subnormals"] = None
+        tally.flags[FLUSHES] = None
     return tallies
 
 

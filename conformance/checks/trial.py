@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.checks.judge import Judgement, allowed_in_words, hexadecimal, in_words, judge, sentence
+from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, in_words, judge, sentence
 from conformance.frameworks.base import Evaluate, Evaluation, NotAttested
 from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds import expectation_of
@@ -146,7 +146,7 @@ class Trial:
                 (key, quantity, output.name, self.flushes, expect),
                 lambda q=quantity, o=output: (expect or self.expect)(lazy_oracle(), q, o),  # type: ignore[misc]  # mypy infers no type for a lambda with defaults
             )
-            judgement = judge(expectation, observed)
+            judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement
             if judgement.conforms:
                 if tally.note(judgement, self.operation.definition.summands(inputs.shape)):
@@ -170,7 +170,7 @@ class Trial:
                 wanted = expect(exact(self.operation.definition, candidate), quantity, FORMATS[result.dtype.name])
                 if result.shape != wanted.shape:
                     return None
-                judged = judge(wanted, result)
+                judged = judge(wanted, result, flushes=self.flushes)
             except Exception:  # noqa: BLE001 - a candidate that raises is simply not a simpler example of this failure
                 return None
             return None if judged.conforms else (wanted, result, judged)
@@ -209,7 +209,7 @@ def _measured_witness(inputs: Inputs, expectation: Expectation, observed: Array,
     interval = expectation.at(judgement.worst)
     return _witness(
         inputs, judgement.worst, recipe,
-        observed=hexadecimal(observed.ravel()[judgement.worst]), expected=in_words(interval.exact), allowed=allowed_in_words(interval),
+        observed=hexadecimal(observed.ravel()[judgement.worst]), expected=in_words(interval.exact), allowed=allowed_in_words(interval, digits_of(expectation)),
     )  # fmt: skip
 
 

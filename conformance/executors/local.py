@@ -76,6 +76,11 @@ class Worker:
             raise WorkerLost(f"it could not start: {description.failed}")
         return description
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process to ask."""
+        return self._process is not None and self._process.poll() is None
+
     @staticmethod
     def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
         assert process.stdout is not None
@@ -118,8 +123,8 @@ class Worker:
         Raises:
             WorkerLost: no valid answer came in ``timeout`` seconds.
         """
-        assert self._process is not None
-        assert self._process.stdin is not None
+        if self._process is None or self._process.stdin is None or self._process.stdin.closed:
+            raise WorkerLost("its worker could not be started again")
         doing = f"running {request.check}"
         try:
             self._process.stdin.write(request.model_dump_json() + "\n")

@@ -11,7 +11,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 
 import ml_dtypes
 import numpy as np
-import tensorflow as tf
 
 from conformance.frameworks.assembly import DTYPES, arguments, assemble, keras_backend, no_device, not_differentiable, require
 from conformance.frameworks.base import (
@@ -26,16 +25,19 @@ from conformance.frameworks.base import (
 )
 from conformance.numerics.definition import Inputs
 
+with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
+    import tensorflow as tf
+
+    KERAS = tf.keras.losses.MeanSquaredError.__module__.partition(".")[0]  # keras, or tf_keras: the package that tf.keras is
+
 Tensor = Any  # TensorFlow ships no types
 
 MODES = ("eager", "graph", "xla")
-with keras_backend("tensorflow"):  # or tf.keras, imported at its first use, could compute with another framework
-    KERAS = tf.keras.losses.MeanSquaredError.__module__.partition(".")[0]  # keras, or tf_keras: the package that tf.keras is
 KERAS_3 = KERAS == "keras" and not version(KERAS).startswith("2.")  # the losses of Keras 2 take no dtype
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
 
 # Observed in all three modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
-# escapes because it is computed in float32, where its subnormals are normal. TPUs have no subnormals at all.
+# escapes because it is computed in float32, where its subnormals are normal. TPUs: as documented, not observed.
 FLUSHES = {
     "cpu": frozenset({"bfloat16", "float32", "float64"}),
     "tpu": frozenset({"bfloat16", "float32"}),

@@ -203,8 +203,8 @@ def _attest_mode(mode: str, *, compiled: bool, graphs: int) -> None:
 
 def _require_compiler() -> None:
     """Refuse ``torch.compile`` where it cannot work: it calls a C++ compiler, and builds against Python's headers."""
-    from torch._inductor.cpp_builder import get_cpp_compiler  # noqa: PLC0415 - a second to import, and only compiled targets need it
-    from torch._inductor.exc import InvalidCxxCompiler  # noqa: PLC0415
+    from torch._inductor.cpp_builder import get_cpp_compiler  # a second to import, for compiled targets only
+    from torch._inductor.exc import InvalidCxxCompiler
 
     try:
         get_cpp_compiler()

@@ -180,12 +180,13 @@ class Expectation:
 
     @cached_property
     def u_per_ulp(self) -> Floats:
-        """One ulp as a multiple of u·|exact value|.
+        """One ulp in units of u·max(|exact value|, ν): between 1 and 2, and 2 below the normal range and at zero.
 
-        Between 1 and 2 for normal numbers and larger for subnormals; at an exact zero, where nothing is relative, 1.
+        An error in u is relative to the exact value; below the smallest normal number ν, where a format has no relative
+        precision to offer, it is relative to ν, so that λ/2, one rounding there, is 1.
         """
-        u = self.output.unit_roundoff
-        return self._spread([_ratio(self._ulp(i), u * abs(i.exact)) if isinstance(i.exact, Fraction) and i.exact else 1.0 for i in self.intervals])
+        u, smallest = self.output.unit_roundoff, self.output.smallest_normal
+        return self._spread([_ratio(self._ulp(i), u * max(abs(i.exact), smallest)) if isinstance(i.exact, Fraction) else 1.0 for i in self.intervals])
 
 
 def _ratio(a: Fraction, b: Fraction) -> float:

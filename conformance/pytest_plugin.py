@@ -1,0 +1,219 @@
+"""The pytest plugin: ``pytest --pyargs conformance`` gives one item per check and target, run by the same workers.
+
+Import-light, and does nothing unless the suite itself is collected. Its items ask worker processes, so a framework that
+crashes takes no pytest session down, and Keras on three backends fits into one session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.executors.local import Worker
+    from conformance.plan import Item, Selection
+    from conformance.results import Cell
+
+SUITE = Path(__file__).with_name("suite.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The selection of ``conformance run``, as options of pytest."""
+    group = parser.getgroup("conformance", "mean squared error conformance")
+    for name, what in (
+        ("framework", "only this framework (keras: all of its backends)"),
+        ("device", "only this device"),
+        ("mode", "only this mode"),
+        ("dtype", "only this dtype"),
+        ("operation", "only operations that match this glob"),
+        ("subject", "run the implementations in this Python file instead"),
+    ):
+        group.addoption(f"--conformance-{name}", action="append", default=[], metavar=name.upper(), help=f"{what}; may be repeated")
+    group.addoption("--conformance-profile", default="quick", choices=("quick", "full", "deep"), help="how much is run (default: quick)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The kinds of checks are markers: ``-m case``, ``-m 'law or bound'``."""
+    for kind, what in (("case", "a pinned example"), ("bound", "generated inputs against derived intervals"), ("law", "an exact relation")):
+        config.addinivalue_line("markers", f"{kind}: conformance check: {what}")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The suite is collected through one file of this package, and through no other."""
+    if file_path == SUITE:
+        collector: pytest.Collector = SuiteFile.from_parent(parent, path=file_path)
+        return collector
+    return None
+
+
+class Session:
+    """The workers of one pytest session: started when first asked, restarted when lost, ended with the session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        from datetime import date
+
+        from conformance.checks.catalogue import all_checks
+        from conformance.checks.deviations import DeviationLedger
+        from conformance.plan import Selection
+        from conformance.specs.load import load
+
+        def option(name: str) -> tuple[str, ...]:
+            return tuple(config.getoption(f"--conformance-{name}"))
+
+        self.profile = str(config.getoption("--conformance-profile"))
+        self.subjects = tuple(Path(path).resolve() for path in option("subject"))
+        self.names = option("framework")
+        self.selection: Selection = Selection(
+            devices=option("device"), modes=option("mode"), dtypes=option("dtype"), operations=option("operation"), subjects=self.subjects
+        )
+        self.specs = load()
+        self.checks = all_checks(self.specs)
+        self.ledger = DeviationLedger(self.specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+        self._workers: dict[str, Worker] = {}
+
+    def frameworks(self) -> list[str]:
+        """The frameworks to run: those named, or those the subject files need, or all."""
+        from conformance.executors.subjects import inspect
+        from conformance.frameworks.registry import select
+
+        needed = [framework for path in self.subjects for framework, _ in inspect(path)]
+        return list(select([*self.names, *needed]))
+
+    def worker(self, framework: str) -> Worker:
+        """The worker of a framework; a description is asked for by whoever starts it."""
+        from conformance.executors.local import Worker, WorkerOptions
+
+        if framework not in self._workers:
+            self._workers[framework] = Worker(framework, WorkerOptions(self.profile, self.specs.root, self.subjects))
+        return self._workers[framework]
+
+    def run(self, item: Item) -> list[Cell]:
+        """The cells of one item, from its worker."""
+        from conformance.executors.local import WorkerLost
+        from conformance.profiles import PROFILES
+        from conformance.results import Outcome
+
+        if item.left_out:
+            return item.cells(Outcome.NOT_RUN, item.left_out)
+        worker = self.worker(item.target.framework)
+        try:
+            if not worker.alive:
+                worker.start()
+            cells = list(worker.ask(item.request, PROFILES[self.profile].timeout).cells)
+        except WorkerLost as lost:
+            cells = item.cells(Outcome.ERROR, str(lost))
+        return [self.ledger.apply(cell) for cell in cells]
+
+    def close(self) -> None:
+        """End every worker."""
+        for worker in self._workers.values():
+            worker.close()
+
+
+_SESSION = pytest.StashKey[Session]()
+
+
+def _session(config: pytest.Config) -> Session:
+    if _SESSION not in config.stash:
+        config.stash[_SESSION] = Session(config)
+    return config.stash[_SESSION]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the workers, if any were started."""
+    if _SESSION in config.stash:
+        config.stash[_SESSION].close()
+
+
+class SuiteFile(pytest.File):
+    """Collects one item per check and target of the selected frameworks."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
+        from conformance.executors.local import WorkerLost
+        from conformance.frameworks.registry import UnknownFramework, frameworks
+        from conformance.plan import items
+        from conformance.profiles import PROFILES
+        from conformance.specs.problems import SpecError
+        from conformance.subject import SubjectError
+
+        try:
+            session = _session(self.config)
+            names = session.frameworks()
+        except (SpecError, SubjectError, UnknownFramework) as error:
+            raise pytest.UsageError(str(error)) from None
+        known = frameworks()
+        for name in names:
+            if reason := known[name].why_missing():
+                yield AbsentItem.from_parent(self, name=f"{name}[not-run]", reason=reason, broken=False)
+                continue
+            try:
+                description = session.worker(name).start()
+            except WorkerLost as lost:
+                yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
+                continue
+            for planned in items(description, session.checks, session.selection, PROFILES[session.profile]):
+                yield CheckItem.from_parent(self, name=f"{planned.check.id}@{planned.target.id}", planned=planned)
+
+
+class AbsentItem(pytest.Item):
+    """A framework that cannot run here: skipped with the reason when it is not installed, failed when it is broken."""
+
+    def __init__(self, *, reason: str, broken: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reason, self.broken = reason, broken
+
+    def runtest(self) -> None:
+        """Say why."""
+        if self.broken:
+            raise Nonconformance(self.reason)
+        pytest.skip(self.reason)
+
+
+class Nonconformance(Exception):
+    """A check that did not hold; the message has a line per cell."""
+
+
+class CheckItem(pytest.Item):
+    """One check on one target."""
+
+    def __init__(self, *, planned: Item, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+        self.add_marker(planned.check.kind)
+
+    def runtest(self) -> None:
+        """Ask the worker; fail with every failing cell's sentence, skip where nothing ran."""
+        from conformance.results import Outcome
+
+        cells = _session(self.config).run(self.planned)
+        for cell in cells:  # plain strings and numbers only: a NumPy scalar here would end an xdist session
+            self.user_properties.append((f"conformance:{cell.quantity}", cell.model_dump_json(exclude_defaults=True, exclude={"witness"})))
+        bad = [cell for cell in cells if cell.outcome in {Outcome.FAIL, Outcome.ERROR}]
+        if bad:
+            raise Nonconformance("\n".join(self._lines(bad)))
+        if all(cell.outcome in {Outcome.UNSUPPORTED, Outcome.NOT_RUN} for cell in cells):
+            pytest.skip(f"{cells[0].outcome.value}: {cells[0].reason}")
+        deviating = [cell for cell in cells if cell.outcome is Outcome.DEVIATION]
+        if deviating:
+            pytest.xfail(f"documented deviation: {deviating[0].reason}")
+
+    def _lines(self, bad: list[Cell]) -> Iterator[str]:
+        yield self.planned.check.why
+        for cell in bad:
+            yield f"{cell.outcome.value}: {cell.id}"
+            yield f"  {cell.reason}"
+        yield f"again: conformance replay '{bad[0].id}'"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The sentences alone: a traceback of this plugin helps nobody."""
+        if isinstance(excinfo.value, Nonconformance):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the item says it is from."""
+        return self.path, 0, self.name

@@ -1,0 +1,52 @@
+"""Right, and different, in PyTorch: custom backward passes and other orders of the sum. None may be accused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import conformance
+
+
+class _Loss(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+    """Forward and backward written by hand, the backward pass in float64."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Any, target: Any) -> Any:
+        ctx.save_for_backward(prediction, target)
+        return (prediction - target).square().mean()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+        prediction, target = ctx.saved_tensors
+        part = (upstream.double() * 2 / prediction.numel()) * (prediction.double() - target.double())
+        part = part.to(prediction.dtype)
+        return part, -part
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-has-its-own-backward")
+def has_its_own_backward(prediction: Any, target: Any) -> Any:
+    """A custom function whose gradients are rounded once."""
+    return _Loss.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-computes-in-float64")
+def computes_in_float64(prediction: Any, target: Any) -> Any:
+    """Everything in float64, and one cast at the end."""
+    return (prediction.double() - target.double()).square().mean().to(prediction.dtype)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-multiplies-matrices")
+def multiplies_matrices(prediction: Any, target: Any) -> Any:
+    """An inner product of the differences, in float32 for the half formats."""
+    difference = (prediction - target).flatten()
+    if difference.dtype in {torch.float16, torch.bfloat16}:
+        difference = difference.float()
+    return (torch.dot(difference, difference) / prediction.numel()).to(prediction.dtype)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-raises-to-a-power")
+def raises_to_a_power(prediction: Any, target: Any) -> Any:
+    """``pow(2)`` in place of ``square``, and the target first."""
+    return (target - prediction).pow(2).mean()

@@ -1,0 +1,208 @@
+"""Wrong precision: a narrower format inside, a formula that cancels, sums that stagnate. The gradients are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from parts import Array, differences, squares, value_of, wide
+
+HALF = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+
+
+def own_squares(prediction: Array, target: Array) -> Array:
+    """The squares in the inputs' own dtype, flat: each operation rounded to it."""
+    return np.asarray(np.square(prediction - target)).ravel()
+
+
+def in_sequence(terms: Array) -> Any:
+    """Their sum, one after the other, each partial sum rounded to their dtype."""
+    return np.add.accumulate(terms)[-1] if terms.size else terms.dtype.type(0)
+
+
+# ---- another format inside ----
+
+
+@value_of("mse/mean")
+def computes_float64_in_float32(prediction: Array, target: Array) -> np.float64:
+    """A cast to the framework's default float at the door, and a cast back at the end."""
+    if prediction.dtype != np.float64:
+        return squares(prediction, target).mean()
+    return np.float64(np.square(prediction.astype(np.float32) - target.astype(np.float32)).mean())
+
+
+@value_of("mse/mean", cast=False)
+def returns_float32_for_float64(prediction: Array, target: Array) -> Array:
+    """The same, without the cast back: the dtype of the result says so."""
+    return np.asarray(squares(prediction, target).mean()).astype(np.float32 if prediction.dtype == np.float64 else prediction.dtype)
+
+
+@value_of("mse/none")
+def none_computes_float64_in_float32(prediction: Array, target: Array) -> Array:
+    """The difference is exact, its square is taken in float32."""
+    difference = prediction - target
+    return np.square(difference.astype(np.float32) if prediction.dtype == np.float64 else difference)
+
+
+@value_of("mse/mean")
+def computes_float32_in_bfloat16(prediction: Array, target: Array) -> np.float64:
+    """A matrix unit that takes bfloat16 by default."""
+    if prediction.dtype != np.float32:
+        return squares(prediction, target).mean()
+    return squares(prediction.astype(ml_dtypes.bfloat16), target.astype(ml_dtypes.bfloat16)).mean()
+
+
+@value_of("mse/mean")
+def squares_float32_with_eleven_bits(prediction: Array, target: Array) -> np.float64:
+    """The product runs on a unit whose factors keep ten bits of fraction, while the sum is in float32."""
+    difference = differences(prediction, target)
+    if prediction.dtype == np.float32:
+        mantissa, exponent = np.frexp(difference)
+        difference = np.ldexp(np.rint(mantissa * 2**11), exponent - 11)
+    return np.square(difference).mean()
+
+
+@value_of("mse/mean")
+def drops_the_last_bit_of_float64(prediction: Array, target: Array) -> np.float64:
+    """An array that passes through storage that keeps a flag in the lowest bit."""
+    if prediction.dtype != np.float64:
+        return squares(prediction, target).mean()
+    even = ~np.uint64(1)
+    return np.square((prediction.view(np.uint64) & even).view(np.float64) - (target.view(np.uint64) & even).view(np.float64)).mean()
+
+
+@value_of("mse/none")
+def none_rounds_the_inputs_to_16_bits(prediction: Array, target: Array) -> Array:
+    """Half precision at the door of a mixed-precision region that the caller never asked for."""
+    return squares(*(x if x.dtype in HALF else x.astype(np.float16) for x in (prediction, target)))
+
+
+# ---- sums that are too narrow ----
+
+
+@value_of("mse/mean")
+def accumulates_half_formats_in_sequence(prediction: Array, target: Array) -> Any:
+    """A plain loop whose accumulator has the inputs' own format: it stagnates, or overflows."""
+    if prediction.dtype not in HALF:
+        return squares(prediction, target).mean()
+    return in_sequence(own_squares(prediction, target)).astype(np.float32) / np.float32(prediction.size)
+
+
+@value_of("mse/mean")
+def accumulates_bfloat16_in_sequence(prediction: Array, target: Array) -> Any:
+    """The same for bfloat16 only: nothing overflows, and sums stop growing at 256 equal terms."""
+    if prediction.dtype != ml_dtypes.bfloat16:
+        return squares(prediction, target).mean()
+    return in_sequence(own_squares(prediction, target)).astype(np.float32) / np.float32(prediction.size)
+
+
+@value_of("mse/sum")
+def sum_accumulates_bfloat16_in_sequence(prediction: Array, target: Array) -> Any:
+    """The same in a sum."""
+    return in_sequence(own_squares(prediction, target)) if prediction.dtype == ml_dtypes.bfloat16 else squares(prediction, target).sum()
+
+
+@value_of("mse/mean")
+def accumulates_half_formats_in_a_tree(prediction: Array, target: Array) -> Any:
+    """A tree keeps the rounding errors few, but each partial sum is still a half."""
+    if prediction.dtype not in HALF:
+        return squares(prediction, target).mean()
+    terms = own_squares(prediction, target)
+    while terms.size > 1:
+        terms = np.add(terms[: terms.size // 2], terms[-(terms.size // 2) :]) if terms.size % 2 == 0 else np.append(terms[1:-1], terms[:1] + terms[-1:])
+    return terms.sum(dtype=np.float32) / np.float32(prediction.size)
+
+
+@value_of("mse/last-axis")
+def last_axis_accumulates_half_formats(prediction: Array, target: Array) -> Any:
+    """Each row is summed in the inputs' format, as ``dtype=`` left out of a reduction means."""
+    terms = np.square(prediction - target)
+    if prediction.dtype not in HALF or not prediction.shape[-1]:
+        return squares(prediction, target).mean(axis=-1)
+    return np.add.accumulate(terms, axis=-1)[..., -1].astype(np.float32) / np.float32(prediction.shape[-1])
+
+
+@value_of("mse/mean")
+def counts_in_float16(prediction: Array, target: Array) -> Any:
+    """The count is converted to the loss's dtype before it divides: infinite beyond 65519 elements."""
+    return squares(prediction, target).sum() / np.array(prediction.size).astype(prediction.dtype).astype(np.float64)
+
+
+@value_of("mse/mean")
+def accumulates_float64_in_float32(prediction: Array, target: Array) -> Any:
+    """Squares in float64, summed in the accumulator of a kernel written for float32."""
+    if prediction.dtype != np.float64:
+        return squares(prediction, target).mean()
+    return np.square(prediction - target).astype(np.float32).sum() / np.float32(prediction.size)
+
+
+@value_of("mse/mean")
+def averages_as_it_goes(prediction: Array, target: Array) -> Any:
+    """A running mean, m += (x − m)/k, in the inputs' own format: two more roundings for every element."""
+    mean = prediction.dtype.type(0)
+    if prediction.size > 4096:
+        return squares(prediction, target).mean()
+    for k, square in enumerate(own_squares(prediction, target), 1):
+        mean = mean + (square - mean) / prediction.dtype.type(k)
+    return mean if prediction.size else np.nan
+
+
+# ---- formulas that cancel, or round once too often ----
+
+
+@value_of("mse/mean")
+def expands_the_square(prediction: Array, target: Array) -> Any:
+    """p² − 2pt + t², as a pairwise distance is written for a matrix unit: nothing is left where p and t are close."""
+    return wide(prediction * prediction - 2 * prediction * target + target * target).mean()
+
+
+@value_of("mse/mean")
+def expands_the_sum(prediction: Array, target: Array) -> Any:
+    """Σp² − 2Σpt + Σt² over N, in float64 even: the same cancellation one step later."""
+    p, t = wide(prediction), wide(target)
+    return (np.square(p).sum() - 2 * (p * t).sum() + np.square(t).sum()) / p.size
+
+
+@value_of("mse/none")
+def none_factors_the_square(prediction: Array, target: Array) -> Any:
+    """p·d − t·d in place of d·d: algebra that a compiler may not do."""
+    difference = prediction - target
+    return prediction * difference - target * difference
+
+
+@value_of("mse/mean")
+def adds_bias_and_variance(prediction: Array, target: Array) -> Any:
+    """The square of the mean plus the variance: equal in algebra, and infinity minus infinity in arithmetic."""
+    difference = prediction - target
+    wider = difference.astype(np.float32) if prediction.dtype in HALF else difference
+    return np.square(wider.mean()) + wider.var()
+
+
+@value_of("mse/mean")
+def scales_by_the_root_of_the_count(prediction: Array, target: Array) -> Any:
+    """Divides each difference by √N, so that the sum cannot overflow: √2 squared is not 2."""
+    return np.square((prediction - target) / np.sqrt(np.array(prediction.size, prediction.dtype))).astype(np.float64).sum()
+
+
+@value_of("mse/mean")
+def squares_the_norm(prediction: Array, target: Array) -> Any:
+    """A Euclidean norm, squared again: the root in the middle rounds, and is doubled."""
+    norm = np.sqrt(squares(prediction, target).sum()).astype(prediction.dtype)
+    return wide(norm) ** 2 / prediction.size
+
+
+@value_of("mse/none")
+def none_squares_by_logarithms(prediction: Array, target: Array) -> Any:
+    """A fast power function, 2^(2·log2|d|) in float32 for the narrow formats: its error grows with the exponent."""
+    size = np.abs(differences(prediction, target)).astype(np.float64 if prediction.dtype == np.float64 else np.float32)
+    return np.exp2(2 * np.log2(size))
+
+
+@value_of("mse/none")
+def none_truncates(prediction: Array, target: Array) -> Any:
+    """Converts a wider square by cutting off its bits: a cast without rounding."""
+    exact = squares(prediction, target)
+    rounded = exact.astype(prediction.dtype)
+    down = np.nextafter(rounded, prediction.dtype.type(0)) if prediction.dtype != ml_dtypes.bfloat16 else rounded
+    return np.where(wide(rounded) > exact, down, rounded)

@@ -1,0 +1,113 @@
+"""Wrong with automatic differentiation: custom backward passes and casts, as PyTorch code has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import conformance
+
+Backward = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def _function(backward: Backward) -> Callable[[Any, Any], Any]:
+    """The mean squared error with a backward pass of one's own, from (prediction, target, upstream)."""
+
+    class Loss(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+        @staticmethod
+        def forward(ctx: Any, prediction: Any, target: Any) -> Any:
+            ctx.save_for_backward(prediction, target)
+            return (prediction - target).square().mean()
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+            return backward(*ctx.saved_tensors, upstream)
+
+    def call(prediction: Any, target: Any) -> Any:
+        return Loss.apply(prediction, target)
+
+    return call
+
+
+def _backward(rule: Backward) -> Backward:
+    conformance.implementation("mse/mean", framework="torch", name=f"torch-{rule.__name__.replace('_', '-')}")(_function(rule))
+    return rule
+
+
+def right(prediction: Any, target: Any, upstream: Any) -> Any:
+    """The right gradient with respect to the prediction."""
+    return (upstream * 2 / prediction.numel()) * (prediction - target)
+
+
+@_backward
+def forgets_the_two(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """The derivative of half the square."""
+    part = right(prediction, target, upstream) / 2
+    return part, -part
+
+
+@_backward
+def ignores_the_upstream_gradient(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """``grad_output`` is an argument that the body does not use."""
+    part = right(prediction, target, torch.ones_like(upstream))
+    return part, -part
+
+
+@_backward
+def gives_the_target_the_same_gradient(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """The same tensor is returned for both inputs."""
+    part = right(prediction, target, upstream)
+    return part, part
+
+
+@_backward
+def divides_by_the_first_axis(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """``len(prediction)`` for the number of elements: right for vectors."""
+    count = len(prediction) if prediction.ndim else 1
+    part = upstream * 2 / max(count, 1) * (prediction - target)
+    return part, -part
+
+
+@_backward
+def zeroes_nan_gradients(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """``nan_to_num`` in the backward pass."""
+    part = torch.nan_to_num(right(prediction, target, upstream), posinf=float("inf"), neginf=float("-inf"))
+    return part, -part
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-accumulates-in-the-inputs-format")
+def accumulates_in_the_inputs_format(prediction: Any, target: Any) -> Any:
+    """A tree of additions in float16 or bfloat16, written by hand for a device without a reduction."""
+    terms = (prediction - target).square().flatten()
+    if prediction.dtype in {torch.float32, torch.float64}:
+        return terms.mean()
+    while terms.numel() > 1:
+        half = terms.numel() // 2
+        terms = torch.cat([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
+    return terms.sum() / prediction.numel()
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-casts-to-the-default-dtype")
+def casts_to_the_default_dtype(prediction: Any, target: Any) -> Any:
+    """``.float()`` at the door, and the caller's dtype restored at the end."""
+    return (prediction.float() - target.float()).square().mean().to(prediction.dtype)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-takes-the-gradient-through-a-root")
+def takes_the_gradient_through_a_root(prediction: Any, target: Any) -> Any:
+    """The square of a root mean squared error: at a perfect prediction the gradient is NaN."""
+    return (prediction - target).square().mean().sqrt().square()
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-clamps-the-squares")
+def clamps_the_squares(prediction: Any, target: Any) -> Any:
+    """Outliers are clamped, and the gradient of a clamp is zero."""
+    return (prediction - target).square().clamp(max=100).mean()
+
+
+@conformance.implementation("mse/sum", framework="torch", name="torch-sum-masks-nan")
+def sum_masks_nan(prediction: Any, target: Any) -> Any:
+    """``nansum``: missing labels are skipped, value and gradient."""
+    return (prediction - target).square().nansum()
