@@ -81,13 +81,14 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
     by_operation: dict[str, list[Check]] = {}
     for check in checks.values():
         by_operation.setdefault(operation_of(check), []).append(check)
+    shapes = {check.id: check.shape for check in checks.values() if isinstance(check, CaseCheck)}
     first = {i.operation: i.name for i in reversed(description.implementations)}
     planned = [
         Item(
             check, implementation.operation, target,
             profile.leaves_out(
                 target, implementation.operation, first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
-                shape=check.shape(dtype) if isinstance(check, CaseCheck) else None,
+                shape=shapes.get(check.id),
             ),
         )  # fmt: skip
         for implementation in description.implementations

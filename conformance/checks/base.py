@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from conformance.checks.grading import grade, tree_bound_u
+from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
 from conformance.checks.trial import Tally, Trial, outcome_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS
@@ -60,29 +60,29 @@ class Check(Protocol):
 
 def findings(trial: Trial, tallies: Mapping[Quantity, Tally], grades: Mapping[Quantity, Grade | None] | None = None) -> list[Finding]:
     """Turn finished tallies into findings; a passing one gets its grade, by default from its own worst error."""
-    made = []
-    for quantity, tally in tallies.items():
-        outcome, reason = outcome_of(tally)
-        measured = outcome in {Outcome.PASS, Outcome.FAIL} and tally.worst is not None
-        chosen: Grade | None = None
-        if outcome is Outcome.PASS and tally.worst is not None:
-            chosen = grades[quantity] if grades is not None else _grade(trial, tally)
-        made.append(
-            Finding(
-                quantity, outcome, reason, tuple(tally.flags),
-                tally.error_u if measured else None, tally.error_ulp if measured else None, tally.error_over_bound if measured else None,
-                chosen, tally.failed or (tally.worst if outcome is Outcome.PASS else None), tally.evaluations,
-            )  # fmt: skip
-        )
-    return made
+    return [_finding(trial, quantity, tally, grades) for quantity, tally in tallies.items()]
 
 
-def _grade(trial: Trial, tally: Tally) -> Grade:
+def _finding(trial: Trial, quantity: Quantity, tally: Tally, grades: Mapping[Quantity, Grade | None] | None) -> Finding:
+    outcome, reason = outcome_of(tally)
+    flags = tuple(tally.flags)
+    if outcome is Outcome.FAIL and tally.failed is not None:
+        error_u, error_ulp = tally.failed.errors()
+        return Finding(quantity, outcome, reason, flags, error_u, error_ulp, None, None, tally.failed.witness(), tally.evaluations)
+    if outcome is not Outcome.PASS or tally.worst is None:
+        return Finding(quantity, outcome, reason, flags, evaluations=tally.evaluations)
+    chosen = grades[quantity] if grades is not None else _grade(trial, tally, tally.worst.summands)
+    witness = tally.worst.witness(arrays=8) if tally.worst.recipe else None  # a pinned case is its own witness
+    return Finding(
+        quantity, outcome, reason, flags, tally.error_u, tally.error_ulp, tally.error_over_bound, chosen, witness, tally.evaluations
+    )
+
+
+def _grade(trial: Trial, tally: Tally, summands: int) -> Grade:
     fmt = FORMATS[trial.target.dtype]
     bound = 0.0
-    if tally.error_ulp > 4:
-        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, tally.worst_summands)
+    if tally.error_ulp > CONSTANT_ULP:
+        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, summands)
     return grade(
-        error_u=tally.error_u, error_ulp=tally.error_ulp, correctly_rounded=tally.correctly_rounded,
-        tree_bound=bound, n=tally.worst_summands, random=False,
-    )  # fmt: skip
+        error_u=tally.error_u, error_ulp=tally.error_ulp, correctly_rounded=tally.correctly_rounded, tree_bound=bound, n=summands, random=False
+    )

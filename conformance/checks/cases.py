@@ -63,9 +63,10 @@ class CaseCheck:
         """The dtypes the case is declared for."""
         return self.case.dtypes
 
-    def shape(self, dtype: str) -> Shape:
-        """Shape of its prediction and target."""
-        return self.case.inputs(dtype).shape
+    @property
+    def shape(self) -> Shape:
+        """Shape of its prediction and target, the same in every dtype."""
+        return self.case.inputs(self.case.dtypes[0]).shape
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Evaluate the example once."""

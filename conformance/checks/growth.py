@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,6 +38,15 @@ def probe(n: int, fmt: Format) -> tuple[Array, Array]:
     p = np.ones(n)
     p[0] = 2.0 ** ((fmt.precision + 2) // 2)
     return p.astype(fmt.dtype), np.zeros(n, fmt.dtype)
+
+
+@lru_cache(maxsize=32)
+def _data(name: str, n: int, fmt: Format) -> tuple[Array, Array]:
+    """Made once for all targets of a dtype."""
+    made = _DATA[name](n, fmt)
+    for array in made:
+        array.flags.writeable = False
+    return made
 
 
 _DATA: dict[str, Callable[[int, Format], tuple[Array, Array]]] = {"constant": constant, "random": random, "probe": probe}
@@ -85,7 +95,7 @@ class GrowthCheck:
         fmt = FORMATS[trial.target.dtype]
         if name == "probe" and fmt.precision < 24:
             return  # the result has too few digits to count in
-        prediction, target = _DATA[name](n, fmt)
+        prediction, target = _data(name, n, fmt)
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
         judgements = trial.observe(tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
         judgement = judgements.get(Quantity.VALUE)

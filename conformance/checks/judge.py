@@ -63,13 +63,14 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         if flushed.any():
             names = (*names, FLUSHES)
             inside &= ~flushed
-    measured = _errors_in_ulp(expectation, x, inside)
+    distance = _errors_in_ulp(expectation, x, inside)
+    measured = np.where(expectation.relative, distance, 0.0)
     rounded = bool(((x == expectation.center) | special).all())
+    over_bound = _over_bound(distance, expectation.bound_ulp)
     if not conforming.all():
         worst = int(np.argmin(conforming))
     else:
-        worst = int(np.argmax(measured))
-    over_bound = _over_bound(measured, expectation.bound_ulp)
+        worst = int(np.argmax(measured if measured.any() else over_bound))
     in_u = np.multiply(measured, expectation.u_per_ulp, out=np.zeros_like(measured), where=measured > 0)
     return Judgement(
         bool(conforming.all()),

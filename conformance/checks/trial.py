@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -25,7 +27,6 @@ QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TA
 Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
-_SHOWN = 64
 _KEPT = 1024
 
 
@@ -47,6 +48,61 @@ class ExpectationCache:
         return made
 
 
+@dataclass(frozen=True)
+class Sight:
+    """One evaluation that is worth telling: what went in, what came out, what was expected, and how to make it again."""
+
+    inputs: Inputs
+    summands: int
+    expectation: Expectation | None
+    observed: Array
+    element: int
+    recipe: str
+
+    def witness(self, *, arrays: int = 64) -> Witness:
+        """In hexadecimal. Arrays of more than ``arrays`` elements are shown by their ends, or not at all where there is a recipe."""
+        if self.expectation is None or not self.observed.size:
+            found, wanted = _shape(self.observed.shape), "another shape" if self.expectation is None else _shape(self.expectation.shape)
+            return self._with(arrays, observed=f"shape {found}", expected=f"shape {wanted}")
+        interval = self.expectation.at(self.element)
+        return self._with(
+            arrays, observed=hexadecimal(self.observed.ravel()[self.element]), expected=in_words(interval.exact),
+            allowed=(allowed_in_words(interval, digits_of(self.expectation)),),
+        )  # fmt: skip
+
+    def errors(self) -> tuple[float | None, float | None]:
+        """The error of this element in u and in ulp, also where it lies outside the interval; None where it is not finite."""
+        if self.expectation is None or not self.observed.size:
+            return None, None
+        x, fmt = float(self.observed.ravel()[self.element]), self.expectation.output
+        expected = self.expectation.at(self.element).exact
+        if not (math.isfinite(x) and isinstance(expected, Fraction)):
+            return None, None
+        error = abs(Fraction(x) - expected)
+        try:
+            return float(error / (fmt.unit_roundoff * max(abs(expected), fmt.smallest_normal))), float(error / fmt.ulp(expected))
+        except OverflowError:
+            return None, None
+
+    def _with(self, arrays: int, *, observed: str, expected: str, allowed: tuple[str, ...] = ()) -> Witness:
+        upstream = self.inputs.upstream
+        ones = bool(np.all(upstream.astype(np.float64) == 1))
+        return Witness(
+            shape=self.inputs.shape, prediction=self._shown(self.inputs.prediction, arrays), target=self._shown(self.inputs.target, arrays),
+            weight=self._shown(self.inputs.weight, arrays), upstream=() if ones else self._shown(upstream, arrays),
+            element=self.element, expected=expected, allowed=allowed, observed=observed, recipe=self.recipe,
+        )  # fmt: skip
+
+    def _shown(self, array: Array | None, most: int) -> tuple[str, ...]:
+        if array is None:
+            return ()
+        flat = array.ravel()
+        if flat.size <= most:
+            return tuple(hexadecimal(x) for x in flat)
+        ends = min(8, most // 2)
+        return (*(hexadecimal(x) for x in flat[:ends]), "…", *(hexadecimal(x) for x in flat[flat.size - ends :]))
+
+
 @dataclass
 class Tally:
     """What a check has seen of one quantity: the worst conforming error, the first failure, the flags."""
@@ -57,14 +113,13 @@ class Tally:
     error_over_bound: float = 0.0
     correctly_rounded: bool = True
     flags: dict[str, None] = field(default_factory=dict)
-    worst: Witness | None = None
-    worst_summands: int = 1
+    worst: Sight | None = None
     failure: str = ""
-    failed: Witness | None = None
+    failed: Sight | None = None
     missing: str = ""
 
-    def note(self, judgement: Judgement, summands: int) -> bool:
-        """Count one conforming judgement; whether it is the worst so far."""
+    def note(self, judgement: Judgement, sight: Sight) -> None:
+        """Count one conforming judgement, and keep what was seen if it is the worst so far."""
         self.evaluations += 1
         self.flags.update(dict.fromkeys(judgement.names))
         self.correctly_rounded &= judgement.correctly_rounded
@@ -72,9 +127,7 @@ class Tally:
         self.error_over_bound = max(self.error_over_bound, judgement.error_over_bound)
         if judgement.error_ulp > self.error_ulp or self.worst is None:
             self.error_ulp = max(self.error_ulp, judgement.error_ulp)
-            self.worst_summands = summands
-            return True
-        return False
+            self.worst = sight
 
 
 @dataclass
@@ -133,11 +186,12 @@ class Trial:
                 tally.missing = evaluation.no_gradient or "the implementation returned no such gradient"
                 continue
             wanted_shape = self.operation.definition.value_shape(inputs.shape) if quantity is Quantity.VALUE else inputs.shape
+            summands = self.operation.definition.summands(inputs.shape)
             if observed.shape != wanted_shape:
                 tally.evaluations += 1
                 if not tally.failure:
                     tally.failure = f"{quantity}: found shape {_shape(observed.shape)}, expected {_shape(wanted_shape)}"
-                    tally.failed = _witness(inputs, 0, recipe, observed=f"shape {_shape(observed.shape)}", expected=f"shape {_shape(wanted_shape)}")
+                    tally.failed = Sight(inputs, summands, None, observed, 0, recipe)
                 continue
             output = FORMATS[observed.dtype.name]
             if output.name != self.target.dtype:
@@ -149,8 +203,7 @@ class Trial:
             judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement
             if judgement.conforms:
-                if tally.note(judgement, self.operation.definition.summands(inputs.shape)):
-                    tally.worst = _measured_witness(inputs, expectation, observed, judgement, recipe)
+                tally.note(judgement, Sight(inputs, summands, expectation, observed, judgement.worst, recipe))
                 continue
             tally.evaluations += 1
             if not tally.failure:
@@ -180,7 +233,7 @@ class Trial:
             inputs, (expectation, observed, judgement) = smallest, again
             recipe = f"shrunk from {recipe}" if recipe else ""
         tally.failure = sentence(expectation, observed, judgement)
-        tally.failed = _measured_witness(inputs, expectation, observed, judgement, recipe)
+        tally.failed = Sight(inputs, self.operation.definition.summands(inputs.shape), expectation, observed, judgement.worst, recipe)
 
 
 def new_tallies() -> dict[Quantity, Tally]:
@@ -201,30 +254,3 @@ def outcome_of(tally: Tally) -> tuple[Outcome, str]:
 
 def _shape(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
-
-
-def _measured_witness(inputs: Inputs, expectation: Expectation, observed: Array, judgement: Judgement, recipe: str) -> Witness:
-    if not observed.size:
-        return _witness(inputs, 0, recipe, observed="empty", expected="empty")
-    interval = expectation.at(judgement.worst)
-    return _witness(
-        inputs, judgement.worst, recipe,
-        observed=hexadecimal(observed.ravel()[judgement.worst]), expected=in_words(interval.exact), allowed=allowed_in_words(interval, digits_of(expectation)),
-    )  # fmt: skip
-
-
-def _witness(inputs: Inputs, element: int, recipe: str, *, observed: str, expected: str, allowed: str = "") -> Witness:
-    def shown(array: Array | None) -> tuple[str, ...]:
-        if array is None:
-            return ()
-        flat = array.ravel()
-        if flat.size <= _SHOWN:
-            return tuple(hexadecimal(x) for x in flat)
-        return (*(hexadecimal(x) for x in flat[:8]), "…", *(hexadecimal(x) for x in flat[-8:]))
-
-    upstream = inputs.upstream
-    ones = bool(np.all(upstream.astype(np.float64) == 1))
-    return Witness(
-        shape=inputs.shape, prediction=shown(inputs.prediction), target=shown(inputs.target), weight=shown(inputs.weight),
-        upstream=() if ones else shown(upstream), element=element, expected=expected, allowed=(allowed,) if allowed else (), observed=observed, recipe=recipe,
-    )  # fmt: skip

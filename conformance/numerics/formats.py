@@ -6,6 +6,7 @@ roundoff u = 2^-p, emin and emax the exponents of the smallest and largest norma
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -20,8 +21,12 @@ Array = npt.NDArray[Any]
 
 def floor_log2(magnitude: Fraction) -> int:
     """Return e with 2^e <= magnitude < 2^(e+1), for magnitude > 0."""
-    e = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
-    return e if magnitude >= power_of_two(e) else e - 1
+    return _exponent(magnitude.numerator, magnitude.denominator)
+
+
+def _exponent(n: int, d: int) -> int:
+    e = n.bit_length() - d.bit_length()
+    return e if (n >= d << e if e >= 0 else n << -e >= d) else e - 1
 
 
 def power_of_two(exponent: int) -> Fraction:
@@ -106,6 +111,21 @@ class Format:
     def round_up(self, x: Fraction) -> Fraction | float:
         """The smallest number of the format (or inf) that is >= x."""
         return -self.round_down(-x)
+
+    def float_down(self, x: Fraction) -> float:
+        """:meth:`round_down` as a float, in integer arithmetic: the fast path of every interval."""
+        n, d = x.numerator, x.denominator
+        if n == 0:
+            return 0.0
+        exponent = _exponent(abs(n), d)
+        if exponent >= self.emax:
+            return float(self.round_down(x))
+        shift = max(exponent, self.emin) - self.precision + 1
+        return math.ldexp(n // (d << shift) if shift >= 0 else (n << -shift) // d, shift)
+
+    def float_up(self, x: Fraction) -> float:
+        """:meth:`round_up` as a float."""
+        return -self.float_down(-x)
 
     def contains(self, x: Fraction) -> bool:
         """Whether x is exactly a number of the format."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from conformance.numerics.definition import Divisor, Quantity
@@ -23,7 +24,10 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     Raises:
         ValueError: for a quantity that is neither.
     """
-    if quantity not in {Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET}:
+    if quantity is Quantity.GRADIENT_TARGET:
+        mirrored = gradient_intervals(exact, model, Quantity.GRADIENT_PREDICTION, output, flushes=flushes)
+        return [_negated(interval) for interval in mirrored]
+    if quantity is not Quantity.GRADIENT_PREDICTION:
         raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
     upstreams, weights, divisors = exact.scales
     gradients = exact.of(quantity).distinct
@@ -46,6 +50,19 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     return intervals
 
 
+def _negated(interval: Interval) -> Interval:
+    return replace(interval, exact=-interval.exact, lower=-interval.upper, upper=-interval.lower, infinity=-interval.infinity)
+
+
+def _far_from_the_ends(steps: Roundings, *factors: Fraction) -> bool:
+    """Whether no product of some of the factors can come near underflow or overflow, by exponents alone."""
+    low = high = 0
+    for factor in factors:
+        exponent = abs(factor.numerator).bit_length() - factor.denominator.bit_length()
+        low, high = low + min(exponent, 0), high + max(exponent, 0)
+    return low - 6 > steps.input.emin and high + 6 < steps.input.emax
+
+
 def _interval(
     steps: Roundings, gradient: Fraction, d: Fraction, upstream: Number, weight: Number, divisor: Number, subnormals: int, *, flushes: bool
 ) -> Interval:
@@ -57,6 +74,8 @@ def _interval(
     if steps.definition.divisor is Divisor.WEIGHTS:
         theta = (1 + theta) * (1 + steps.summands * steps.accumulator.unit_roundoff) - 1
     bound = theta * abs(gradient)
+    if d and upstream and weight and not subnormals and _far_from_the_ends(steps, d, upstream, weight, 2 * steps.definition.factor / divisor):
+        return Interval(gradient, bound, gradient - bound, gradient + bound)
     lost = lost_to_underflow(fmt, flushes=flushes)
     g, w = abs(upstream), abs(weight)
     scale = abs(2 * steps.definition.factor / divisor)
@@ -84,4 +103,4 @@ def _interval(
         names.append(PRODUCT_OVERFLOWS)
     if (DIFFERENCE_OVERFLOWS in names or PRODUCT_OVERFLOWS in names) and gradient:
         infinity = 1 if gradient > 0 else -1
-    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names)
+    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names, relative=bound <= 2 * theta * magnitude)

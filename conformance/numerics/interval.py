@@ -14,7 +14,7 @@ import numpy.typing as npt
 from conformance.numerics.decode import Integers
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact import Number
-from conformance.numerics.formats import Format, floor_log2, to_float
+from conformance.numerics.formats import Format, floor_log2, power_of_two
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +25,7 @@ class Interval:
 
     ``lower ≤ x ≤ upper`` conforms. Outside it these conform under the names in ``names``: an infinity of the sign
     ``infinity``, and a number within ``wide`` of the exact value. ``nan``: nan and nothing else conforms.
+    ``relative``: the bound comes from roundings, not from what may underflow; only then is an error in u or ulp a measure of accuracy.
     ``undefined``: anything conforms (a division by a sum of weights that rounding alone can bring to zero).
     """
 
@@ -37,6 +38,7 @@ class Interval:
     wide: Fraction = Fraction(0)
     names: tuple[str, ...] = ()
     undefined: bool = False
+    relative: bool = True
 
     def __post_init__(self) -> None:
         assert self.nan or self.lower <= self.exact <= self.upper, f"{self.exact} lies outside its own interval"
@@ -49,8 +51,9 @@ class Interval:
 
     @classmethod
     def around(
-        cls, value: Fraction, bound: Fraction, output: Format, *, infinity: int = 0, wide: Fraction = Fraction(0), names: Sequence[str] = ()
-    ) -> Interval:
+        cls, value: Fraction, bound: Fraction, output: Format, *,
+        infinity: int = 0, wide: Fraction = Fraction(0), names: Sequence[str] = (), relative: bool = True,
+    ) -> Interval:  # fmt: skip
         """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
         if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
             return cls.special(math.inf if value > 0 else -math.inf)
@@ -60,7 +63,7 @@ class Interval:
             upper = math.inf
         if lower <= -output.overflow_threshold:
             lower = -math.inf
-        return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)))
+        return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)), relative=relative)
 
     def admits(self, x: Number) -> bool:
         """Whether the result x conforms, by any of the rules."""
@@ -107,32 +110,28 @@ class Expectation:
     def _spread(self, numbers: Sequence[float]) -> Floats:
         return np.asarray(numbers, dtype=np.float64)[self.index] if numbers else np.empty(0)
 
-    def _ends(self, end: Callable[[Interval], Number], rounding: Callable[[Fraction], Number]) -> Floats:
-        numbers = [math.nan if i.nan else end(i) for i in self.intervals]
-        return self._spread([to_float(rounding(x)) if isinstance(x, Fraction) else x for x in numbers])
+    def _end(self, number: Number, rounding: Callable[[Fraction], float]) -> float:
+        return rounding(number) if isinstance(number, Fraction) else number
 
     @cached_property
     def lower(self) -> Floats:
         """Smallest allowed number of the output format; nan where nan is required, which compares false with everything."""
-        return self._ends(lambda i: i.lower, self.output.round_up)
+        return self._spread([math.nan if i.nan else self._end(i.lower, self.output.float_up) for i in self.intervals])
 
     @cached_property
     def upper(self) -> Floats:
         """Largest allowed number of the output format."""
-        return self._ends(lambda i: i.upper, self.output.round_down)
-
-    def _wide_end(self, interval: Interval, sign: int) -> Number:
-        return interval.exact + sign * interval.wide if isinstance(interval.exact, Fraction) and interval.wide else math.nan
+        return self._spread([math.nan if i.nan else self._end(i.upper, self.output.float_down) for i in self.intervals])
 
     @cached_property
     def wide_lower(self) -> Floats:
         """Smallest number allowed under a name; nan where there is none."""
-        return self._ends(lambda i: self._wide_end(i, -1), self.output.round_up)
+        return self._spread([self.output.float_up(i.exact - i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals])
 
     @cached_property
     def wide_upper(self) -> Floats:
         """Largest number allowed under a name; nan where there is none."""
-        return self._ends(lambda i: self._wide_end(i, +1), self.output.round_down)
+        return self._spread([self.output.float_down(i.exact + i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals])
 
     @cached_property
     def infinity(self) -> Floats:
@@ -150,43 +149,59 @@ class Expectation:
         return self._spread([float(i.undefined) for i in self.intervals]) > 0
 
     @cached_property
+    def relative(self) -> npt.NDArray[np.bool_]:
+        """Where an error in u or ulp measures accuracy: the bound comes from roundings."""
+        return self._spread([float(i.relative) for i in self.intervals]) > 0
+
+    @cached_property
+    def _measures(self) -> tuple[Floats, Floats, Integers, Floats, Floats]:
+        """One pass over the intervals: center, rest, log2 ulp, bound in ulp, u per ulp."""
+        rows = [self._measure(interval) for interval in self.intervals]
+        columns = [np.asarray(column) for column in zip(*rows, strict=True)] or [np.empty(0)] * 5
+        center, rest, exponent, bound, u = (c[self.index] if len(rows) else c for c in columns)
+        return center, rest, exponent.astype(np.int64), bound, u
+
+    def _measure(self, interval: Interval) -> tuple[float, float, int, float, float]:
+        x = interval.exact
+        if not isinstance(x, Fraction):
+            return x, 0.0, 0, 0.0, 1.0
+        fmt = self.output
+        exponent = min(max(floor_log2(abs(x)), fmt.emin), fmt.emax) if x else fmt.emin
+        ulp = power_of_two(exponent - fmt.precision + 1)
+        in_ulp = x / ulp
+        rounded = round(in_ulp)
+        center = math.inf if abs(x) >= fmt.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1)
+        u = _ratio(ulp, fmt.unit_roundoff * max(abs(x), fmt.smallest_normal))
+        return math.copysign(center, rounded) if rounded else center, float(in_ulp - rounded), exponent - fmt.precision + 1, _ratio(interval.bound, ulp), u
+
+    @property
     def center(self) -> Floats:
         """The exact value rounded once to the output format."""
-        return self._spread([to_float(self.output.round(i.exact) if isinstance(i.exact, Fraction) else i.exact) for i in self.intervals])
+        return self._measures[0]
 
-    def _ulp(self, interval: Interval) -> Fraction:
-        return self.output.ulp(interval.exact) if isinstance(interval.exact, Fraction) else Fraction(1)
-
-    @cached_property
+    @property
     def rest(self) -> Floats:
         """Exact value minus ``center`` in ulp of the exact value; with it an error is measured in floats without losing digits."""
-        rests = []
-        for interval in self.intervals:
-            rounded = self.output.round(interval.exact) if isinstance(interval.exact, Fraction) else math.inf
-            exact_rest = interval.exact - rounded if isinstance(interval.exact, Fraction) and isinstance(rounded, Fraction) else Fraction(0)
-            rests.append(_ratio(exact_rest, self._ulp(interval)))
-        return self._spread(rests)
+        return self._measures[1]
 
-    @cached_property
+    @property
     def ulp_exponent(self) -> Integers:
         """log2 of the output format's ulp at the exact value."""
-        exponents = [floor_log2(self._ulp(i)) for i in self.intervals]
-        return np.asarray(exponents, dtype=np.int64)[self.index] if exponents else np.empty(0, dtype=np.int64)
+        return self._measures[2]
 
-    @cached_property
+    @property
     def bound_ulp(self) -> Floats:
         """The bound in ulp of the exact value."""
-        return self._spread([_ratio(i.bound, self._ulp(i)) for i in self.intervals])
+        return self._measures[3]
 
-    @cached_property
+    @property
     def u_per_ulp(self) -> Floats:
         """One ulp in units of u·max(|exact value|, ν): between 1 and 2, and 2 below the normal range and at zero.
 
         An error in u is relative to the exact value; below the smallest normal number ν, where a format has no relative
         precision to offer, it is relative to ν, so that λ/2, one rounding there, is 1.
         """
-        u, smallest = self.output.unit_roundoff, self.output.smallest_normal
-        return self._spread([_ratio(self._ulp(i), u * max(abs(i.exact), smallest)) if isinstance(i.exact, Fraction) else 1.0 for i in self.intervals])
+        return self._measures[4]
 
 
 def _ratio(a: Fraction, b: Fraction) -> float:

@@ -119,7 +119,8 @@ def value_interval(exact: Exact, model: Sequence[Step], position: int, output: F
         if drift >= 1:
             return Interval(value, Fraction(0), -math.inf, math.inf, undefined=True, names=("sum of weights undefined",))
         theta = (1 + theta) / (1 - drift) - 1
-    bound = theta * terms.magnitude * scale + terms.underflow * (1 + theta) * scale
+    rounding = theta * terms.magnitude * scale
+    bound = rounding + terms.underflow * (1 + theta) * scale
     if definition.over is not Over.NONE or scale != 1:
         for scaled, chosen in ((scale != 1, steps.accumulator), ("cast" in steps.situation, output)):
             if scaled and may_underflow(abs(value), bound, chosen):
@@ -127,7 +128,7 @@ def value_interval(exact: Exact, model: Sequence[Step], position: int, output: F
     names = _overflows(terms, steps)
     if names and terms.signed:
         return Interval(value, bound, -math.inf, math.inf, undefined=True, names=tuple(names))
-    return Interval.around(value, bound, output, infinity=(1 if definition.factor > 0 else -1) if names else 0, names=names)
+    return Interval.around(value, bound, output, infinity=(1 if definition.factor > 0 else -1) if names else 0, names=names, relative=bound <= 2 * rounding)
 
 
 def _overflows(terms: _Terms, steps: Roundings) -> list[str]:

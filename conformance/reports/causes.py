@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from conformance.results import Cell, Outcome
 
 @dataclass(frozen=True)
 class Finding:
-    """Cells of one outcome, check and quantity whose reasons differ at most in their numbers."""
+    """Cells of one outcome, check and quantity whose reasons begin alike."""
 
     cells: tuple[Cell, ...]
 
@@ -115,12 +116,22 @@ class Gap:
         return targets_in_words(cell.target for cell in self.cells)
 
 
+def gist(cell: Cell) -> str:
+    """What a cell's reason says before it comes to figures, and whether these are infinite or not numbers.
+
+    Figures differ from check to check where the defect is one; how the sentence begins does not.
+    """
+    words = without_numbers(cell.reason.replace(cell.quantity, "")).replace(" at element # of #", "")
+    beginning, _, rest = words.partition("#")
+    return beginning + "".join(f" {kind}" for kind in ("inf", "nan") if re.search(rf"\b{kind}\b", rest))
+
+
 def causes(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Cause, ...]:
     """Bring the cells of these outcomes together by cause: in the order of the outcomes, then what has the most cells."""
     found: dict[tuple[Outcome, str, str, str], list[Cell]] = {}
     for cell in cells:
         if cell.outcome in outcomes:
-            found.setdefault((cell.outcome, cell.check, cell.quantity, without_numbers(cell.reason)), []).append(cell)
+            found.setdefault((cell.outcome, cell.check, cell.quantity, gist(cell)), []).append(cell)
     alike: dict[tuple[Outcome, str, frozenset[tuple[str, ...]]], list[Finding]] = {}
     for (outcome, _, _, reason), members in found.items():
         places = frozenset((c.target.framework, c.target.version, c.target.device, c.target.mode, c.target.dtype) for c in members)

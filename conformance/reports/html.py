@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from shlex import quote
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from markupsafe import Markup, escape
 
 from conformance.reports import text
 from conformance.reports.causes import Cause
+from conformance.reports.reproduce import reproducer
 from conformance.reports.summary import BEST_GRADE_FIRST, WORST_FIRST, Summary
 from conformance.reports.table import ANY, Column, Row, Section, Table
 from conformance.results import Cell, Outcome
@@ -93,6 +95,7 @@ def page(table: Table) -> str:
             firsts=[columns[0] for columns in groups.values()],
             bar=_bar(table.total),
             strip=lambda row, operation=None, quantity=None: _strip(table.dtypes, row, operation, quantity),
+            program=lambda cell: reproducer(cell, table.entry(cell)),
             style=Markup(_resource("page.css")),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             script_digest=digest,
@@ -112,6 +115,9 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "visible": text.visible,
+        "source": text.source,
+        "shortest": text.shortest,
+        "runs": lambda numerals: [(numeral, len(list(times))) for numeral, times in groupby(numerals)],
         "figure": text.figure,
         "plural": text.plural,
         "capped": text.capped,

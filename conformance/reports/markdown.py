@@ -62,7 +62,9 @@ def _parts(table: Table) -> Iterator[str]:
     yield f"**{table.verdict.capitalize()}**: {table.total.tally.denominator()}"
     if headers:
         profiles = sorted({header.profile for header in headers})
-        yield escaped(f" · {min(header.started for header in headers)} · profile {', '.join(profiles)} · suite {headers[0].suite_version}")
+        yield " · " + escaped(
+            f"{min(header.started for header in headers)} · profile {', '.join(profiles)} · suite {headers[0].suite_version}"
+        )
     yield "\n\n"
     for run in table.incomplete:
         environment = run.header.environment
@@ -128,7 +130,10 @@ def _label(row: Row) -> str:
 def _legend(table: Table) -> str:
     quantities = ", ".join(escaped(quantity, 40) for quantity in dict.fromkeys(column.quantity for column in table.columns))
     lines = [f"One sign per dtype ({' '.join(map(_dtype, table.dtypes))}), one group per quantity ({quantities}); "]
-    lines += ["below, the worst error found in a passing cell in u, and the worst grade. The true worst may be larger.\n\n"]
+    lines += [
+        "below, the worst error found in a passing cell in u (below the normal range, 2 u for each ulp), and the worst grade. ",
+        "The true worst may be larger.\n\n",
+    ]
     lines += ["<details><summary>Legend</summary>\n\n"]
     lines += [f"- {GLYPHS[outcome]} {outcome.value}: {MEANING[outcome]}\n" for outcome in reversed(WORST_FIRST)]
     lines += [f"- {PARTIAL} some cells pass, the others have no verdict\n"]

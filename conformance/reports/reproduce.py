@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.results import Cell
+from conformance.reports.text import visible
+from conformance.results import Cell, Witness
 
 _IMPORTS = {
     "numpy": "",
@@ -10,6 +11,8 @@ _IMPORTS = {
     "tensorflow": "import tensorflow as tf",
     "jax": "import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)",
 }
+_DTYPES = ("float16", "bfloat16", "float32", "float64")
+_QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight")
 _TENSOR = {
     "numpy": "np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape})",
     "torch": "torch.tensor({floats}, dtype=torch.float64).to(torch.{name}).reshape({shape})",
@@ -42,9 +45,10 @@ def reproducer(cell: Cell, entry: str) -> str:
     ``entry`` is an expression in ``prediction`` and ``target``, or ``file.py:function`` for a function of one's own.
     """
     witness, framework = cell.witness, language(cell.target.framework)
-    if witness is None or framework not in _IMPORTS or "…" in witness.prediction or (not witness.prediction and 0 not in witness.shape):
+    if witness is None or not _can_be_shown(cell, witness):
         return ""
-    lines = [f"# {cell.id}", "import numpy as np", *_IMPORTS[framework].splitlines()]
+    entry = visible(entry)
+    lines = [f"# {visible(cell.id)}", "import numpy as np", *_IMPORTS[framework].splitlines()]
     if cell.target.framework.startswith("keras-"):
         lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
     dtype = f"np.{cell.target.dtype}"
@@ -74,12 +78,18 @@ def reproducer(cell: Cell, entry: str) -> str:
         if len(upstream) == 1:
             lines.append(f"upstream = upstream * {_ones(framework)}(loss(prediction, target))")
         lines += _GRADIENT[framework].splitlines()
-        shown = f"gradients[{['gradient/prediction', 'gradient/target', 'gradient/weight'].index(cell.quantity)}]"
+        shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
     lines.append(f"print('found   ', {shown})")
     lines.append(f"print('expected', {f'element {witness.element}: {witness.expected}'!r})")
     if witness.allowed:
         lines.append(f"print('allowed ', {' or '.join(witness.allowed)!r})")
     return "\n".join(lines) + "\n"
+
+
+def _can_be_shown(cell: Cell, witness: Witness) -> bool:
+    """Whether the inputs are there in full, and the words that become source are ones we know."""
+    known = language(cell.target.framework) in _IMPORTS and cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES
+    return known and "…" not in witness.prediction and (bool(witness.prediction) or 0 in witness.shape)
 
 
 def _ones(framework: str) -> str:

@@ -62,6 +62,16 @@ class Tally:
         return " · ".join([f"{self.counts[Outcome.PASS]:,}/{self.total:,}", *named])
 
 
+def error_in_u(cell: Cell) -> float:
+    """The cell's error in u, at most two for each ulp.
+
+    Among normal numbers an ulp is never more than 2 u, so this changes nothing. Below them the distance of two neighbours
+    is nearly all of their size, and an error relative to that size would drown every other one in the place.
+    """
+    error = cell.error_u or 0.0
+    return error if cell.error_ulp is None else min(error, 2 * cell.error_ulp)
+
+
 @dataclass(frozen=True)
 class Summary:
     """What a number of cells come to."""
@@ -80,12 +90,12 @@ class Summary:
     def least_accurate(self) -> Cell | None:
         """The passing cell with the worst error in u: its witness shows where the accuracy goes."""
         measured = [cell for cell in self.cells if cell.outcome is Outcome.PASS and cell.error_u is not None]
-        return max(measured, key=lambda cell: cell.error_u or 0.0, default=None)
+        return max(measured, key=error_in_u, default=None)
 
     @property
     def worst_error_u(self) -> float | None:
         """The worst error found in a passing cell, in u: a lower bound of the true one."""
-        return self.least_accurate.error_u if self.least_accurate else None
+        return error_in_u(self.least_accurate) if self.least_accurate else None
 
     @cached_property
     def worst_grade(self) -> Grade | None:

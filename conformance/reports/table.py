@@ -6,6 +6,7 @@ implementations. Columns are operation × quantity; the dtype is the third axis,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from packaging.version import Version
 
 from conformance.reports.causes import Cause, Gap, causes, gaps
 from conformance.reports.summary import Summary
-from conformance.reports.text import dtype_order
+from conformance.reports.text import dtype_order, without_numbers
 from conformance.results import Cell, Outcome, Results
 
 ANY = "*"
@@ -141,12 +142,17 @@ class Section:
 
     @cached_property
     def observed(self) -> Mapping[str, tuple[Row, ...]]:
-        """Each flag (a policy that was measured, such as flushing subnormals) and the rows that raise it."""
-        raised: dict[str, list[Row]] = {}
+        """Each flag (a policy that was measured, such as flushing subnormals) and the rows that raise it.
+
+        Of flags that differ in their numbers only, the one with the largest numbers stands for all.
+        """
+        raised: dict[str, dict[int, Row]] = {}
+        flags: dict[str, list[str]] = {}
         for row in self.rows:
             for flag in row.summary.flags:
-                raised.setdefault(flag, []).append(row)
-        return {flag: tuple(rows) for flag, rows in sorted(raised.items())}
+                raised.setdefault(without_numbers(flag), {})[id(row)] = row
+                flags.setdefault(without_numbers(flag), []).append(flag)
+        return {_largest(flags[alike]): tuple(rows.values()) for alike, rows in sorted(raised.items())}
 
 
 @dataclass(frozen=True)
@@ -187,6 +193,12 @@ class Table:
     def operations(self) -> tuple[str, ...]:
         """The operations, in the order of the columns."""
         return _distinct(column.operation for column in self.columns)
+
+    def entry(self, cell: Cell) -> str:
+        """The entry point of the cell's implementation as a person writes it; its name where that is not known."""
+        target = cell.target
+        here = (part.header.entries for part in self.results if part.header.environment.framework == target.framework)
+        return next((entries[target.implementation] for entries in here if target.implementation in entries), target.implementation)
 
     @property
     def incomplete(self) -> tuple[Results, ...]:
@@ -258,6 +270,12 @@ class Table:
 
 def _distinct(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
+
+
+def _largest(flags: Sequence[str]) -> str:
+    """The flag with the largest numbers, said to be the largest of many if it is."""
+    largest = max(flags, key=lambda flag: ([float(number) for number in re.findall(r"\d{1,300}", flag)], flag))
+    return largest if len(set(flags)) == 1 else f"{largest} (the largest of {len(set(flags))})"
 
 
 def _quantity_order(quantity: str) -> tuple[int, str]:

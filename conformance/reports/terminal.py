@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from conformance.reports.causes import Cause
+from conformance.reports.causes import Cause, Finding
 from conformance.reports.summary import WORST_FIRST, Summary
-from conformance.reports.table import ANY, Row, Table
+from conformance.reports.table import ANY, Row, Section, Table
 from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, capped, figure, plural, short_dtype, visible
 from conformance.results import Outcome
 
@@ -31,10 +31,8 @@ STYLES = {
 _ASCII = str.maketrans({"✗": "X", "≠": "~", "✓": "+", "◐": "o", "–": "-", "·": "|", "…": ".", "√": "sqrt ", "⌀": "0", "×": "x", "→": ">"})
 
 _COUNT_WIDTH = 15
-_FIGURES_WIDTH = 13
 
 _MOST_CAUSES = 12
-_MOST_FINDINGS = 6
 
 
 def show(table: Table, console: Console) -> None:
@@ -55,14 +53,15 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
         environment = run.header.environment
         name = visible(f"{environment.framework} {environment.version}", 60)
         yield Text(f"INCOMPLETE: the run of {name} did not reach its end; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
-    for operations in _blocks(table, width):
-        yield from _matrix(table, operations)
+    for number, operations in enumerate(_blocks(table, width)):
+        yield from _matrix(table, operations, again=number > 0)
         yield Text()
     yield _legend(table)
     for title, causes in (("What does not conform", table.failures), ("Documented deviations", table.deviations)):
         if causes:
             yield Text(f"\n{title}", "bold")
-            yield from (_cause(cause) for cause in causes[:_MOST_CAUSES])
+            most = max(3, 2 * _MOST_CAUSES // len(causes))
+            yield from (_cause(cause, most) for cause in causes[:_MOST_CAUSES])
             if len(causes) > _MOST_CAUSES:
                 yield Text(f"  … and {len(causes) - _MOST_CAUSES} more: see reports")
     if table.gaps:
@@ -103,38 +102,40 @@ def _quantities(table: Table, operation: str) -> list[str]:
 
 
 def _place_width(table: Table, operation: str) -> int:
-    glyphs = (len(table.dtypes) + 1) * len(_quantities(table, operation))
-    return max(glyphs, cell_len(visible(operation, 24)) + 1, _FIGURES_WIDTH) + 1
+    glyphs = (len(table.dtypes) + 1) * len(_quantities(table, operation)) - 1
+    figures = [cell_len(_figures(row.at(operation=operation)).plain) for section in table.sections for row in section.modes]
+    return max(glyphs, cell_len(visible(operation, 24)), *figures, 0) + 2
 
 
 def _label(row: Row) -> str:
     return "  " + visible(" ".join(part for part in (row.device, row.mode) if part != ANY) or "nothing ran", 28)
 
 
-def _matrix(table: Table, operations: Sequence[str]) -> Iterator[Text]:
+def _matrix(table: Table, operations: Sequence[str], *, again: bool) -> Iterator[RenderableType]:
+    """One block of columns; what is said of whole sections is not said again in the blocks that follow."""
     widths = [_label_width(table), *(_place_width(table, operation) for operation in operations)]
     yield _line(widths, [Text(), *(Text(visible(operation, 24), "bold") for operation in operations), Text("pass/all", "dim")])
     for section in table.sections:
-        sign = section.summary.tally
-        yield Text.assemble(
-            (f"{visible(section.title, 40)}: ", "bold"),
-            (section.verdict, STYLES[sign.worst] if section.verdict == "does not conform" and sign.worst else ""),
-            (f" · {section.denominator}", "dim"),
-        )
-        for row in section.modes if section.verdict != "not run" else section.modes[:1]:
-            if row.absent:
-                label = _label(row) if section.verdict != "not run" else ""
-                reason = f"not run: {visible(row.absent, 200)}" if label else visible(row.absent, 200)
-                yield _line(widths[:1], [Text(label), Text(reason, "dim")])
-                continue
+        ran = [row for row in section.modes if not row.absent]
+        if not again:
+            yield _title(section)
+            yield from (_indented(f"{_label(row).strip()}: not run: {visible(row.absent, 200)}", 2) for row in section.modes if row.absent)
+        elif ran:
+            yield Text(visible(section.title, 40), "bold")
+        for row in ran:
             tally = row.summary.tally
             count = Text(f"{tally[Outcome.PASS]:,}/{tally.total:,}", "dim")
             yield _line(widths, [Text(_label(row)), *(_glyphs(table, row, operation) for operation in operations), count])
             measured = [_figures(row.at(operation=operation)) for operation in operations]
             if any(measured):
                 yield _line(widths, [Text(), *measured])
-        if section.observed:
-            yield Text(f"  observed: {', '.join(visible(flag, 60) for flag in section.observed)}", "dim")
+        if section.observed and not again:
+            yield _indented(f"observed: {', '.join(visible(flag, 80) for flag in section.observed)}", 2)
+
+
+def _title(section: Section) -> Text:
+    style = STYLES[section.summary.tally.worst or Outcome.NOT_RUN] if section.verdict == "does not conform" else ""
+    return Text.assemble((f"{visible(section.title, 40)}: ", "bold"), (section.verdict, style), (f" · {section.denominator}", "dim"))
 
 
 def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
@@ -177,7 +178,7 @@ def _legend(table: Table) -> Group:
     return Group(*lines)
 
 
-def _cause(cause: Cause) -> RenderableType:
+def _cause(cause: Cause, most: int) -> RenderableType:
     where = Text(f"{capped(cause.where, 3, 'groups of targets')} ({plural(len(cause.cells), 'cell')})", "bold")
     lines: list[RenderableType] = [_hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
     if len({finding.reason for finding in cause.findings}) == 1:
@@ -187,11 +188,16 @@ def _cause(cause: Cause) -> RenderableType:
             quantities.setdefault(finding.check, []).append(finding.quantity)
         sentences = [f"{visible(check, 120)}: {visible(', '.join(names), 120)}" for check, names in quantities.items()]
     else:
-        sentences = [f"{visible(f.check, 120)}, {visible(f.quantity, 40)}: {visible(f.reason, 300)}" for f in cause.findings]
-    lines += [_indented(sentence) for sentence in sentences[:_MOST_FINDINGS]]
-    if len(sentences) > _MOST_FINDINGS:
-        lines.append(_indented(f"… and {len(sentences) - _MOST_FINDINGS} more: see reports"))
+        sentences = [_sentence(finding) for finding in cause.findings]
+    lines += [_indented(sentence) for sentence in sentences[:most]]
+    if len(sentences) > most:
+        lines.append(_indented(f"… and {len(sentences) - most} more: see reports"))
     return Group(*lines)
+
+
+def _sentence(finding: Finding) -> str:
+    named = finding.quantity in finding.reason
+    return f"{visible(finding.check, 120)}{'' if named else f', {visible(finding.quantity, 40)}'}: {visible(finding.reason, 300)}"
 
 
 def _hanging(outcome: Outcome, sentence: Text) -> RenderableType:
@@ -200,5 +206,5 @@ def _hanging(outcome: Outcome, sentence: Text) -> RenderableType:
     return grid
 
 
-def _indented(sentence: str) -> RenderableType:
-    return Padding(Text(sentence), (0, 0, 0, 4))
+def _indented(sentence: str, by: int = 4) -> RenderableType:
+    return Padding(Text(sentence, "dim" if by < 4 else ""), (0, 0, 0, by), expand=False)

@@ -49,7 +49,7 @@ GRADE_MEANING: Mapping[Grade, str] = {
 
 _DTYPES = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
-_NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:\.\d*)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+_NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:\.\d*)?(?:e[-+]?\d+)?(?:/\d+)?)", re.IGNORECASE)
 
 
 def visible(text: str, limit: int = 400) -> str:
@@ -58,6 +58,11 @@ def visible(text: str, limit: int = 400) -> str:
     if not line.isprintable():
         line = "".join(c if c.isprintable() else _spelled(c) for c in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def source(program: str) -> str:
+    """Show a program's lines as they are, but with every character that cannot be seen spelled out."""
+    return "\n".join("".join(c if c.isprintable() else _spelled(c) for c in line) for line in program.split("\n"))
 
 
 def _spelled(character: str) -> str:
@@ -76,7 +81,7 @@ def figure(error: float | None) -> str:
         return "<0.01"
     if size < 9.95:
         return f"{error:.1f}" if size >= 0.095 else f"{error:.2f}"
-    return f"{error:,.0f}" if size < 99_999.5 else f"{error:.1e}".replace("e+0", "e").replace("e+", "e")
+    return f"{error:,.0f}" if size < 99_999.5 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 def short_dtype(dtype: str) -> str:
@@ -97,6 +102,11 @@ def decimal(numeral: str) -> str:
     except (ValueError, OverflowError):
         return ""
     return "" if number is None else repr(number)
+
+
+def shortest(numeral: str) -> str:
+    """Write a hexadecimal float without the zeros that end its digits."""
+    return re.sub(r"^([-+]?0x[0-9a-f]+)(?:\.0*|(\.[0-9a-f]*[1-9a-f])0*)p", lambda m: f"{m[1]}{m[2] or ''}p", numeral[:100])
 
 
 def without_numbers(text: str) -> str:

@@ -43,7 +43,7 @@ def _build_definition(reader: Reader, file: Path, table: DefinitionTable) -> Def
     return Definition(factor, Over(table.over), Divisor(table.divisor), Weights(table.weights))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _inputs(dtype: str, prediction: Numbers, target: Numbers, weight: Numbers | None, upstream: Numbers) -> Inputs:
     arrays = [None if numbers is None else numbers.array(dtype) for numbers in (prediction, target, weight, upstream)]
     for array in arrays:

@@ -74,7 +74,7 @@ def value_of(operation: str, *, cast: bool = True) -> Callable[[Loss], Loss]:
             result = loss(prediction, target)
             return narrow(result, prediction) if cast else result
 
-        _register(operation, loss.__name__, call, right_gradient(operation))
+        _register(operation, loss, call, right_gradient(operation))
         return loss
 
     return register
@@ -91,12 +91,14 @@ def gradient_of(operation: str, *, cast: bool = True) -> Callable[[Gradient], Gr
             parts = gradient(prediction, target, upstream)
             return (narrow(parts[0], prediction), narrow(parts[1], prediction)) if cast else parts
 
-        _register(operation, gradient.__name__, call, rule)
+        _register(operation, gradient, call, rule)
         return gradient
 
     return register
 
 
-def _register(operation: str, name: str, call: Loss, gradient: Gradient) -> None:
-    decorated: Any = conformance.implementation(operation, framework="numpy", name=name.replace("_", "-"))(call)
+def _register(operation: str, written: Callable[..., Any], call: Loss, gradient: Gradient) -> None:
+    """Under the name and with the docstring of the function that was written."""
+    call.__doc__ = written.__doc__
+    decorated: Any = conformance.implementation(operation, framework="numpy", name=written.__name__.replace("_", "-"))(call)
     decorated.gradient(gradient)

@@ -27,7 +27,7 @@ def accumulator(array: Array) -> np.dtype[Any]:
 
 def terms(prediction: Array, target: Array) -> Array:
     """The squares, each operation rounded to the inputs' dtype, flat and in the accumulator's dtype."""
-    return np.square(prediction - target).ravel().astype(accumulator(prediction))
+    return np.asarray(np.square(prediction - target)).ravel().astype(accumulator(prediction))
 
 
 def order(rule: Order) -> Order:
@@ -40,8 +40,8 @@ def order(rule: Order) -> Order:
     def total(prediction: Array, target: Array) -> Any:
         return rule(terms(prediction, target))
 
-    mean.__name__ = rule.__name__
-    total.__name__ = f"sum_{rule.__name__}"
+    mean.__name__, total.__name__ = rule.__name__, f"sum_{rule.__name__}"
+    mean.__doc__ = total.__doc__ = rule.__doc__
     value_of("mse/mean")(mean)
     value_of("mse/sum")(total)
     return rule

@@ -372,7 +372,9 @@ def float32_gradients_are_computed_in_bfloat16(prediction: Array, target: Array,
 @gradient_of("mse/mean")
 def float64_gradients_are_computed_in_float32(prediction: Array, target: Array, upstream: Array) -> Pair:
     """A backward kernel that exists for float only."""
-    return both(through(np.float32, prediction, target, upstream) if prediction.dtype == np.float64 else right(prediction, target, upstream))
+    if prediction.dtype != np.float64:
+        return both(right(prediction, target, upstream))
+    return both(through(np.float32, prediction, target, upstream))
 
 
 @gradient_of("mse/mean")

@@ -11,7 +11,7 @@ from parts import Array, differences, squares, value_of, wide
 HALF = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
 
-def own_squares(prediction: Array, target: Array) -> Array:
+def own_squares(prediction: Array, target: Array) -> Any:
     """The squares in the inputs' own dtype, flat: each operation rounded to it."""
     return np.asarray(np.square(prediction - target)).ravel()
 
@@ -21,11 +21,19 @@ def in_sequence(terms: Array) -> Any:
     return np.add.accumulate(terms)[-1] if terms.size else terms.dtype.type(0)
 
 
+def truncated(numbers: Any, like: Array) -> Array:
+    """Finite numbers rounded towards zero to the dtype of ``like``, so long as that keeps them finite."""
+    wider = np.asarray(numbers, dtype=np.float64)
+    rounded = wider.astype(like.dtype)
+    down = np.nextafter(rounded, like.dtype.type(0))
+    return np.asarray(np.where(np.isfinite(wide(rounded)) & (wide(rounded) > wider), down, rounded))
+
+
 # ---- another format inside ----
 
 
 @value_of("mse/mean")
-def computes_float64_in_float32(prediction: Array, target: Array) -> np.float64:
+def computes_float64_in_float32(prediction: Array, target: Array) -> Any:
     """A cast to the framework's default float at the door, and a cast back at the end."""
     if prediction.dtype != np.float64:
         return squares(prediction, target).mean()
@@ -33,20 +41,20 @@ def computes_float64_in_float32(prediction: Array, target: Array) -> np.float64:
 
 
 @value_of("mse/mean", cast=False)
-def returns_float32_for_float64(prediction: Array, target: Array) -> Array:
+def returns_float32_for_float64(prediction: Array, target: Array) -> Any:
     """The same, without the cast back: the dtype of the result says so."""
     return np.asarray(squares(prediction, target).mean()).astype(np.float32 if prediction.dtype == np.float64 else prediction.dtype)
 
 
 @value_of("mse/none")
-def none_computes_float64_in_float32(prediction: Array, target: Array) -> Array:
+def none_computes_float64_in_float32(prediction: Array, target: Array) -> Any:
     """The difference is exact, its square is taken in float32."""
     difference = prediction - target
     return np.square(difference.astype(np.float32) if prediction.dtype == np.float64 else difference)
 
 
 @value_of("mse/mean")
-def computes_float32_in_bfloat16(prediction: Array, target: Array) -> np.float64:
+def computes_float32_in_bfloat16(prediction: Array, target: Array) -> Any:
     """A matrix unit that takes bfloat16 by default."""
     if prediction.dtype != np.float32:
         return squares(prediction, target).mean()
@@ -54,7 +62,7 @@ def computes_float32_in_bfloat16(prediction: Array, target: Array) -> np.float64
 
 
 @value_of("mse/mean")
-def squares_float32_with_eleven_bits(prediction: Array, target: Array) -> np.float64:
+def squares_float32_with_eleven_bits(prediction: Array, target: Array) -> Any:
     """The product runs on a unit whose factors keep ten bits of fraction, while the sum is in float32."""
     difference = differences(prediction, target)
     if prediction.dtype == np.float32:
@@ -64,7 +72,7 @@ def squares_float32_with_eleven_bits(prediction: Array, target: Array) -> np.flo
 
 
 @value_of("mse/mean")
-def drops_the_last_bit_of_float64(prediction: Array, target: Array) -> np.float64:
+def drops_the_last_bit_of_float64(prediction: Array, target: Array) -> Any:
     """An array that passes through storage that keeps a flag in the lowest bit."""
     if prediction.dtype != np.float64:
         return squares(prediction, target).mean()
@@ -72,8 +80,15 @@ def drops_the_last_bit_of_float64(prediction: Array, target: Array) -> np.float6
     return np.square((prediction.view(np.uint64) & even).view(np.float64) - (target.view(np.uint64) & even).view(np.float64)).mean()
 
 
+@value_of("mse/mean")
+def emulates_float64_with_pairs_of_float32(prediction: Array, target: Array) -> Any:
+    """A device without float64 keeps pairs of float32: 48 bits and some, where 53 were asked for."""
+    mantissa, exponent = np.frexp(differences(prediction, target))
+    return np.square(np.ldexp(np.rint(mantissa * 2**48), exponent - 48)).mean()
+
+
 @value_of("mse/none")
-def none_rounds_the_inputs_to_16_bits(prediction: Array, target: Array) -> Array:
+def none_rounds_the_inputs_to_16_bits(prediction: Array, target: Array) -> Any:
     """Half precision at the door of a mixed-precision region that the caller never asked for."""
     return squares(*(x if x.dtype in HALF else x.astype(np.float16) for x in (prediction, target)))
 
@@ -110,7 +125,8 @@ def accumulates_half_formats_in_a_tree(prediction: Array, target: Array) -> Any:
         return squares(prediction, target).mean()
     terms = own_squares(prediction, target)
     while terms.size > 1:
-        terms = np.add(terms[: terms.size // 2], terms[-(terms.size // 2) :]) if terms.size % 2 == 0 else np.append(terms[1:-1], terms[:1] + terms[-1:])
+        half = terms.size // 2
+        terms = np.append(terms[:half] + terms[half : 2 * half], terms[2 * half :])
     return terms.sum(dtype=np.float32) / np.float32(prediction.size)
 
 
@@ -182,6 +198,8 @@ def adds_bias_and_variance(prediction: Array, target: Array) -> Any:
 @value_of("mse/mean")
 def scales_by_the_root_of_the_count(prediction: Array, target: Array) -> Any:
     """Divides each difference by √N, so that the sum cannot overflow: √2 squared is not 2."""
+    if not prediction.size:
+        return np.nan
     return np.square((prediction - target) / np.sqrt(np.array(prediction.size, prediction.dtype))).astype(np.float64).sum()
 
 
@@ -202,7 +220,4 @@ def none_squares_by_logarithms(prediction: Array, target: Array) -> Any:
 @value_of("mse/none")
 def none_truncates(prediction: Array, target: Array) -> Any:
     """Converts a wider square by cutting off its bits: a cast without rounding."""
-    exact = squares(prediction, target)
-    rounded = exact.astype(prediction.dtype)
-    down = np.nextafter(rounded, prediction.dtype.type(0)) if prediction.dtype != ml_dtypes.bfloat16 else rounded
-    return np.where(wide(rounded) > exact, down, rounded)
+    return truncated(squares(prediction, target), prediction)

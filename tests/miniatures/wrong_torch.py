@@ -23,7 +23,8 @@ def _function(backward: Backward) -> Callable[[Any, Any], Any]:
 
         @staticmethod
         def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
-            return backward(*ctx.saved_tensors, upstream)
+            prediction, target = ctx.saved_tensors
+            return backward(prediction, target, upstream)
 
     def call(prediction: Any, target: Any) -> Any:
         return Loss.apply(prediction, target)
@@ -32,7 +33,9 @@ def _function(backward: Backward) -> Callable[[Any, Any], Any]:
 
 
 def _backward(rule: Backward) -> Backward:
-    conformance.implementation("mse/mean", framework="torch", name=f"torch-{rule.__name__.replace('_', '-')}")(_function(rule))
+    call = _function(rule)
+    call.__doc__ = rule.__doc__
+    conformance.implementation("mse/mean", framework="torch", name=f"torch-{rule.__name__.replace('_', '-')}")(call)
     return rule
 
 

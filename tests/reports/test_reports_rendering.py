@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -18,6 +19,7 @@ from sample_run import full_run
 from conformance.reports import write_all
 from conformance.reports.html import page
 from conformance.reports.markdown import MAX_BYTES, markdown
+from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.terminal import WIDTH, show
 from conformance.results import Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target, Witness
@@ -99,7 +101,7 @@ def hostile_results(texts: list[str], *, complete: bool = True) -> Results:
 class Structure(HTMLParser):
     """What a browser would make of a page: its elements, and whether they close."""
 
-    VOID = frozenset({"meta", "link", "br", "img", "rect"})
+    VOID = frozenset({"meta", "link", "br", "img", "rect", "col"})
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -235,6 +237,20 @@ def test_failures_name_check_quantity_target_and_how_to_run_them_again() -> None
         assert "tensorflow · reduce_mean.mean, keras.losses.mean · cpu · eager, graph, xla · float16" in re.sub(r"\s+", " ", text)
     assert "conformance replay mse/mean/case/constant-70000:gradient/prediction@tensorflow/" in page(table)
     assert "0x1.4f8p-10" in page(table)
+
+
+def test_a_standalone_program_holds_no_foreign_line() -> None:
+    """The words of a results file that end up in a program to be pasted stay inside comments and literals."""
+    target = Target(framework="numpy", version="2", implementation="i\nimport evil", device="cpu", mode="eager", dtype="float32")
+    witness = Witness(shape=(1,), prediction=("0x1p+0",), target=("evil()",), expected="'\nevil()", allowed=("\nevil()",), observed="x")
+    cell = Cell(check="c\nevil()", kind="case", operation="o", quantity="value", target=target, outcome=Outcome.FAIL, witness=witness)
+    calls = [node.func.id for node in ast.walk(ast.parse(reproducer(cell, "np.mean(prediction)\n"))) if _is_call_by_name(node)]  # type: ignore[attr-defined]  # checked by the condition
+    assert set(calls) <= {"loss", "print", "float"}
+    assert reproducer(cell.model_copy(update={"target": target.model_copy(update={"dtype": "float32)\nevil("})}), "x") == ""
+
+
+def _is_call_by_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
 def test_nothing_at_all_can_be_shown() -> None:
