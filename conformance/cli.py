@@ -57,6 +57,8 @@ _CHECK = _many("--check", metavar="GLOB", help="Only checks whose id matches, su
 _PROFILE = click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True, help="How much is run.")
 _FORMAT = click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text", help="What stdout gets.")
 
+_STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(conformance.__version__, prog_name="conformance")
@@ -111,15 +113,38 @@ def _selection(specs: Specs, **options: Any) -> Selection:
 @_DTYPE
 @_OPERATION
 @_CHECK
-@_many("--subject", type=click.Path(path_type=Path), metavar="FILE", help="Run the implementations in this Python file instead. It is code and runs as you.")
+@_many(
+    "--subject",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run the implementations in this Python file instead. It is code and runs as you.",
+)
 @_PROFILE
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("conformance-results"), show_default=True, metavar="DIR")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("conformance-results"),
+    show_default=True,
+    metavar="DIR",
+)
 @_FORMAT
+@_STRICT
 def run(
-    framework: tuple[str, ...], device: tuple[str, ...], mode: tuple[str, ...], dtype: tuple[str, ...], operation: tuple[str, ...],
-    check: tuple[str, ...], subject: tuple[Path, ...], profile: str, jobs: int | None, output: Path, as_format: str,
-) -> None:  # fmt: skip
+    framework: tuple[str, ...],
+    device: tuple[str, ...],
+    mode: tuple[str, ...],
+    dtype: tuple[str, ...],
+    operation: tuple[str, ...],
+    check: tuple[str, ...],
+    subject: tuple[Path, ...],
+    profile: str,
+    jobs: int | None,
+    output: Path,
+    as_format: str,
+    strict: bool,  # noqa: FBT001 - click passes it
+) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
     from conformance.engine import default_jobs, new_run
     from conformance.profiles import PROFILES as KNOWN
@@ -128,9 +153,15 @@ def run(
     specs = _specs()
     chosen = _frameworks([*framework, *_subjects(subject, specs)] if subject else framework)
     selection = _selection(
-        specs, frameworks=framework, devices=device, modes=mode, dtypes=dtype, operations=operation, checks=check,
+        specs,
+        frameworks=framework,
+        devices=device,
+        modes=mode,
+        dtypes=dtype,
+        operations=operation,
+        checks=check,
         subjects=tuple(path.resolve() for path in subject),
-    )  # fmt: skip
+    )
     display = ProgressDisplay([info.name for info in chosen])
     task = new_run(specs, KNOWN[profile], selection, output / "results", display)
     try:
@@ -141,7 +172,7 @@ def run(
         sys.exit(INCOMPLETE)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
-    _finish(files, output, as_format, task.complaints(), subjects=bool(subject))
+    _finish(files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject))
 
 
 def _read(paths: Sequence[Path]) -> list[Results]:
@@ -153,7 +184,9 @@ def _read(paths: Sequence[Path]) -> list[Results]:
         fail(error)
 
 
-def _finish(files: Sequence[Path], output: Path, as_format: str, complaints: Sequence[str], *, subjects: bool = False) -> NoReturn:
+def _finish(
+    files: Sequence[Path], output: Path, as_format: str, complaints: Sequence[str], *, strict: bool, subjects: bool = False
+) -> NoReturn:
     """Write the reports, print the matrix, and say by the exit code what came of it."""
     from rich.console import Console
 
@@ -167,7 +200,7 @@ def _finish(files: Sequence[Path], output: Path, as_format: str, complaints: Seq
     if as_format == "json":
         click.echo(json.dumps({**table.summary(), "complaints": list(complaints)}, allow_nan=False))
     else:
-        console = Console()
+        console = Console(width=None if sys.stdout.isatty() else 100)
         show(table, console)
         if subjects:
             _print_reproducers(results)
@@ -175,7 +208,7 @@ def _finish(files: Sequence[Path], output: Path, as_format: str, complaints: Seq
     for complaint in complaints:
         click.echo(f"conformance: deviations: {complaint}", err=True)
     outcomes = {cell.outcome for part in results for cell in part.cells}
-    if outcomes & {Outcome.FAIL, Outcome.ERROR} or complaints:
+    if complaints or table.total.broken or (strict and outcomes & {Outcome.FAIL, Outcome.ERROR}):
         sys.exit(NONCONFORMING)
     sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and not table.incomplete else INCOMPLETE)
 
@@ -199,9 +232,10 @@ def _print_reproducers(results: Sequence[Results], most: int = 3) -> None:
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
 @_FORMAT
-def report(results: tuple[Path, ...], output: Path, as_format: str) -> None:
+@_STRICT
+def report(results: tuple[Path, ...], output: Path, as_format: str, strict: bool) -> None:  # noqa: FBT001 - click passes it
     """Render RESULTS (files, or folders of them), merged, into DIR."""
-    _finish(results, output, as_format, ())
+    _finish(results, output, as_format, (), strict=strict)
 
 
 @main.command("list")
@@ -294,7 +328,9 @@ def lint(specs: Path | None) -> None:
         sys.exit(USAGE)
     loaded = _specs(specs)
     cases = sum(len(o.cases) for o in loaded.operations.values())
-    click.echo(f"{specs or specs_root()}: {len(loaded.operations)} operations, {cases} cases, {len(loaded.deviations)} deviations: all as stated")
+    click.echo(
+        f"{specs or specs_root()}: {len(loaded.operations)} operations, {cases} cases, {len(loaded.deviations)} deviations: all as stated"
+    )
 
 
 @main.command()
@@ -337,7 +373,9 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str) -> None:
         if cell.reason:
             click.echo(f"  {cell.reason}")
         if cell.error_ulp is not None:
-            click.echo(f"  worst error {cell.error_ulp:.3g} ulp, {cell.error_u:.3g} u; {cell.evaluations} evaluations; grade {cell.grade or '-'}")
+            click.echo(
+                f"  worst error {cell.error_ulp:.3g} ulp, {cell.error_u:.3g} u; {cell.evaluations} evaluations; grade {cell.grade or '-'}"
+            )
         if program := reproducer(cell, entry):
             click.echo(f"\n{program}")
     sys.exit(NONCONFORMING if any(cell.outcome in {Outcome.FAIL, Outcome.ERROR} for cell, _ in cells) else CONFORMS)

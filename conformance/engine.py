@@ -38,7 +38,7 @@ class Observer(Protocol):
     def planned(self, framework: str, count: int) -> None:
         """A framework is loaded and has this many items."""
 
-    def finished(self, framework: str, item: Item, cells: Sequence[Cell]) -> None:
+    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
         """One item is done."""
 
     def ended(self, framework: str, note: str) -> None:
@@ -110,7 +110,7 @@ class Run:
                     return path  # its worker was ended on purpose: the cell is not an error but was not run
                 for cell in cells:
                     writer.append(cell)
-                self.observer.finished(info.name, item, cells)
+                self.observer.finished(info.name, cells)
             if not self.selection.subjects:
                 here = {device.kind for device in description.devices}
                 missing = [kind for kind in info.device_kinds if kind not in here]
@@ -147,15 +147,22 @@ class Run:
             specs_digest=self.specs.digest,
             profile=self.profile.name,
             environment=RunEnvironment(
-                framework=description.framework, version=description.version, python=description.python, platform=description.platform,
-                packages=description.packages, flags=description.flags, devices=tuple(d.name for d in description.devices),
+                framework=description.framework,
+                version=description.version,
+                python=description.python,
+                platform=description.platform,
+                packages=description.packages,
+                flags=description.flags,
+                devices=tuple(d.name for d in description.devices),
             ),
             entries={i.name: i.entry for i in description.implementations},
-        )  # fmt: skip
+        )
 
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
         """The results file of a framework that cannot run here: every check, with the reason."""
-        cells = [cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)]
+        cells = [
+            cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)
+        ]
         self.observer.planned(info.name, 0)
         with Writer(path, self._header(Description(framework=info.name))) as writer:
             for cell in cells:

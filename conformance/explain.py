@@ -49,7 +49,7 @@ def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: s
     if wanted and wanted not in check.dtypes:
         raise UnknownId(f"{check_id}: found the dtype {wanted!r}, expected one of {', '.join(check.dtypes)}")
     if not isinstance(check, CaseCheck):
-        yield "  Its inputs are generated: every result must lie in the interval that follows from the inputs drawn; a failure carries its witness."
+        yield "  Its inputs are generated: every result must lie in the interval of the inputs drawn; a failure carries its witness."
         return
     for name in [wanted] if wanted else check.dtypes:
         yield from _case(check, operation, specs, name, quantity, flushes=flushes)
@@ -83,9 +83,16 @@ def _quantity(check: CaseCheck, oracle: Exact, specs: Specs, quantity: Quantity,
         divisor = next(iter(oracle.divisors), None)
         if divisor is not None:
             steps = Roundings(
-                specs.error_model, oracle.definition, quantity, fmt, fmt, oracle.summands, divisor,
-                weighted=oracle.element_weight is not None, unit_upstream=all(float(x) == 1 for x in oracle.inputs.upstream.ravel()[:1000]),
-            )  # fmt: skip
+                specs.error_model,
+                oracle.definition,
+                quantity,
+                fmt,
+                fmt,
+                oracle.summands,
+                divisor,
+                weighted=oracle.element_weight is not None,
+                unit_upstream=all(float(x) == 1 for x in oracle.inputs.upstream.ravel()[:1000]),
+            )
             for step, count in steps.steps:
                 yield f"    {step.step}: {count} in {steps.format_of(step).name}: {step.because}"
             yield f"    together a relative error of at most {approximately(steps.theta)} = {float(steps.theta / fmt.unit_roundoff):.4g} u"

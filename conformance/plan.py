@@ -66,11 +66,17 @@ class Item:
         """The item's cells when it gave no findings of its own."""
         return [
             Cell(
-                check=self.check.id, kind=self.check.kind, level=self.check.level, operation=self.operation,
-                quantity=quantity.value, target=self.target, outcome=outcome, reason=reason,
+                check=self.check.id,
+                kind=self.check.kind,
+                level=self.check.level,
+                operation=self.operation,
+                quantity=quantity.value,
+                target=self.target,
+                outcome=outcome,
+                reason=reason,
             )
             for quantity in self.check.quantities
-        ]  # fmt: skip
+        ]
 
 
 def items(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[Item]:
@@ -85,12 +91,16 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
     first = {i.operation: i.name for i in reversed(description.implementations)}
     planned = [
         Item(
-            check, implementation.operation, target,
+            check,
+            implementation.operation,
+            target,
             profile.leaves_out(
-                target, implementation.operation, first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
+                target,
+                implementation.operation,
+                first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
                 shape=shapes.get(check.id),
             ),
-        )  # fmt: skip
+        )
         for implementation in description.implementations
         if not selection.implementations or implementation.name in selection.implementations
         for device in description.devices
@@ -101,15 +111,21 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
         if not selection.dtypes or dtype in selection.dtypes
         for target in [
             Target(
-                framework=description.framework, version=description.version, implementation=implementation.name,
-                device=device.name, mode=mode, dtype=dtype,
-            )  # fmt: skip
+                framework=description.framework,
+                version=description.version,
+                implementation=implementation.name,
+                device=device.name,
+                mode=mode,
+                dtype=dtype,
+            )
         ]
         for check in by_operation.get(implementation.operation, [])
         if dtype in check.dtypes and selection.wants_check(check, implementation.operation)
     ]
     order = {check_id: place for place, check_id in enumerate(checks)}
-    return sorted(planned, key=lambda i: (i.operation, i.target.dtype, i.target.device, i.target.mode, i.target.implementation, order[i.check.id]))
+    return sorted(
+        planned, key=lambda i: (i.operation, i.target.dtype, i.target.device, i.target.mode, i.target.implementation, order[i.check.id])
+    )
 
 
 def operation_of(check: Check) -> str:

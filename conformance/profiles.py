@@ -64,13 +64,28 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "quick", 6, 4, _SHAPES, _COMPILED, (10, 1_000, 100_000, 1_000_000), 120.0,
-            case_shapes=frozenset({(2,), (4,), (64,), (70000,)}), compile_thrift=Thrift(("mse/mean",), ("float16", "float32")),
+            "quick",
+            6,
+            4,
+            _SHAPES,
+            _COMPILED,
+            (10, 1_000, 100_000, 1_000_000),
+            120.0,
+            case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
+            compile_thrift=Thrift(("mse/mean",), ("float16", "float32")),
         ),
-        Profile("full", 20, 8, (*_SHAPES, (257,), (1000,)), (*_COMPILED, (33,), (2, 3, 4)), (10, 100, 1_000, 10_000, 100_000, 1_000_000), 300.0),
         Profile(
-            "deep", 200, 16, (*_SHAPES, (257,), (1000,), (4096,)), (*_COMPILED, (33,), (2, 3, 4), (1000,)),
-            (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000), 900.0, deterministic=False,
+            "full", 20, 8, (*_SHAPES, (257,), (1000,)), (*_COMPILED, (33,), (2, 3, 4)), (10, 100, 1_000, 10_000, 100_000, 1_000_000), 300.0
+        ),
+        Profile(
+            "deep",
+            200,
+            16,
+            (*_SHAPES, (257,), (1000,), (4096,)),
+            (*_COMPILED, (33,), (2, 3, 4), (1000,)),
+            (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
+            900.0,
+            deterministic=False,
         ),
     )
-}  # fmt: skip
+}

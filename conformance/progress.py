@@ -9,7 +9,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from conformance.plan import Item
 from conformance.results import Cell, Outcome
 
 _BAD = {Outcome.FAIL, Outcome.ERROR}
@@ -21,10 +20,17 @@ class ProgressDisplay:
     def __init__(self, frameworks: Sequence[str]) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description:<17}"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"),
-            console=console, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._tasks: dict[str, TaskID] = {name: self._progress.add_task(name, total=None, start=False, note="waiting") for name in frameworks}
+            TextColumn("{task.description:<17}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {
+            name: self._progress.add_task(name, total=None, start=False, note="waiting") for name in frameworks
+        }
         self._bad: dict[str, int] = dict.fromkeys(frameworks, 0)
 
     def __enter__(self) -> Self:
@@ -43,7 +49,7 @@ class ProgressDisplay:
         """It is loaded and has this many items."""
         self._progress.update(self._tasks[framework], total=count, note="")
 
-    def finished(self, framework: str, item: Item, cells: Sequence[Cell]) -> None:
+    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
         """One item is done."""
         self._bad[framework] += sum(cell.outcome in _BAD for cell in cells)
         note = f"{self._bad[framework]} not conforming" if self._bad[framework] else ""

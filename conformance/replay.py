@@ -45,7 +45,9 @@ def replay(specs: Specs, identifier: str, profile: str, subjects: tuple[Path, ..
         selection = Selection(implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,))
         planned = items(description, {check: checks[check]}, selection, PROFILES[profile])
         if not planned:
-            raise ReplayError(f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`")
+            raise ReplayError(
+                f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
+            )
         cells = worker.ask(planned[0].request, PROFILES[profile].timeout).cells
         entry = next(i.entry for i in description.implementations if i.name == implementation)
     except WorkerLost as lost:

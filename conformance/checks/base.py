@@ -84,5 +84,10 @@ def _grade(trial: Trial, tally: Tally, summands: int) -> Grade:
     if tally.error_ulp > CONSTANT_ULP:
         bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, summands)
     return grade(
-        error_u=tally.error_u, error_ulp=tally.error_ulp, correctly_rounded=tally.correctly_rounded, tree_bound=bound, n=summands, random=False
+        error_u=tally.error_u,
+        error_ulp=tally.error_ulp,
+        correctly_rounded=tally.correctly_rounded,
+        tree_bound=bound,
+        n=summands,
+        random=False,
     )

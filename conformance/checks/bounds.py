@@ -43,7 +43,11 @@ def search(
         for position in range(profile.batch):
             inputs = make(family, descriptor, position, definition, dtype)
             judgements = trial.observe(
-                tallies, inputs, key=(trial.operation.name, dtype, name, descriptor, position), recipe=descriptor.recipe(name, position), expect=expect
+                tallies,
+                inputs,
+                key=(trial.operation.name, dtype, name, descriptor, position),
+                recipe=descriptor.recipe(name, position),
+                expect=expect,
             )
             largest = max([largest, *(j.error_over_bound for j in judgements.values())])
         target(min(largest, 2.0), label="error/bound")

@@ -16,7 +16,9 @@ def checks_of(operation: Operation) -> list[Check]:
     """The checks of one operation: laws first, then cases, then bounds."""
     laws: Iterable[Check] = (LawCheck(operation.name, LAWS[name]) for name in operation.laws)
     cases: Iterable[Check] = (CaseCheck(operation.name, case) for case in operation.cases)
-    bounds: Iterable[Check] = (GrowthCheck(operation.name) if name == "growth" else BoundCheck(operation.name, name) for name in operation.families)
+    bounds: Iterable[Check] = (
+        GrowthCheck(operation.name) if name == "growth" else BoundCheck(operation.name, name) for name in operation.families
+    )
     return [*laws, *cases, *bounds]
 
 

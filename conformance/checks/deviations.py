@@ -84,7 +84,12 @@ class DeviationLedger:
             return found
         for i, deviation in enumerate(self._deviations):
             relevant = any(
-                covers(deviation, deviation.check, deviation.quantity, {**{k: v[0] for k, v in deviation.where.items()}, "framework": f, "version": v})
+                covers(
+                    deviation,
+                    deviation.check,
+                    deviation.quantity,
+                    {**{k: v[0] for k, v in deviation.where.items()}, "framework": f, "version": v},
+                )
                 for f, v in frameworks_run
             )
             if i not in self._met and relevant:

@@ -111,8 +111,12 @@ class GrowthCheck:
             chain.length, chain.at = lost, n
         chain.grades.append(
             grade(
-                error_u=judgement.error_u, error_ulp=judgement.error_ulp, correctly_rounded=judgement.correctly_rounded,
+                error_u=judgement.error_u,
+                error_ulp=judgement.error_ulp,
+                correctly_rounded=judgement.correctly_rounded,
                 tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, n),
-                n=n, random=name == "random", chain=lost,
-            )  # fmt: skip
+                n=n,
+                random=name == "random",
+                chain=lost,
+            )
         )

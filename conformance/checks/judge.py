@@ -33,7 +33,7 @@ class Judgement:
     names: tuple[str, ...]
 
 
-_EMPTY = Judgement(True, 0, 0.0, 0.0, 0.0, True, ())
+_EMPTY = Judgement(conforms=True, worst=0, error_u=0.0, error_ulp=0.0, error_over_bound=0.0, correctly_rounded=True, names=())
 
 
 FLUSHES = "flushes subnormals"
@@ -67,19 +67,16 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
     measured = np.where(expectation.relative, distance, 0.0)
     rounded = bool(((x == expectation.center) | special).all())
     over_bound = _over_bound(distance, expectation.bound_ulp)
-    if not conforming.all():
-        worst = int(np.argmin(conforming))
-    else:
-        worst = int(np.argmax(measured if measured.any() else over_bound))
+    largest = measured if measured.any() else over_bound
     in_u = np.multiply(measured, expectation.u_per_ulp, out=np.zeros_like(measured), where=measured > 0)
     return Judgement(
-        bool(conforming.all()),
-        worst,
-        float(in_u.max()),
-        float(measured.max()),
-        float(over_bound.max()),
-        rounded,
-        names,
+        conforms=bool(conforming.all()),
+        worst=int(np.argmax(largest) if conforming.all() else np.argmin(conforming)),
+        error_u=float(in_u.max()),
+        error_ulp=float(measured.max()),
+        error_over_bound=float(over_bound.max()),
+        correctly_rounded=rounded,
+        names=names,
     )
 
 
@@ -159,4 +156,5 @@ def sentence(expectation: Expectation, observed: Array, judgement: Judgement) ->
     if math.isfinite(x) and isinstance(interval.exact, Fraction):
         ulp = abs(Fraction(x) - interval.exact) / expectation.output.ulp(interval.exact)
         distance = f", off by {float(ulp):.3g} ulp" if ulp < 10**15 else ""
-    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed_in_words(interval, digits_of(expectation))}"
+    allowed = allowed_in_words(interval, digits_of(expectation))
+    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed}"

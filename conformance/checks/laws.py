@@ -45,7 +45,7 @@ def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> C
 
 @law(
     "exact-arithmetic",
-    "Where every difference, square and partial sum is representable, rounding has no part in the result: any order must give it, bit for bit.",
+    "Where every difference, square and partial sum is representable, nothing rounds: any order must give the result, bit for bit.",
 )
 def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
@@ -76,15 +76,14 @@ def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
     tally = Tally()
     exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
     prediction = np.full((64,), np.ldexp(1.0, exponent)).astype(fmt.dtype)
-    inputs = Inputs(
-        prediction, np.zeros_like(prediction), None, np.ones(trial.operation.definition.value_shape((64,)), fmt.dtype)
-    )
+    inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(trial.operation.definition.value_shape((64,)), fmt.dtype))
     value = trial.attested(inputs).value.astype(np.float64)
     flushed = bool((value == 0).all())
     if trial.flushes != flushed:
         does, declared = ("flushes", "keep") if flushed else ("keeps", "flush")
         tally.evaluations = 1
-        tally.failure = f"value: declared to {declared} subnormals, but it {does} them: found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
+        found = f"found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
+        tally.failure = f"value: declared to {declared} subnormals, but it {does} them: {found}"
         return {Quantity.VALUE: tally}
     tallies = {Quantity.VALUE: tally}
     trial.observe(tallies, inputs, key=("subnormals-as-declared", trial.operation.name, fmt.name), recipe="")

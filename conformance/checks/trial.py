@@ -66,9 +66,11 @@ class Sight:
             return self._with(arrays, observed=f"shape {found}", expected=f"shape {wanted}")
         interval = self.expectation.at(self.element)
         return self._with(
-            arrays, observed=hexadecimal(self.observed.ravel()[self.element]), expected=in_words(interval.exact),
+            arrays,
+            observed=hexadecimal(self.observed.ravel()[self.element]),
+            expected=in_words(interval.exact),
             allowed=(allowed_in_words(interval, digits_of(self.expectation)),),
-        )  # fmt: skip
+        )
 
     def errors(self) -> tuple[float | None, float | None]:
         """The error of this element in u and in ulp, also where it lies outside the interval; None where it is not finite."""
@@ -88,10 +90,17 @@ class Sight:
         upstream = self.inputs.upstream
         ones = bool(np.all(upstream.astype(np.float64) == 1))
         return Witness(
-            shape=self.inputs.shape, prediction=self._shown(self.inputs.prediction, arrays), target=self._shown(self.inputs.target, arrays),
-            weight=self._shown(self.inputs.weight, arrays), upstream=() if ones else self._shown(upstream, arrays),
-            element=self.element, expected=expected, allowed=allowed, observed=observed, recipe=self.recipe,
-        )  # fmt: skip
+            shape=self.inputs.shape,
+            prediction=self._shown(self.inputs.prediction, arrays),
+            target=self._shown(self.inputs.target, arrays),
+            weight=self._shown(self.inputs.weight, arrays),
+            upstream=() if ones else self._shown(upstream, arrays),
+            element=self.element,
+            expected=expected,
+            allowed=allowed,
+            observed=observed,
+            recipe=self.recipe,
+        )
 
     def _shown(self, array: Array | None, most: int) -> tuple[str, ...]:
         if array is None:
@@ -161,14 +170,21 @@ class Trial:
         arrays = {"value": evaluation.value, **evaluation.gradients}
         for name, array in arrays.items():
             if array.dtype.name not in FORMATS:
-                raise NotAttested(f"{name}: found the dtype {array.dtype.name}, expected {asked.dtype}")
+                raise NotAttested(f"{name}: found the dtype {array.dtype.name}, expected {asked.dtype}", returned=array.dtype.name)
             found, wanted = FORMATS[array.dtype.name], FORMATS[asked.dtype]
             if not (found == wanted or found.is_wider_than(wanted)):
-                raise NotAttested(f"asked for {asked.dtype}, {name} came back as {found.name}")
+                raise NotAttested(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
         return evaluation
 
     def observe(
-        self, tallies: Mapping[Quantity, Tally], inputs: Inputs, *, key: Hashable, recipe: str, expect: Expect | None = None, minimise: bool = True
+        self,
+        tallies: Mapping[Quantity, Tally],
+        inputs: Inputs,
+        *,
+        key: Hashable,
+        recipe: str,
+        expect: Expect | None = None,
+        minimise: bool = True,
     ) -> dict[Quantity, Judgement]:
         """Evaluate once and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
         evaluation = self.attested(inputs)
@@ -207,13 +223,24 @@ class Trial:
                 continue
             tally.evaluations += 1
             if not tally.failure:
-                self._record_failure(tally, quantity, inputs, expectation, observed, judgement, recipe, expect or self.expect, minimise=minimise)
+                self._record_failure(
+                    tally, quantity, inputs, expectation, observed, judgement, recipe, expect or self.expect, minimise=minimise
+                )
         return judgements
 
     def _record_failure(
-        self, tally: Tally, quantity: Quantity, inputs: Inputs, expectation: Expectation, observed: Array, judgement: Judgement,
-        recipe: str, expect: Expect, *, minimise: bool,
-    ) -> None:  # fmt: skip
+        self,
+        tally: Tally,
+        quantity: Quantity,
+        inputs: Inputs,
+        expectation: Expectation,
+        observed: Array,
+        judgement: Judgement,
+        recipe: str,
+        expect: Expect,
+        *,
+        minimise: bool,
+    ) -> None:
         """Shrink failing inputs to something a person can read, and put the failure into words."""
 
         def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -62,9 +63,15 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close(): the process writes to it as long as it lives
         self._lines = queue.Queue()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8",
-            env=environment, start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,
+        )
         threading.Thread(target=self._read, args=(self._process, self._lines), daemon=True).start()
         try:
             description = Description.model_validate_json(self._next(START_TIMEOUT, "starting"))
@@ -141,14 +148,10 @@ class Worker:
     def close(self) -> None:
         """End the process and everything it started."""
         if self._process is not None and self._process.poll() is None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._process.wait()
         for stream in (self._process.stdin if self._process else None, self._log):
             if stream is not None and not stream.closed:
-                try:
+                with suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass

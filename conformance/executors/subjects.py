@@ -36,7 +36,9 @@ def inspect(path: Path) -> list[tuple[str, str]]:
             raise SubjectError(str(answer["error"]))
         return _Found.validate_python(answer["found"])
     except (ValueError, KeyError, TypeError, ValidationError):
-        raise SubjectError(f"{path}: the process that ran it ended with exit code {done.returncode} and no answer, expected a file that runs") from None
+        raise SubjectError(
+            f"{path}: the process that ran it ended with exit code {done.returncode} and no answer, expected a file that runs"
+        ) from None
 
 
 def main() -> None:

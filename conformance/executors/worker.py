@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +24,7 @@ from conformance.checks.trial import ExpectationCache, Trial
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
-from conformance.numerics.definition import Inputs
+from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.profiles import PROFILES, Profile
 from conformance.results import Cell, Outcome, Target
@@ -64,7 +64,8 @@ class Bench:
             packages=dict(environment.packages),
             flags=dict(environment.flags),
             devices=tuple(
-                DeviceDescription(name=d.name, kind=d.kind, flushes_subnormals=tuple(sorted(d.flushes_subnormals))) for d in self.framework.devices()
+                DeviceDescription(name=d.name, kind=d.kind, flushes_subnormals=tuple(sorted(d.flushes_subnormals)))
+                for d in self.framework.devices()
             ),
             implementations=tuple(
                 ImplementationDescription(name=i.name, entry=i.entry, operation=i.operation, modes=tuple(i.modes), dtypes=tuple(i.dtypes))
@@ -77,32 +78,53 @@ class Bench:
         check = self.checks[request.check]
         implementation = self.implementations[request.implementation]
         target = Target(
-            framework=self.framework.name, version=self.version, implementation=implementation.name,
-            device=request.device, mode=request.mode, dtype=request.dtype,
-        )  # fmt: skip
+            framework=self.framework.name,
+            version=self.version,
+            implementation=implementation.name,
+            device=request.device,
+            mode=request.mode,
+            dtype=request.dtype,
+        )
         started = time.perf_counter()
         found = self._run(check, implementation, target)
         seconds = round(time.perf_counter() - started, 6)
         cells = tuple(
             Cell(
-                check=check.id, kind=check.kind, level=check.level, operation=implementation.operation, quantity=finding.quantity.value, target=target,
-                outcome=finding.outcome, reason=finding.reason, flags=finding.flags, error_u=_number(finding.error_u), error_ulp=_number(finding.error_ulp),
-                error_over_bound=_number(finding.error_over_bound), grade=finding.grade, witness=finding.witness,
-                evaluations=finding.evaluations, seconds=round(seconds / len(found), 6),
+                check=check.id,
+                kind=check.kind,
+                level=check.level,
+                operation=implementation.operation,
+                quantity=finding.quantity.value,
+                target=target,
+                outcome=finding.outcome,
+                reason=finding.reason,
+                flags=finding.flags,
+                error_u=_number(finding.error_u),
+                error_ulp=_number(finding.error_ulp),
+                error_over_bound=_number(finding.error_over_bound),
+                grade=finding.grade,
+                witness=finding.witness,
+                evaluations=finding.evaluations,
+                seconds=round(seconds / len(found), 6),
             )
             for finding in found
-        )  # fmt: skip
+        )
         return Reply(cells=cells)
 
     def _run(self, check: Check, implementation: Implementation, target: Target) -> Sequence[Finding]:
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
-            return [Finding(q, evaluate.outcome, evaluate.reason) for q in check.quantities]
+            return [replace(evaluate, quantity=q) for q in check.quantities]
         device = next(d for d in self.framework.devices() if d.name == target.device)
         trial = Trial(
-            target, self.specs.operations[implementation.operation], evaluate, self.specs.error_model,
-            target.dtype in device.flushes_subnormals, self.profile, self.cache,
-        )  # fmt: skip
+            target,
+            self.specs.operations[implementation.operation],
+            evaluate,
+            self.specs.error_model,
+            target.dtype in device.flushes_subnormals,
+            self.profile,
+            self.cache,
+        )
         return _caught(lambda: check.run(trial), check)
 
     def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
@@ -112,8 +134,6 @@ class Bench:
         return self._prepared[1]
 
     def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
-        from conformance.numerics.definition import Quantity  # noqa: PLC0415 - only the placeholder below needs it
-
         dtype = FORMATS[target.dtype].dtype
         prediction, zeros = np.array([1, 2], dtype), np.zeros(2, dtype)
         definition = self.specs.operations[implementation.operation].definition
@@ -124,12 +144,10 @@ class Bench:
         try:
             evaluate = self.framework.prepare(implementation, target.device, target.mode, target.dtype)
             evaluate(inputs)
-        except Unsupported as error:
-            return Finding(Quantity.VALUE, Outcome.UNSUPPORTED, str(error)[:300])
-        except NotAttested as error:
-            return Finding(Quantity.VALUE, Outcome.ERROR, f"not attested: {error}"[:300])
         except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
-            return Finding(Quantity.VALUE, Outcome.ERROR, f"it raised on [1, 2] against zeros, before any check: {one_line(error)}")
+            outcome, reason, flags = _what_it_means(error)
+            before = "before any check, on [1, 2] against zeros: " if outcome is Outcome.ERROR else ""
+            return Finding(Quantity.VALUE, outcome, f"{before}{reason}", flags)
         return evaluate
 
 
@@ -141,13 +159,20 @@ def _number(x: float | None) -> float | None:
 def _caught(run: Callable[[], Sequence[Finding]], check: Check) -> Sequence[Finding]:
     try:
         return run()
-    except Unsupported as error:
-        outcome, reason = Outcome.UNSUPPORTED, str(error)[:300]
-    except NotAttested as error:
-        outcome, reason = Outcome.ERROR, f"not attested: {error}"[:300]
     except Exception as error:  # noqa: BLE001 - the implementation under test may raise anything
-        outcome, reason = Outcome.ERROR, f"raised {one_line(error)}"
-    return [Finding(q, outcome, reason) for q in check.quantities]
+        outcome, reason, flags = _what_it_means(error)
+    return [Finding(q, outcome, reason, flags) for q in check.quantities]
+
+
+def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
+    """Outcome, reason and flags of cells whose evaluation raised."""
+    match error:
+        case Unsupported():
+            return Outcome.UNSUPPORTED, str(error)[:300], ()
+        case NotAttested():
+            return Outcome.ERROR, f"not attested: {error}"[:300], (f"returns {error.returned}",) if error.returned else ()
+        case _:
+            return Outcome.ERROR, f"raised {one_line(error)}", ()
 
 
 def open_bench(name: str, specs_root: Path | None, profile: str, subjects: Sequence[Path]) -> Bench:

@@ -15,7 +15,14 @@ class Unsupported(Exception):
 
 
 class NotAttested(Exception):
-    """What ran is not what was asked for (device, mode, dtype): the cell is an error, never a pass."""
+    """What ran is not what was asked for (device, mode, dtype): the cell is an error, never a pass.
+
+    ``returned`` is the dtype that came back, where that is what was not as asked.
+    """
+
+    def __init__(self, message: str, *, returned: str = "") -> None:
+        super().__init__(message)
+        self.returned = returned
 
 
 @dataclass(frozen=True)

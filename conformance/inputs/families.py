@@ -40,7 +40,7 @@ def _mantissas(rng: Generator, shape: Shape) -> npt.NDArray[np.float64]:
     return np.asarray(rng.uniform(1, 2, shape) * rng.choice([-1.0, 1.0], shape), dtype=np.float64)
 
 
-def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
     """Full mantissas of moderate size: what training data looks like."""
     scale = 2.0 ** rng.integers(-spread, spread + 1)
     return rng.normal(size=shape) * scale, rng.normal(size=shape) * scale
@@ -72,7 +72,7 @@ def integers(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     return rng.integers(-limit, limit + 1, shape).astype(np.float64), rng.integers(-limit, limit + 1, shape).astype(np.float64)
 
 
-def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
     """The same residual everywhere: rounding errors of a sum add up instead of averaging out."""
     residual = float(rng.uniform(1, 2)) * 2.0 ** int(rng.integers(-spread, 1))
     return np.full(shape, residual), np.zeros(shape)

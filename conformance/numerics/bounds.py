@@ -17,7 +17,9 @@ from conformance.numerics.interval import Expectation
 from conformance.numerics.value_bounds import value_interval
 
 
-def expectation_of(oracle: Exact, model: Sequence[Step], quantity: Quantity, output: Format | None = None, *, flushes: bool = False) -> Expectation:
+def expectation_of(
+    oracle: Exact, model: Sequence[Step], quantity: Quantity, output: Format | None = None, *, flushes: bool = False
+) -> Expectation:
     """What results of ``quantity`` in the format ``output`` (default: the inputs' own) are compared with.
 
     ``flushes``: the target is declared to flush subnormal inputs and results to zero.
@@ -36,7 +38,13 @@ def expectation_of(oracle: Exact, model: Sequence[Step], quantity: Quantity, out
 
 
 def expectation(
-    definition: Definition, inputs: Inputs, model: Sequence[Step], quantity: Quantity, output: Format | None = None, *, flushes: bool = False
+    definition: Definition,
+    inputs: Inputs,
+    model: Sequence[Step],
+    quantity: Quantity,
+    output: Format | None = None,
+    *,
+    flushes: bool = False,
 ) -> Expectation:
     """:func:`expectation_of` for inputs whose exact results are not needed otherwise."""
     return expectation_of(exact(definition, inputs), model, quantity, output, flushes=flushes)

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 
-
 from conformance.numerics.decode import Integers, decode, fractions, sum_of_squared_differences
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
 from conformance.numerics.formats import Array, power_of_two
@@ -247,9 +246,7 @@ class Exact:
     def gradient_prediction(self) -> ExactArray:
         """∂/∂p contracted with the upstream gradient: 2·factor·w·(p−t)·G / divisor."""
         factor = 2 * self.definition.factor
-        numbers = [
-            divide(multiply(factor, w, d, g), n) for d, g, w, n in zip(self.differences.distinct, *self.scales, strict=True)
-        ]
+        numbers = [divide(multiply(factor, w, d, g), n) for d, g, w, n in zip(self.differences.distinct, *self.scales, strict=True)]
         return self._array(numbers, self._distinct[1])
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from conformance.numerics.definition import Divisor, Quantity
@@ -43,9 +43,16 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
         key = (divisor, upstream == 1)
         if key not in made:
             made[key] = Roundings(
-                model, exact.definition, quantity, exact.inputs.format, output, exact.summands, divisor,
-                weighted=exact.element_weight is not None, unit_upstream=upstream == 1,
-            )  # fmt: skip
+                model,
+                exact.definition,
+                quantity,
+                exact.inputs.format,
+                output,
+                exact.summands,
+                divisor,
+                weighted=exact.element_weight is not None,
+                unit_upstream=upstream == 1,
+            )
         intervals.append(_interval(made[key], gradient, d, upstream, weight, divisor, subnormals, flushes=flushes))
     return intervals
 
@@ -64,43 +71,79 @@ def _far_from_the_ends(steps: Roundings, *factors: Fraction) -> bool:
 
 
 def _interval(
-    steps: Roundings, gradient: Fraction, d: Fraction, upstream: Number, weight: Number, divisor: Number, subnormals: int, *, flushes: bool
+    steps: Roundings,
+    gradient: Fraction,
+    d: Fraction,
+    upstream: Number,
+    weight: Number,
+    divisor: Number,
+    subnormals: int,
+    *,
+    flushes: bool,
 ) -> Interval:
     assert isinstance(upstream, Fraction)
     assert isinstance(weight, Fraction)
     assert isinstance(divisor, Fraction)
-    fmt, output = steps.input, steps.output
+    fmt = steps.input
     theta = steps.theta
     if steps.definition.divisor is Divisor.WEIGHTS:
         theta = (1 + theta) * (1 + steps.summands * steps.accumulator.unit_roundoff) - 1
-    bound = theta * abs(gradient)
-    if d and upstream and weight and not subnormals and _far_from_the_ends(steps, d, upstream, weight, 2 * steps.definition.factor / divisor):
-        return Interval(gradient, bound, gradient - bound, gradient + bound)
-    lost = lost_to_underflow(fmt, flushes=flushes)
-    g, w = abs(upstream), abs(weight)
-    scale = abs(2 * steps.definition.factor / divisor)
-    magnitude = abs(gradient)
-    bound += subnormals * fmt.smallest_normal * scale * g * w  # subnormal inputs read as zero
-    # The factors d, G, w and 2/N meet in some order; a partial product that underflows is scaled by what follows.
-    partial_products = ((abs(d), g * w * scale), (abs(d) * scale, g * w), (abs(d) * g, scale * w), (abs(d) * w, scale * g), (magnitude, Fraction(1)))
-    for partial, rest in partial_products[0 if flushes else 1 :]:  # a difference itself underflows only where it is flushed
-        if may_underflow(partial, theta * partial, fmt):
-            bound += lost * max(rest, Fraction(1)) if partial else 0
-    if "cast" in steps.situation and may_underflow(magnitude, bound, output):
-        bound += lost_to_underflow(output, flushes=flushes)
-    names = []
-    wide = Fraction(0)
-    for narrow in (g * scale, g * w * scale):
-        if d and may_underflow(narrow, theta * narrow, fmt):
-            wide = max(wide, bound + lost * abs(d) * max(w, Fraction(1)))
-    if wide:
-        names.append(NARROW_SCALE)
-    infinity = 0
-    grown = 1 + theta
-    if abs(d) >= fmt.overflow_threshold:
-        names.append(DIFFERENCE_OVERFLOWS)
-    if max(2 * abs(d), *(partial * 2 for partial, _ in partial_products), g * w * scale if d else Fraction(0)) * grown >= fmt.overflow_threshold:
-        names.append(PRODUCT_OVERFLOWS)
-    if (DIFFERENCE_OVERFLOWS in names or PRODUCT_OVERFLOWS in names) and gradient:
-        infinity = 1 if gradient > 0 else -1
-    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names, relative=bound <= 2 * theta * magnitude)
+    rounding = theta * abs(gradient)
+    scale = 2 * steps.definition.factor / divisor
+    if d and upstream and weight and not subnormals and _far_from_the_ends(steps, d, upstream, weight, scale):
+        return Interval(gradient, rounding, gradient - rounding, gradient + rounding)
+    product = _Product(abs(d), abs(upstream), abs(weight), abs(scale), theta, fmt)
+    bound = rounding + product.underflow(flushes=flushes) + subnormals * fmt.smallest_normal * product.all_but_d
+    if "cast" in steps.situation and may_underflow(abs(gradient), bound, steps.output):
+        bound += lost_to_underflow(steps.output, flushes=flushes)
+    narrow = product.narrow_scale(flushes=flushes)
+    names = product.overflows()
+    infinity = (1 if gradient > 0 else -1) if names and gradient else 0
+    if narrow:
+        names = [NARROW_SCALE, *names]
+    wide = bound + narrow if narrow else Fraction(0)
+    return Interval.around(gradient, bound, steps.output, infinity=infinity, wide=wide, names=names, relative=bound <= 2 * rounding)
+
+
+@dataclass(frozen=True)
+class _Product:
+    """The magnitudes of the factors d, G, w and 2·factor/N, which meet in some order, and what may go wrong on the way."""
+
+    d: Fraction
+    upstream: Fraction
+    weight: Fraction
+    scale: Fraction
+    theta: Fraction
+    format: Format
+
+    @property
+    def all_but_d(self) -> Fraction:
+        return self.scale * self.upstream * self.weight
+
+    @property
+    def partial(self) -> list[tuple[Fraction, Fraction]]:
+        """Every product that has d in it, with the product of the factors that are still to come."""
+        d, g, w, s = self.d, self.upstream, self.weight, self.scale
+        return [(d, g * w * s), (d * s, g * w), (d * g, s * w), (d * w, s * g), (d * g * w * s, Fraction(1))]
+
+    def underflow(self, *, flushes: bool) -> Fraction:
+        """Absolute error of products that may underflow, scaled by what follows; d itself underflows only where it is flushed."""
+        lost = lost_to_underflow(self.format, flushes=flushes)
+        losing = [
+            rest
+            for partial, rest in self.partial[0 if flushes else 1 :]
+            if partial and may_underflow(partial, self.theta * partial, self.format)
+        ]
+        return sum((lost * max(rest, Fraction(1)) for rest in losing), Fraction(0))
+
+    def narrow_scale(self, *, flushes: bool) -> Fraction:
+        """What is lost where G·2/N is rounded in the input format before it meets d, and is subnormal there; 0 where it is not."""
+        lost = lost_to_underflow(self.format, flushes=flushes)
+        narrow = [x for x in (self.upstream * self.scale, self.all_but_d) if self.d and may_underflow(x, self.theta * x, self.format)]
+        return lost * self.d * max(self.weight, Fraction(1)) if narrow else Fraction(0)
+
+    def overflows(self) -> list[str]:
+        """Names of what may overflow on the way to a finite gradient."""
+        names = [DIFFERENCE_OVERFLOWS] if self.d >= self.format.overflow_threshold else []
+        largest = max([2 * partial for partial, _ in self.partial] + ([self.all_but_d] if self.d else []))
+        return [*names, PRODUCT_OVERFLOWS] if largest * (1 + self.theta) >= self.format.overflow_threshold else names

@@ -51,9 +51,16 @@ class Interval:
 
     @classmethod
     def around(
-        cls, value: Fraction, bound: Fraction, output: Format, *,
-        infinity: int = 0, wide: Fraction = Fraction(0), names: Sequence[str] = (), relative: bool = True,
-    ) -> Interval:  # fmt: skip
+        cls,
+        value: Fraction,
+        bound: Fraction,
+        output: Format,
+        *,
+        infinity: int = 0,
+        wide: Fraction = Fraction(0),
+        names: Sequence[str] = (),
+        relative: bool = True,
+    ) -> Interval:
         """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
         if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
             return cls.special(math.inf if value > 0 else -math.inf)
@@ -126,12 +133,16 @@ class Expectation:
     @cached_property
     def wide_lower(self) -> Floats:
         """Smallest number allowed under a name; nan where there is none."""
-        return self._spread([self.output.float_up(i.exact - i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals])
+        return self._spread(
+            [self.output.float_up(i.exact - i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals]
+        )
 
     @cached_property
     def wide_upper(self) -> Floats:
         """Largest number allowed under a name; nan where there is none."""
-        return self._spread([self.output.float_down(i.exact + i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals])
+        return self._spread(
+            [self.output.float_down(i.exact + i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals]
+        )
 
     @cached_property
     def infinity(self) -> Floats:
@@ -172,7 +183,13 @@ class Expectation:
         rounded = round(in_ulp)
         center = math.inf if abs(x) >= fmt.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1)
         u = _ratio(ulp, fmt.unit_roundoff * max(abs(x), fmt.smallest_normal))
-        return math.copysign(center, rounded) if rounded else center, float(in_ulp - rounded), exponent - fmt.precision + 1, _ratio(interval.bound, ulp), u
+        return (
+            math.copysign(center, rounded) if rounded else center,
+            float(in_ulp - rounded),
+            exponent - fmt.precision + 1,
+            _ratio(interval.bound, ulp),
+            u,
+        )
 
     @property
     def center(self) -> Floats:

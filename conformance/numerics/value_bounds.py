@@ -45,7 +45,9 @@ def lost_to_underflow(fmt: Format, *, flushes: bool) -> Fraction:
     return fmt.smallest_normal if flushes else fmt.smallest_subnormal / 2
 
 
-def _terms(exact: Exact, elements: Integers, weights: Sequence[Number] | None, sum_of_terms: Fraction, fmt: Format, *, flushes: bool) -> _Terms:
+def _terms(
+    exact: Exact, elements: Integers, weights: Sequence[Number] | None, sum_of_terms: Fraction, fmt: Format, *, flushes: bool
+) -> _Terms:
     inputs = exact.inputs
     p = inputs.prediction.ravel()[elements].astype(np.float64)
     t = inputs.target.ravel()[elements].astype(np.float64)
@@ -128,7 +130,9 @@ def value_interval(exact: Exact, model: Sequence[Step], position: int, output: F
     names = _overflows(terms, steps)
     if names and terms.signed:
         return Interval(value, bound, -math.inf, math.inf, undefined=True, names=tuple(names))
-    return Interval.around(value, bound, output, infinity=(1 if definition.factor > 0 else -1) if names else 0, names=names, relative=bound <= 2 * rounding)
+    return Interval.around(
+        value, bound, output, infinity=(1 if definition.factor > 0 else -1) if names else 0, names=names, relative=bound <= 2 * rounding
+    )
 
 
 def _overflows(terms: _Terms, steps: Roundings) -> list[str]:

@@ -156,9 +156,11 @@ class _CaseBuilder:
     def _stated(self, prefix: str, table: CaseTable | CatchTable, shape: Shape) -> Mapping[Quantity, Numbers]:
         """The expected value and gradient of a case (``prefix`` empty), or what a mistake returns, of whatever shape."""
         stated: dict[Quantity, Numbers] = {}
-        expected = {"value": (Quantity.VALUE, self.definition.value_shape(shape), "the shape of the value"),
-                    "gradient": (Quantity.GRADIENT_PREDICTION, shape, "the shape of prediction"),
-                    "gradient-target": (Quantity.GRADIENT_TARGET, shape, "the shape of target")}  # fmt: skip
+        expected = {
+            "value": (Quantity.VALUE, self.definition.value_shape(shape), "the shape of the value"),
+            "gradient": (Quantity.GRADIENT_PREDICTION, shape, "the shape of prediction"),
+            "gradient-target": (Quantity.GRADIENT_TARGET, shape, "the shape of target"),
+        }
         for key, (quantity, right_shape, meaning) in expected.items():
             raw = getattr(table, key.replace("-", "_"), None)
             numbers = None if raw is None else self._array(prefix + key, raw, fractions=True)

@@ -99,14 +99,20 @@ def _check_allowed(case: Case, expectations: Mapping[str, Mapping[Quantity, Expe
                 names = dict.fromkeys(permitted[dtype].get(outcome, ()))
                 if names and not says:
                     yield Problem(
-                        case.file, case.id, "allow", f"no {outcome} for the {key} in {dtype}",
+                        case.file,
+                        case.id,
+                        "allow",
+                        f"no {outcome} for the {key} in {dtype}",
                         f"one with a because, since the error model permits it: {', '.join(names)}",
-                    )  # fmt: skip
+                    )
                 elif says and not names:
                     yield Problem(
-                        case.file, case.id, "allow", f"{outcome} for the {key} in {dtype}",
+                        case.file,
+                        case.id,
+                        "allow",
+                        f"{outcome} for the {key} in {dtype}",
                         "none, since the error model does not permit it",
-                    )  # fmt: skip
+                    )
 
 
 # -- resolving power ------------------------------------------------------------------------------------------------
@@ -119,9 +125,12 @@ def _check_catches(case: Case, expectations: Mapping[str, Mapping[Quantity, Expe
                 if not _is_caught(per_quantity[quantity], returned, FORMATS[dtype]):
                     widest = _widest(per_quantity[quantity])
                     yield Problem(
-                        case.file, case.id, f"catches[{i}].{_KEYS[quantity]}", f'"{catch.mistake}", which {dtype} accepts',
+                        case.file,
+                        case.id,
+                        f"catches[{i}].{_KEYS[quantity]}",
+                        f'"{catch.mistake}", which {dtype} accepts',
                         f"a result outside the interval in every dtype of the case (in {dtype} it is {widest})",
-                    )  # fmt: skip
+                    )
                     break
 
 
