@@ -18,7 +18,7 @@ import conformance
 
 if TYPE_CHECKING:
     from conformance.plan import Selection
-    from conformance.results import Results
+    from conformance.results import Cell, Results
     from conformance.specs.model import Specs
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -213,19 +213,26 @@ def _finish(
     sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and not table.incomplete else INCOMPLETE)
 
 
+def _effort_to_read(cell: Cell) -> tuple[bool, bool, bool, int]:
+    """Pinned cases before generated ones, float32 first, a few elements rather than one or many."""
+    size = len(cell.witness.prediction) if cell.witness else 0
+    return cell.kind != "case", cell.target.dtype != "float32", not 2 <= size <= 8, size
+
+
 def _print_reproducers(results: Sequence[Results], most: int = 3) -> None:
-    """A standalone program for the first failing cell of each implementation."""
+    """For each implementation of one's own that fails, a standalone program of its most readable failure."""
     from conformance.reports.reproduce import reproducer
     from conformance.results import Outcome
 
+    failing = [(cell, part.header.entries) for part in results for cell in part.cells if cell.outcome is Outcome.FAIL and cell.witness]
+    failing.sort(key=lambda pair: _effort_to_read(pair[0]))
     shown: set[str] = set()
-    for part in results:
-        for cell in part.cells:
-            if cell.outcome is not Outcome.FAIL or cell.target.implementation in shown or len(shown) >= most:
-                continue
-            if program := reproducer(cell, part.header.entries.get(cell.target.implementation, "")):
-                shown.add(cell.target.implementation)
-                click.echo(f"\nTo see it again, without this suite:\n\n{program}")
+    for cell, entries in failing:
+        name = cell.target.implementation
+        if name in shown or len(shown) >= most or not (program := reproducer(cell, entries.get(name, ""))):
+            continue
+        shown.add(name)
+        click.echo(f"\nTo see {name} fail again, without this suite:\n\n{program}")
 
 
 @main.command()

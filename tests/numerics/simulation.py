@@ -1,0 +1,169 @@
+"""Conforming evaluations, step by step in exact arithmetic: whatever the error model leaves open is decided at random.
+
+Each step is computed exactly and rounded to one of the formats that the model allows there; so a result that its interval
+refuses shows a bound that is too narrow. Nothing here knows a bound.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reference import INF, NAN, Number, is_nan, over, plus, sign, times
+
+from conformance.numerics.formats import Format
+
+
+@dataclass
+class Machine:
+    """Rounds, and flushes what is subnormal where it is a machine that does.
+
+    ``narrow`` is the inputs' format, ``wide`` the accumulator's, ``output`` the result's.
+    """
+
+    narrow: Format
+    wide: Format
+    output: Format
+    choose: random.Random
+    flushes_inputs: bool = False
+    flushes_results: bool = False
+
+    def read(self, x: Number) -> Number:
+        """An input, as the first operation sees it."""
+        if self.flushes_inputs and not isinstance(x, float) and abs(x) < self.narrow.smallest_normal:
+            return Fraction(0)
+        return x
+
+    def rounded(self, x: Number, fmt: Format) -> Number:
+        """One operation's exact result, rounded and maybe flushed."""
+        if isinstance(x, float):
+            return x
+        result = fmt.round(x)
+        if self.flushes_results and (abs(x) if self.choose.random() < 0.5 else abs(result)) < fmt.smallest_normal:
+            return Fraction(0)
+        return result
+
+    def step(self, x: Number) -> Number:
+        """An operation that may be rounded to the inputs' format or to the accumulator's."""
+        return self.rounded(x, self.narrow if self.choose.random() < 0.5 else self.wide)
+
+    def cast(self, x: Number) -> Number:
+        """The last rounding, to the output's format."""
+        return self.rounded(x, self.output)
+
+    def summed(self, terms: Sequence[Number]) -> Number:
+        """The terms in some order and tree: from left to right, in pairs at random, or in lanes."""
+        numbers = list(terms)
+        self.choose.shuffle(numbers)
+        if self.choose.random() < 0.2:
+            numbers.sort(reverse=self.choose.random() < 0.5)
+        style = self.choose.randrange(3)
+        while len(numbers) > 1:
+            first = 0 if style == 0 else self.choose.randrange(len(numbers) - 1)
+            numbers[first : first + 2] = [self.rounded(plus(*numbers[first : first + 2]), self.wide)]
+        return numbers[0] if numbers else Fraction(0)
+
+    def fused(self, differences: Sequence[Number]) -> Number:
+        """s ← fma(d, d, s), in some order: the squares are not rounded."""
+        numbers = list(differences)
+        self.choose.shuffle(numbers)
+        result: Number = Fraction(0)
+        for d in numbers:
+            result = self.rounded(plus(result, times(d, d)), self.wide)
+        return result
+
+    def divided(self, x: Number, divisor: Number, fmt: Format) -> Number:
+        """A division, or a product with a rounded reciprocal."""
+        if divisor == 1:
+            return x
+        held = self.rounded(divisor, fmt)
+        if self.choose.random() < 0.5:
+            return self.rounded(over(x, held), fmt)
+        return self.rounded(times(x, self.rounded(over(Fraction(1), held), fmt)), fmt)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One element of the value: exact inputs, weights or none, and what the operation is."""
+
+    prediction: Sequence[Number]
+    target: Sequence[Number]
+    weight: Sequence[Number] | None
+    factor: Fraction
+    divisor: Number
+    """A count; None of the divisor's own roundings are known before ``by_weights``."""
+    by_weights: bool = False
+
+
+def value(machine: Machine, terms: Terms) -> Number:
+    """One element of the value by one conforming evaluation."""
+    differences = [
+        machine.step(plus(machine.read(p), times(Fraction(-1), machine.read(t)))) for p, t in zip(terms.prediction, terms.target, strict=True)
+    ]
+    factor_first = machine.choose.random() < 0.5
+    weights = None if terms.weight is None else [machine.read(w) for w in terms.weight]
+    if weights is None and (terms.factor == 1 or not factor_first) and len(differences) > 1 and machine.choose.random() < 0.3:
+        result = machine.fused(differences)
+    else:
+        squares = [machine.step(times(d, d)) for d in differences]
+        if weights is not None:
+            squares = [machine.step(times(w, s)) for w, s in zip(weights, squares, strict=True)]
+        result = machine.summed(squares)
+    last: list[str] = ["factor", "divisor"]
+    if not factor_first:
+        last.reverse()
+    divisor = terms.divisor
+    if terms.by_weights and weights is not None:
+        divisor = machine.summed(weights)
+    for name in last:
+        if name == "divisor":
+            result = machine.divided(result, divisor, machine.wide)
+        elif terms.factor != 1:
+            result = machine.rounded(times(result, machine.rounded(terms.factor, machine.narrow)), machine.wide)
+    return machine.cast(result)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One element of the gradient: 2·factor·w·(p−t)·G / divisor."""
+
+    prediction: Number
+    target: Number
+    upstream: Number
+    weight: Number | None
+    factor: Fraction
+    divisor: Number
+
+
+def gradient(machine: Machine, factors: Factors) -> Number:
+    """One element of the gradient with respect to the prediction, its factors joined in some order."""
+    choose = machine.choose
+    d = machine.step(plus(machine.read(factors.prediction), times(Fraction(-1), machine.read(factors.target))))
+    parts: list[tuple[str, Number]] = [("number", d), ("double", Fraction(2))]
+    if factors.upstream != 1:
+        parts.append(("number", machine.read(factors.upstream)))
+    if factors.weight is not None:
+        parts.append(("number", machine.read(factors.weight)))
+    if factors.factor != 1:
+        parts.append(("number", machine.rounded(factors.factor, machine.narrow)))
+    if factors.divisor != 1:
+        held = machine.rounded(factors.divisor, machine.narrow)
+        if choose.random() < 0.5:
+            parts.append(("divide", held))
+        else:
+            parts.append(("number", machine.step(over(Fraction(1), held))))
+    choose.shuffle(parts)
+    result: Number = Fraction(1)
+    started = False
+    for kind, x in parts:
+        if kind == "divide":
+            result = machine.step(over(result, x))
+        elif not started:
+            result = x
+        else:
+            result = machine.step(times(result, x))
+        started = True
+    return machine.cast(result)
