@@ -101,7 +101,7 @@ class Run:
             self.ran.append((info.name, description.version))
         planned = items(description, self.checks, self.selection, self.profile)
         self.observer.planned(info.name, len(planned))
-        with Writer(path, self._header(description)) as writer:
+        with Writer(path, header_of(description, self.specs, self.profile.name, self.run_id)) as writer:
             for item in planned:
                 if self.stop.is_set():
                     return path
@@ -139,37 +139,39 @@ class Run:
         except WorkerLost:
             return  # every further item then says that its worker is gone
 
-    def _header(self, description: Description) -> Header:
-        return Header(
-            run=self.run_id,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            suite_version=conformance.__version__,
-            specs_digest=self.specs.digest,
-            profile=self.profile.name,
-            environment=RunEnvironment(
-                framework=description.framework,
-                version=description.version,
-                python=description.python,
-                platform=description.platform,
-                packages=description.packages,
-                flags=description.flags,
-                devices=tuple(d.name for d in description.devices),
-            ),
-            entries={i.name: i.entry for i in description.implementations},
-        )
-
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
         """The results file of a framework that cannot run here: every check, with the reason."""
         cells = [
             cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)
         ]
         self.observer.planned(info.name, 0)
-        with Writer(path, self._header(Description(framework=info.name))) as writer:
+        with Writer(path, header_of(Description(framework=info.name), self.specs, self.profile.name, self.run_id)) as writer:
             for cell in cells:
                 writer.append(cell)
             writer.close(0.0)
         self.observer.ended(info.name, reason)
         return path
+
+
+def header_of(description: Description, specs: Specs, profile: str, run_id: str) -> Header:
+    """The header of the results file of one worker."""
+    return Header(
+        run=run_id,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite_version=conformance.__version__,
+        specs_digest=specs.digest,
+        profile=profile,
+        environment=RunEnvironment(
+            framework=description.framework,
+            version=description.version,
+            python=description.python,
+            platform=description.platform,
+            packages=description.packages,
+            flags=description.flags,
+            devices=tuple(d.name for d in description.devices),
+        ),
+        entries={i.name: i.entry for i in description.implementations},
+    )
 
 
 def default_jobs() -> int:

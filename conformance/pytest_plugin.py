@@ -6,6 +6,8 @@ crashes takes no pytest session down, and Keras on three backends fits into one 
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,9 @@ import pytest
 
 if TYPE_CHECKING:
     from conformance.executors.local import Worker
+    from conformance.executors.protocol import Description
     from conformance.plan import Item, Selection
-    from conformance.results import Cell
+    from conformance.results import Cell, Writer
 
 SUITE = Path(__file__).with_name("suite.py")
 
@@ -32,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("subject", "run the implementations in this Python file instead"),
     ):
         group.addoption(f"--conformance-{name}", action="append", default=[], metavar=name.upper(), help=f"{what}; may be repeated")
+    group.addoption("--conformance-output", type=Path, metavar="DIR", help="write results files into DIR, for `conformance report`")
     group.addoption("--conformance-profile", default="quick", choices=("quick", "full", "deep"), help="how much is run (default: quick)")
 
 
@@ -73,6 +77,13 @@ class Session:
         self.checks = all_checks(self.specs)
         self.ledger = DeviationLedger(self.specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
         self._workers: dict[str, Worker] = {}
+        self._writers: dict[str, Writer] = {}
+        self._descriptions: dict[str, Description] = {}
+        self._started = time.perf_counter()
+        self.output: Path | None = config.getoption("--conformance-output")
+        of_xdist: dict[str, str] = getattr(config, "workerinput", {})
+        self._run_id = of_xdist.get("testrunuid") or uuid.uuid4().hex
+        self._part = of_xdist.get("workerid", "")
 
     def frameworks(self) -> list[str]:
         """The frameworks to run: those named, or those the subject files need, or all."""
@@ -82,13 +93,31 @@ class Session:
         needed = [framework for path in self.subjects for framework, _ in inspect(path)]
         return list(select([*self.names, *needed]))
 
-    def worker(self, framework: str) -> Worker:
-        """The worker of a framework; a description is asked for by whoever starts it."""
+    def describe(self, framework: str) -> Description:
+        """Start the worker of a framework, and what it has.
+
+        Raises:
+            WorkerLost: it could not be started.
+        """
         from conformance.executors.local import Worker, WorkerOptions
 
-        if framework not in self._workers:
-            self._workers[framework] = Worker(framework, WorkerOptions(self.profile, self.specs.root, self.subjects))
-        return self._workers[framework]
+        self._workers[framework] = Worker(framework, WorkerOptions(self.profile, self.specs.root, self.subjects))
+        self._descriptions[framework] = self._workers[framework].start()
+        return self._descriptions[framework]
+
+    def _record(self, framework: str, cells: Iterable[Cell]) -> None:
+        """Append to the framework's results file; each process of a distributed session writes a file of its own."""
+        from conformance.engine import header_of
+        from conformance.results import Writer
+
+        if self.output is None:
+            return
+        if framework not in self._writers:
+            name = "-".join(filter(None, [framework, self._part]))
+            header = header_of(self._descriptions[framework], self.specs, self.profile, self._run_id)
+            self._writers[framework] = Writer(self.output / f"{name}.jsonl", header)
+        for cell in cells:
+            self._writers[framework].append(cell)
 
     def run(self, item: Item) -> list[Cell]:
         """The cells of one item, from its worker."""
@@ -96,19 +125,21 @@ class Session:
         from conformance.profiles import PROFILES
         from conformance.results import Outcome
 
-        if item.left_out:
-            return item.cells(Outcome.NOT_RUN, item.left_out)
-        worker = self.worker(item.target.framework)
+        worker = self._workers[item.target.framework]
         try:
             if not worker.alive:
                 worker.start()
-            cells = list(worker.ask(item.request, PROFILES[self.profile].timeout).cells)
+            asked = [] if item.left_out else worker.ask(item.request, PROFILES[self.profile].timeout).cells
+            cells = item.cells(Outcome.NOT_RUN, item.left_out) if item.left_out else [self.ledger.apply(cell) for cell in asked]
         except WorkerLost as lost:
-            cells = item.cells(Outcome.ERROR, str(lost))
-        return [self.ledger.apply(cell) for cell in cells]
+            cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
+        self._record(item.target.framework, cells)
+        return cells
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker, and every results file with its footer."""
+        for writer in self._writers.values():
+            writer.close(round(time.perf_counter() - self._started, 3))
         for worker in self._workers.values():
             worker.close()
 
@@ -151,7 +182,7 @@ class SuiteFile(pytest.File):
                 yield AbsentItem.from_parent(self, name=f"{name}[not-run]", reason=reason, broken=False)
                 continue
             try:
-                description = session.worker(name).start()
+                description = session.describe(name)
             except WorkerLost as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue

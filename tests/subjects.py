@@ -11,7 +11,7 @@ import conformance
 
 """
 
-RIGHT = '''
+RIGHT = """
 @conformance.implementation("mse/mean", framework="numpy", dtypes=("float32",))
 def right(prediction, target):
     return np.mean(np.square(prediction - target))
@@ -21,13 +21,13 @@ def right(prediction, target):
 def _(prediction, target, upstream):
     gradient = (prediction - target) * (np.float32(2) * upstream / np.float32(max(prediction.size, 1)))
     return gradient, -gradient
-'''
+"""
 
-WRONG = '''
+WRONG = """
 @conformance.implementation("mse/mean", framework="numpy", dtypes=("float32",))
 def divides_by_n_minus_one(prediction, target):
     return np.float32(np.sum(np.square(prediction - target)) / max(prediction.size - 1, 1))
-'''
+"""
 
 
 def write(folder: Path, *functions: str, name: str = "my_loss.py") -> Path:
@@ -39,10 +39,10 @@ def write(folder: Path, *functions: str, name: str = "my_loss.py") -> Path:
 
 def misbehaving(what: str) -> str:
     """A right loss that does something terrible when it sees three elements."""
-    return f'''
+    return f"""
 @conformance.implementation("mse/mean", framework="numpy", dtypes=("float32",))
 def misbehaving(prediction, target):
     if prediction.shape == (3,):
         {what}
     return np.mean(np.square(prediction - target))
-'''
+"""

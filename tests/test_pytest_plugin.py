@@ -30,7 +30,9 @@ def test_items_have_the_ids_of_the_cells_and_can_be_selected(tmp_path: Path) -> 
 
 def test_the_same_cells_as_the_command(tmp_path: Path) -> None:
     subject = subjects.write(tmp_path, subjects.RIGHT, subjects.WRONG)
-    done = pytest_in(tmp_path, "-q", "--conformance-subject", subject, "-k", "mean-thirds or mean-integers", "--junitxml", tmp_path / "junit.xml")
+    done = pytest_in(
+        tmp_path, "-q", "--conformance-subject", subject, "-k", "mean-thirds or mean-integers", "--junitxml", tmp_path / "junit.xml"
+    )
     assert done.returncode == 1
     from_pytest = set()
     for item in ET.parse(tmp_path / "junit.xml").iter("property"):  # noqa: S314 - written by the run above
@@ -57,6 +59,18 @@ def test_xdist_gives_the_same_result(tmp_path: Path) -> None:
     assert "passed" in done.stdout
 
 
+def test_results_files_of_a_distributed_session_merge_into_one_matrix(tmp_path: Path) -> None:
+    done = pytest_in(tmp_path, *WHERE, "-q", "-n", "2", "-m", "law or case", "--conformance-output", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = [read(path) for path in sorted((tmp_path / "out").glob("*.jsonl"))]
+    assert all(part.complete for part in parts)
+    assert len({part.header.run for part in parts}) == 1
+    cells = [cell.id for part in parts for cell in part.cells]
+    assert len(cells) == len(set(cells)) > 10
+    report = [sys.executable, "-m", "conformance", "report", str(tmp_path / "out"), "-o", str(tmp_path / "rep")]
+    assert subprocess.run(report, capture_output=True, check=False).returncode == 0
+
+
 def test_a_crashing_loss_does_not_take_the_session_down(tmp_path: Path) -> None:
     subject = subjects.write(tmp_path, subjects.misbehaving("os.kill(os.getpid(), signal.SIGKILL)"))
     done = pytest_in(tmp_path, "-q", "--conformance-subject", subject, "-k", "mean-thirds or mean-integers")
@@ -75,7 +89,8 @@ def test_a_mistake_in_a_subject_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_plugin_imports_nothing_until_the_suite_is_collected(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
-        "import sys\n\ndef test_nothing():\n    assert not {'numpy', 'hypothesis.core', 'pydantic', 'conformance.engine'} & set(sys.modules)\n"
+        "import sys\n\ndef test_nothing():\n"
+        "    assert not {'numpy', 'hypothesis.core', 'pydantic', 'conformance.engine'} & set(sys.modules)\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

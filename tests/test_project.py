@@ -1,0 +1,242 @@
+"""The project around the code: commands that are stated twice agree, the wheel is complete, imports stay light, exceptions give reasons."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import re
+import subprocess
+import sys
+import tokenize
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FRAMEWORK_MODULES = {"tensorflow", "torch", "jax", "jaxlib", "keras", "optax"}
+ELSEWHERE = ["/" + "work/", "/" + "root/", "/" + "opt/", "/" + "home/"]
+"""Beginnings of absolute paths, of somebody's machine; put together here, so that this file names none."""
+
+
+def has_git() -> bool:
+    return (ROOT / ".git").exists()
+
+
+@lru_cache
+def tracked() -> list[Path]:
+    """The files of the checkout that git tracks or would track."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    return [path for name in sorted(filter(None, listed.split("\0"))) if (path := ROOT / name).is_file()]
+
+
+def python_files() -> Iterator[Path]:
+    for folder in ("conformance", "tests", "docs"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+# ---- the README's commands ----
+
+
+def shell_commands(text: str) -> list[str]:
+    """The commands of the shell blocks of a Markdown text; those of one line joined by && are separate."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [command.strip() for block in blocks for command in re.sub(r"&&\s*\n", "&& ", block).replace("\n", "&&").split("&&")]
+
+
+def copied_blocks() -> list[list[str]]:
+    """What follows the making of an environment, in each block of the README that makes one."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    commands = [shell_commands(f"```sh\n{block}```\n") for block in blocks]
+    return [found[2:] for found in commands if found[:2] == ["python3.11 -m venv .venv", ". .venv/bin/activate"]]
+
+
+def test_the_readme_has_two_commands_that_begin_with_nothing() -> None:
+    first, second = copied_blocks()
+    assert first == ["pip install -c constraints.txt -e '.[all-cpu]'", "conformance run"]
+    assert second == ["pip install -c constraints.txt -e '.[all-cpu,test]'", "pytest -n 2"]
+
+
+def test_ci_runs_the_second_command_word_for_word() -> None:
+    steps = [re.sub(r"^check\s+", "", line) for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+    places = [steps.index(command) for command in copied_blocks()[1]]
+    assert places == sorted(places)
+    for needed in ("ruff check", "ruff format --check", "mypy", "conformance lint"):
+        assert places[0] < steps.index(needed) < places[1]
+
+
+def test_the_hooks_check_what_ci_checks() -> None:
+    hooks = re.findall(r"entry: (\w+ ?\w*)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert hooks == ["ruff check", "ruff format", "mypy", "conformance lint"]
+
+
+def test_ci_is_a_program() -> None:
+    subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    broken = []
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "specs" / "README.md"]:
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+            if "://" not in link and not (document.parent / link).exists():
+                broken.append(f"{document.name}: {link}")
+    assert broken == []
+
+
+# ---- what is pinned, and what is installed ----
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+
+
+def test_everything_our_environments_install_is_pinned() -> None:
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", pin)] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    wanted = names(project["project"]["dependencies"]) | names([line for extra in extras.values() for line in extra])
+    assert wanted - names(pins) == {"mse-conformance"}
+
+
+def test_every_framework_has_an_environment() -> None:
+    from conformance.frameworks.registry import KNOWN
+
+    environments = re.search(r"^env_list = (.*)$", (ROOT / "tox.ini").read_text(), re.MULTILINE)
+    assert environments is not None
+    assert environments[1].split(", ") == [
+        *(name for name in sorted(KNOWN, key=lambda n: (n.startswith("keras"), list(KNOWN).index(n)))),
+        "report",
+    ]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The names in the wheel."""
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is not installed: the wheel is not built")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", build, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(folder / done.stdout.split()[-1]) as archive:
+        return archive.namelist()
+
+
+def test_the_wheel_holds_all_of_the_package_and_the_specs(wheel: list[str]) -> None:
+    def files(folder: str, suffixes: set[str]) -> set[str]:
+        return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.suffix in suffixes}
+
+    package = files("conformance", {".py", ".css", ".js", ".jinja", ".typed"})
+    specs = {f"conformance/_specs/{name.removeprefix('specs/')}" for name in files("specs", {".toml", ".md"})}
+    held = {name for name in wheel if ".dist-info/" not in name}
+    assert {"conformance/py.typed", "conformance/reports/page.html.jinja", "conformance/_specs/mse/mean.toml"} <= held
+    assert package | specs == held
+
+
+def test_the_wheel_holds_the_licence_and_the_entry_points(wheel: list[str]) -> None:
+    ends = {name.partition(".dist-info/")[2] for name in wheel if ".dist-info/" in name}
+    assert {"METADATA", "entry_points.txt", "licenses/LICENSE"} <= ends
+
+
+def test_the_licence_is_whole() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert len(text.splitlines()) == 202
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert "APPENDIX: How to apply the Apache License to your work." in text
+
+
+# ---- imports ----
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import conformance",
+        "import conformance.cli",
+        "import conformance.pytest_plugin",
+        "import conformance.numerics.exact, conformance.specs.lint, conformance.results, conformance.reports, conformance.engine",
+        "from conformance.frameworks.registry import frameworks; frameworks()",
+    ],
+)
+def test_no_framework_is_imported(code: str) -> None:
+    show = f"{code}\nimport sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    loaded = set(subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split())
+    assert loaded & FRAMEWORK_MODULES == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "operations"], ["run", "--help"]], ids=" ".join)
+def test_a_quick_question_imports_no_framework(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "conformance", *arguments], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "click" in imported
+    assert imported & FRAMEWORK_MODULES == set()
+
+
+@pytest.mark.parametrize("folder", ["numerics", "specs", "reports", "inputs"])
+def test_only_adapters_import_frameworks(folder: str) -> None:
+    found = []
+    for path in sorted((ROOT / "conformance" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.name}: {module}" for module in modules if module.partition(".")[0] in FRAMEWORK_MODULES]
+    assert found == []
+
+
+# ---- words and exceptions ----
+
+
+@pytest.mark.skipif(not has_git(), reason="not a git checkout: there is no list of tracked files")
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    found = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture
+        found += [f"{path.relative_to(ROOT)}: {beginning}" for beginning in ELSEWHERE if beginning in text]
+    assert found == []
+
+
+def test_every_ignored_rule_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    lists = re.findall(r'^(?:ignore|"[^"]+") = \[\n(.*?)^\]', text, re.MULTILINE | re.DOTALL)
+    rules = [line.strip() for part in lists for line in part.splitlines() if re.match(r'\s*"[A-Z]+[0-9]*",', line)]
+    assert len(rules) > 20
+    assert [rule for rule in rules if not re.search(r"#\s*\w", rule)] == []
+
+
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def test_every_silenced_complaint_gives_its_reason_on_the_line() -> None:
+    """``# noqa: RULE - reason`` or ``# type: ignore[code]  # reason``."""
+    bare = []
+    for path in python_files():
+        for line, comment in comments(path):
+            noqa = re.search(r"# noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \S)", comment)
+            ignored = re.search(r"# type: ignore(?!\[[a-z, -]+\]\s+# \S)", comment)
+            if noqa or ignored:
+                bare.append(f"{path.relative_to(ROOT)}:{line}: {comment}")
+    assert bare == []
+
+
+def test_modules_say_what_they_are_for() -> None:
+    silent = [path.relative_to(ROOT) for path in (ROOT / "conformance").rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
