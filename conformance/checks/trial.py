@@ -242,6 +242,7 @@ class Trial:
         minimise: bool,
     ) -> None:
         """Shrink failing inputs to something a person can read, and put the failure into words."""
+        finite = _is_finite(observed, judgement)
 
         def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:
             try:
@@ -253,7 +254,8 @@ class Trial:
                 judged = judge(wanted, result, flushes=self.flushes)
             except Exception:  # noqa: BLE001 - a candidate that raises is simply not a simpler example of this failure
                 return None
-            return None if judged.conforms else (wanted, result, judged)
+            # A wrong number that shrinks to a nan, or the reverse, has become another failure.
+            return None if judged.conforms or _is_finite(result, judged) is not finite else (wanted, result, judged)
 
         smallest = shrink(self.operation.definition, inputs, lambda candidate: failing(candidate) is not None) if minimise else inputs
         if smallest is not inputs and (again := failing(smallest)) is not None:
@@ -261,6 +263,10 @@ class Trial:
             recipe = f"shrunk from {recipe}" if recipe else ""
         tally.failure = sentence(expectation, observed, judgement)
         tally.failed = Sight(inputs, self.operation.definition.summands(inputs.shape), expectation, observed, judgement.worst, recipe)
+
+
+def _is_finite(observed: Array, judgement: Judgement) -> bool:
+    return bool(np.isfinite(observed.ravel()[judgement.worst].astype(np.float64)))
 
 
 def new_tallies() -> dict[Quantity, Tally]:
