@@ -8,8 +8,12 @@ from conformance.checks.base import Check
 from conformance.checks.bounds import BoundCheck
 from conformance.checks.cases import CaseCheck
 from conformance.checks.growth import GrowthCheck
-from conformance.checks.laws import LAWS, LawCheck
+from conformance.checks.laws import ALONE, LawCheck
+from conformance.checks.relations import RELATIONS
 from conformance.specs.model import Operation, Specs
+
+LAWS = {law.name: law for law in (*ALONE, *RELATIONS)}
+"""Every law by the name that spec files use."""
 
 
 def checks_of(operation: Operation) -> list[Check]:

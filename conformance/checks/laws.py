@@ -30,17 +30,9 @@ class Law:
     quantities: tuple[Quantity, ...]
 
 
-LAWS: dict[str, Law] = {}
-
-
-def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> Callable[[Test], Test]:
-    """Register a law under the name that spec files use."""
-
-    def register(test: Test) -> Test:
-        LAWS[name] = Law(name, why, test, quantities)
-        return test
-
-    return register
+def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> Callable[[Test], Law]:
+    """Make a law of a test, under the name that spec files use."""
+    return lambda test: Law(name, why, test, quantities)
 
 
 @law(
@@ -90,6 +82,10 @@ def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
     if flushed:
         tally.flags[FLUSHES] = None
     return tallies
+
+
+ALONE = (exact_arithmetic, subnormals_as_declared)
+"""Laws of one evaluation; those that relate two are in ``conformance.checks.relations``."""
 
 
 @dataclass(frozen=True)

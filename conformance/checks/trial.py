@@ -58,12 +58,14 @@ class Sight:
     observed: Array
     element: int
     recipe: str
+    found: str = ""
+    wanted: str = ""
+    """In words, where there is no expectation: what came back, and what it should have been."""
 
     def witness(self, *, arrays: int = 64) -> Witness:
         """In hexadecimal. Arrays of more than ``arrays`` elements are shown by their ends, or not at all where there is a recipe."""
         if self.expectation is None or not self.observed.size:
-            found, wanted = _shape(self.observed.shape), "another shape" if self.expectation is None else _shape(self.expectation.shape)
-            return self._with(arrays, observed=f"shape {found}", expected=f"shape {wanted}")
+            return self._with(arrays, observed=self.found or "empty", expected=self.wanted or "empty")
         interval = self.expectation.at(self.element)
         return self._with(
             arrays,
@@ -126,6 +128,11 @@ class Tally:
     failure: str = ""
     failed: Sight | None = None
     missing: str = ""
+
+    def fail(self, sentence: str, sight: Sight) -> None:
+        """Keep the first failure."""
+        if not self.failure:
+            self.failure, self.failed = sentence, sight
 
     def note(self, judgement: Judgement, sight: Sight) -> None:
         """Count one conforming judgement, and keep what was seen if it is the worst so far."""
@@ -205,9 +212,10 @@ class Trial:
             summands = self.operation.definition.summands(inputs.shape)
             if observed.shape != wanted_shape:
                 tally.evaluations += 1
-                if not tally.failure:
-                    tally.failure = f"{quantity}: found shape {_shape(observed.shape)}, expected {_shape(wanted_shape)}"
-                    tally.failed = Sight(inputs, summands, None, observed, 0, recipe)
+                found, wanted = f"shape {_shape(observed.shape)}", f"shape {_shape(wanted_shape)}"
+                tally.fail(
+                    f"{quantity}: found {found}, expected {wanted}", Sight(inputs, summands, None, observed, 0, recipe, found, wanted)
+                )
                 continue
             output = FORMATS[observed.dtype.name]
             if output.name != self.target.dtype:
@@ -261,8 +269,8 @@ class Trial:
         if smallest is not inputs and (again := failing(smallest)) is not None:
             inputs, (expectation, observed, judgement) = smallest, again
             recipe = f"shrunk from {recipe}" if recipe else ""
-        tally.failure = sentence(expectation, observed, judgement)
-        tally.failed = Sight(inputs, self.operation.definition.summands(inputs.shape), expectation, observed, judgement.worst, recipe)
+        summands = self.operation.definition.summands(inputs.shape)
+        tally.fail(sentence(expectation, observed, judgement), Sight(inputs, summands, expectation, observed, judgement.worst, recipe))
 
 
 def _is_finite(observed: Array, judgement: Judgement) -> bool:

@@ -104,6 +104,12 @@ def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     return (target + difference).reshape(shape), target.reshape(shape)
 
 
+def opposite(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
+    """Full mantissas of opposite sign, 1 ≤ |x| < 2: no difference cancels, no square comes near under- or overflow."""
+    sign = rng.choice([-1.0, 1.0], shape)
+    return np.asarray(sign * rng.uniform(1, 2, shape)), np.asarray(-sign * rng.uniform(1, 2, shape))
+
+
 Family = Callable[[Generator, Shape, Format, int], Pair]
 
 FAMILIES: dict[str, Family] = {
