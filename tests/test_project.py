@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tokenize
@@ -14,6 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,19 +47,19 @@ def python_files() -> Iterator[Path]:
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
+def blocks(document: str, language: str, containing: str = "") -> list[str]:
+    """The fenced blocks of a document in one language, those inside list items without their indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+    return [text for indent, block in found if containing in (text := re.sub(rf"^{indent}", "", block, flags=re.MULTILINE))]
+
+
 # ---- the README's commands ----
 
 
-def shell_commands(text: str) -> list[str]:
-    """The commands of the shell blocks of a Markdown text; those of one line joined by && are separate."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [command.strip() for block in blocks for command in re.sub(r"&&\s*\n", "&& ", block).replace("\n", "&&").split("&&")]
-
-
 def copied_blocks() -> list[list[str]]:
-    """What follows the making of an environment, in each block of the README that makes one."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    commands = [shell_commands(f"```sh\n{block}```\n") for block in blocks]
+    """What follows the making of an environment, in each shell block of the README that makes one."""
+    texts = [block.replace("\\\n", " ").replace("\n", "&&") for block in blocks("README.md", "sh")]
+    commands = [[command for part in text.split("&&") if (command := part.strip())] for text in texts]
     return [found[2:] for found in commands if found[:2] == ["python3.11 -m venv .venv", ". .venv/bin/activate"]]
 
 
@@ -86,12 +88,101 @@ def test_ci_is_a_program() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    broken = []
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "specs" / "README.md"]:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
-            if "://" not in link and not (document.parent / link).exists():
-                broken.append(f"{document.name}: {link}")
-    assert broken == []
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "specs" / "README.md"]
+    links = [(document, link) for document in documents for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())]
+    assert [f"{d.name}: {link}" for d, link in links if "://" not in link and not (d.parent / link).exists()] == []
+
+
+# ---- the documents' examples ----
+
+
+@pytest.mark.parametrize(("name", "code"), [("my_loss", 0), ("wrong_loss", 1)])
+def test_the_losses_of_the_readme_are_judged_as_it_says(name: str, code: int, tmp_path: Path) -> None:
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed: pip install 'mse-conformance[torch]'")
+    (source,) = blocks("README.md", "python", f"# {name}.py")
+    (tmp_path / f"{name}.py").write_text(source)
+    command = [sys.executable, "-m", "conformance", "run", "--subject", f"{name}.py", "--check", "*/mean-ordinary", "--dtype", "float32"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("found 0.5, expected 3/8, off by " in done.stdout) is (code == 1)
+
+
+def test_the_gradient_of_the_readme_is_one(tmp_path: Path) -> None:
+    from conformance.subject import load_subjects
+
+    (loss,) = blocks("README.md", "python", "# my_loss.py")
+    (rule,) = blocks("README.md", "python", "@my_loss.gradient")
+    file = tmp_path / "numpy_loss.py"
+    file.write_text(
+        loss.replace("torch", "numpy").replace("(prediction - target).square()", "((prediction - target) ** 2)") + "\n\n" + rule
+    )
+    command = [sys.executable, "-m", "conformance", "run", "--subject", file.name, "--check", "*/mean-thirds"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert load_subjects(file)[0].gradient is not None
+    assert "conforms: 12/12" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
+    from conformance.specs.lint import lint
+
+    specs = tmp_path / "specs"
+    shutil.copytree(ROOT / "specs", specs)
+    (case,) = blocks("CONTRIBUTING.md", "toml", 'id = "mean-halves"')
+    (operation,) = blocks("CONTRIBUTING.md", "toml", 'operation = "mse/half"')
+    mean = specs / "mse" / "mean.toml"
+    mean.write_text(f"{mean.read_text()}\n{case}")
+    (specs / "mse" / "half.toml").write_text(operation)
+    assert [str(problem) for problem in lint(specs)] == []
+
+
+def test_the_law_of_the_guide_holds_for_numpy() -> None:
+    from conformance.checks import laws
+    from conformance.checks.trial import ExpectationCache, Trial
+    from conformance.frameworks.numpy import NumpyFramework
+    from conformance.inputs import families
+    from conformance.numerics.formats import Format
+    from conformance.profiles import PROFILES
+    from conformance.results import Target
+    from conformance.specs.load import load
+
+    (source,) = blocks("CONTRIBUTING.md", "python", "@law(")
+    names = {**vars(families), **vars(laws), "Format": Format}
+    exec(source, names)  # noqa: S102 - our own document
+    added: laws.Law = names["equal_inputs"]
+    specs, framework = load(), NumpyFramework()
+    mean = framework.implementations()[0]
+    target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
+    evaluate = framework.prepare(mean, "cpu", "eager", "float32")
+    trial = Trial(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["quick"], ExpectationCache())  # noqa: FBT003 - a field
+    (value, *_) = added.test(trial).values()
+    assert value.failure == ""
+    assert value.evaluations > 0
+
+
+def test_the_adapter_of_the_guide_evaluates() -> None:
+    import numpy as np
+
+    from conformance.numerics.definition import Inputs
+
+    (source,) = blocks("CONTRIBUTING.md", "python", "# plain_python.py")
+    names: dict[str, Any] = {}
+    exec(source, names)  # noqa: S102 - our own document
+    adapter = names["PlainPython"]()
+    (mean,) = adapter.implementations()
+    prediction, target = np.array([1.0, 2.0]), np.array([0.0, 0.0])
+    evaluation = adapter.prepare(mean, "cpu", "eager", "float64")(Inputs(prediction, target, None, np.ones(())))
+    assert evaluation.value == 2.5
+    assert evaluation.attested.dtype == "float64"
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from conformance.cli import main
+
+    text = (ROOT / "README.md").read_text()
+    commands = set(re.findall(r"conformance ([a-z]+)", "\n".join(re.findall(r"`([^`\n]+)`", text))))
+    assert commands <= set(main.commands)
+    assert set(main.commands) <= commands
 
 
 # ---- what is pinned, and what is installed ----

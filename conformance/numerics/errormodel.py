@@ -80,16 +80,22 @@ class Roundings:
     def situation(self) -> frozenset[str]:
         """Which of the error model's situations hold (specs/README.md explains each)."""
         reduced = self.definition.over is not Over.NONE
+        divided = self._divisor_rounds or (self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor))
         holds = {
             "always": True,
             "reduced": reduced,
             "weighted": self.weighted,
-            "divided": self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor),
+            "divided": divided,
             "factored": not is_power_of_two(abs(self.definition.factor)),
             "upstream": not self.unit_upstream,
-            "cast": reduced and self.accumulator.is_wider_than(self.output),
+            "cast": (reduced or divided) and self.accumulator.is_wider_than(self.output),
         }
         return frozenset(name for name, value in holds.items() if value)
+
+    @property
+    def _divisor_rounds(self) -> bool:
+        """Whether the divisor is itself a rounded sum, so that it may come out as another number than the exact one."""
+        return self.definition.divisor is Divisor.WEIGHTS and self.summands > 1
 
     def format_of(self, step: Step) -> Format:
         """The format in which a step is rounded."""
@@ -101,7 +107,9 @@ class Roundings:
         if step.count == "division":
             # One rounding for a true division, two for multiplying by a rounded 1/N, three when N itself is rounded first.
             representable = isinstance(self.divisor, Fraction) and self.format_of(step).contains(self.divisor)
-            return 2 if representable else 3
+            return 2 if representable and not self._divisor_rounds else 3
+        if step.when == "factored" and not self.format_of(step).contains(self.definition.factor):
+            return int(step.count) + 1  # the factor itself is rounded before it is multiplied in
         return int(step.count)
 
     @cached_property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import combinations
 
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact, Number
 from conformance.numerics.formats import Format
 from conformance.numerics.interval import Interval
-from conformance.numerics.value_bounds import DIFFERENCE_OVERFLOWS, lost_to_underflow, may_underflow
+from conformance.numerics.value_bounds import DIFFERENCE_OVERFLOWS, DIVISOR_UNDEFINED, divisor_drift, lost_to_underflow, may_underflow
 
 PRODUCT_OVERFLOWS = "product overflows"
 NARROW_SCALE = "narrow gradient scale"
@@ -32,11 +34,19 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     upstreams, weights, divisors = exact.scales
     gradients = exact.of(quantity).distinct
     made: dict[tuple[Number, bool], Roundings] = {}
+    drifts: dict[int, Fraction | None] = {}
     intervals = []
     subnormal_inputs = exact.subnormal_inputs if flushes else [0] * len(gradients)
-    for gradient, d, upstream, weight, divisor, subnormals in zip(
-        gradients, exact.differences.distinct, upstreams, weights, divisors, subnormal_inputs, strict=True
+    for position, (gradient, d, upstream, weight, divisor, subnormals) in enumerate(
+        zip(gradients, exact.differences.distinct, upstreams, weights, divisors, subnormal_inputs, strict=True)
     ):
+        group = int(exact.group[position]) if exact.definition.divisor is Divisor.WEIGHTS else 0
+        if group not in drifts:
+            drifts[group] = divisor_drift(exact, group, flushes=flushes)
+        drift = drifts[group]
+        if drift is None:
+            intervals.append(Interval.anything(gradient, DIVISOR_UNDEFINED))
+            continue
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             intervals.append(Interval.special(gradient))
             continue
@@ -53,7 +63,7 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
                 weighted=exact.element_weight is not None,
                 unit_upstream=upstream == 1,
             )
-        intervals.append(_interval(made[key], gradient, d, upstream, weight, divisor, subnormals, flushes=flushes))
+        intervals.append(_interval(made[key], gradient, d, upstream, weight, divisor, subnormals, drift, flushes=flushes))
     return intervals
 
 
@@ -70,6 +80,45 @@ def _far_from_the_ends(steps: Roundings, *factors: Fraction) -> bool:
     return low - 6 > steps.input.emin and high + 6 < steps.input.emax
 
 
+@dataclass(frozen=True)
+class _Losses:
+    """What the partial products of one gradient element may lose, and whether one may overflow or vanish on the way.
+
+    ``difference`` sums over the products that contain d, ``scale`` over those that do not: the scale G·w·factor/N, or a part of it.
+    """
+
+    difference: Fraction
+    scale: Fraction
+    overflows: bool
+    vanishes: bool
+
+
+def _losses(steps: Roundings, parts: Sequence[Fraction], given: int, theta: Fraction, moved: Fraction, *, flushes: bool) -> _Losses:
+    """Every product of some of ``parts`` is a partial product of some order; the doubling may come before it or after it.
+
+    The first part is d. The first ``given`` parts underflow only where they are flushed: inputs, and a difference, are exact there.
+    ``moved`` is by how much reading subnormal inputs as zero may change d, relative to it.
+    """
+    fmt = steps.input
+    lost, underflow = lost_to_underflow(fmt, flushes=flushes), lost_to_underflow(fmt, flushes=False)
+    everything = 2 * math.prod(parts) * (1 + theta) * (1 + moved)
+    difference = scale = Fraction(0)
+    overflows = vanishes = False
+    for size in range(1, len(parts) + 1):
+        for chosen in combinations(range(len(parts)), size):
+            partial = math.prod((parts[i] for i in chosen), start=Fraction(1))
+            rest = 2 * math.prod((parts[i] for i in range(len(parts)) if i not in chosen), start=Fraction(1))
+            relative = (Fraction(0) if size == 1 and fmt.contains(partial) else theta) + (moved if 0 in chosen else 0)
+            error = partial * relative
+            vanishes |= partial - error < 2 * lost
+            if size < len(parts) or steps.output.is_wider_than(fmt):
+                overflows |= 2 * (partial + error) >= fmt.overflow_threshold
+            if may_underflow(partial, error, fmt) and (flushes or size > 1 or chosen[0] >= given):
+                loss = min(lost * rest, underflow * rest + everything)  # what is flushed is off by no more than itself
+                difference, scale = (difference + loss, scale) if 0 in chosen else (difference, scale + loss)
+    return _Losses(difference, scale, overflows, vanishes)
+
+
 def _interval(
     steps: Roundings,
     gradient: Fraction,
@@ -78,72 +127,35 @@ def _interval(
     weight: Number,
     divisor: Number,
     subnormals: int,
+    drift: Fraction,
     *,
     flushes: bool,
 ) -> Interval:
     assert isinstance(upstream, Fraction)
     assert isinstance(weight, Fraction)
     assert isinstance(divisor, Fraction)
-    fmt = steps.input
-    theta = steps.theta
-    if steps.definition.divisor is Divisor.WEIGHTS:
-        theta = (1 + theta) * (1 + steps.summands * steps.accumulator.unit_roundoff) - 1
-    rounding = theta * abs(gradient)
-    scale = 2 * steps.definition.factor / divisor
-    if d and upstream and weight and not subnormals and _far_from_the_ends(steps, d, upstream, weight, scale):
-        return Interval(gradient, rounding, gradient - rounding, gradient + rounding)
-    product = _Product(abs(d), abs(upstream), abs(weight), abs(scale), theta, fmt)
-    bound = rounding + product.underflow(flushes=flushes) + subnormals * fmt.smallest_normal * product.all_but_d
-    if "cast" in steps.situation and may_underflow(abs(gradient), bound, steps.output):
-        bound += lost_to_underflow(steps.output, flushes=flushes)
-    narrow = product.narrow_scale(flushes=flushes)
-    names = product.overflows()
-    infinity = (1 if gradient > 0 else -1) if names and gradient else 0
-    if narrow:
-        names = [NARROW_SCALE, *names]
-    wide = bound + narrow if narrow else Fraction(0)
-    return Interval.around(gradient, bound, steps.output, infinity=infinity, wide=wide, names=names, relative=bound <= 2 * rounding)
-
-
-@dataclass(frozen=True)
-class _Product:
-    """The magnitudes of the factors d, G, w and 2·factor/N, which meet in some order, and what may go wrong on the way."""
-
-    d: Fraction
-    upstream: Fraction
-    weight: Fraction
-    scale: Fraction
-    theta: Fraction
-    format: Format
-
-    @property
-    def all_but_d(self) -> Fraction:
-        return self.scale * self.upstream * self.weight
-
-    @property
-    def partial(self) -> list[tuple[Fraction, Fraction]]:
-        """Every product that has d in it, with the product of the factors that are still to come."""
-        d, g, w, s = self.d, self.upstream, self.weight, self.scale
-        return [(d, g * w * s), (d * s, g * w), (d * g, s * w), (d * w, s * g), (d * g * w * s, Fraction(1))]
-
-    def underflow(self, *, flushes: bool) -> Fraction:
-        """Absolute error of products that may underflow, scaled by what follows; d itself underflows only where it is flushed."""
-        lost = lost_to_underflow(self.format, flushes=flushes)
-        losing = [
-            rest
-            for partial, rest in self.partial[0 if flushes else 1 :]
-            if partial and may_underflow(partial, self.theta * partial, self.format)
-        ]
-        return sum((lost * max(rest, Fraction(1)) for rest in losing), Fraction(0))
-
-    def narrow_scale(self, *, flushes: bool) -> Fraction:
-        """What is lost where G·2/N is rounded in the input format before it meets d, and is subnormal there; 0 where it is not."""
-        lost = lost_to_underflow(self.format, flushes=flushes)
-        narrow = [x for x in (self.upstream * self.scale, self.all_but_d) if self.d and may_underflow(x, self.theta * x, self.format)]
-        return lost * self.d * max(self.weight, Fraction(1)) if narrow else Fraction(0)
-
-    def overflows(self) -> list[str]:
-        """Names of what may overflow on the way to a finite gradient."""
-        names = [DIFFERENCE_OVERFLOWS] if self.d >= self.format.overflow_threshold else []
-        largest = max([2 * partial for partial, _ in self.partial] + ([self.all_but_d] if self.d else []))
-        return [*names, PRODUCT_OVERFLOWS] if largest * (1 + self.theta) >= self.format.overflow_threshold else names
+    fmt, output, factor = steps.input, steps.output, steps.definition.factor
+    theta = (1 + steps.theta) / (1 - drift) - 1
+    magnitude = abs(gradient)
+    bound = rounding = theta * magnitude
+    if not subnormals and _far_from_the_ends(steps, d, upstream, weight, factor, 1 / divisor):
+        return Interval(gradient, bound, gradient - bound, gradient + bound)
+    inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
+    parts = [*inputs, *(abs(x) for x in (factor, 1 / divisor) if x != 1)]
+    moved = subnormals * fmt.smallest_normal / abs(d) if d else Fraction(0)
+    losses = _losses(steps, parts, len(inputs), theta, moved, flushes=flushes)
+    names = []
+    wide = Fraction(0)
+    if gradient:
+        bound += moved * magnitude * (1 + theta) + losses.difference
+        if "cast" in steps.situation and may_underflow(magnitude, bound, output):
+            bound += lost_to_underflow(output, flushes=flushes)
+        if losses.scale:
+            wide = bound + losses.scale
+            names.append(NARROW_SCALE)
+    overflowing = [DIFFERENCE_OVERFLOWS] * (abs(d) >= fmt.overflow_threshold) + [PRODUCT_OVERFLOWS] * losses.overflows
+    if overflowing and losses.vanishes:  # infinity times zero
+        return Interval.anything(gradient, *names, *overflowing)
+    infinity = (1 if gradient > 0 else -1) if overflowing else 0
+    relative = bound <= 2 * rounding
+    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=[*names, *overflowing], relative=relative)

@@ -50,6 +50,21 @@ class Interval:
         return cls(value, Fraction(0), value, value, nan=isinstance(value, float) and math.isnan(value))
 
     @classmethod
+    def anything(cls, value: Number, *names: str) -> Interval:
+        """No result is refused: rounding alone decides what comes out, and ``names`` say why."""
+        infinite = isinstance(value, float)
+        return cls(
+            value,
+            Fraction(0),
+            -math.inf,
+            math.inf,
+            nan=infinite and math.isnan(value),
+            names=tuple(dict.fromkeys(names)),
+            undefined=True,
+            relative=False,
+        )
+
+    @classmethod
     def around(
         cls,
         value: Fraction,

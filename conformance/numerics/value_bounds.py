@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.numerics.decode import Integers
-from conformance.numerics.definition import Divisor, Over, Quantity
+from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact, Number
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.interval import Interval
+from conformance.numerics.interval import Floats, Interval
 
 DIFFERENCE_OVERFLOWS = "difference overflows"
 SQUARE_OVERFLOWS = "square overflows"
@@ -22,17 +22,22 @@ SUM_OVERFLOWS = "sum overflows"
 WEIGHTED_OVERFLOWS = "weighted square overflows"
 CAUTIOUS = Fraction(1) + Fraction(1, 1 << 20)
 """Widens a bound that was computed in float64 by far more than float64's own rounding."""
+DIVISOR_UNDEFINED = "sum of weights undefined"
+"""Rounding alone can bring Σw to zero, or it lies where its reciprocal or a flushed weight is."""
 
 
 @dataclass(frozen=True)
 class _Terms:
-    """What the summands of one element of the value contribute to its bound, apart from their sum."""
+    """What the summands of one element of the value contribute to its bound, apart from their sum.
+
+    ``cancels``: an infinite summand would not decide the result, because a weight is negative, zero or read as zero.
+    """
 
     underflow: Fraction
     largest_difference: Fraction
     magnitude: Fraction
     largest_term: Fraction
-    signed: bool
+    cancels: bool
 
 
 def may_underflow(magnitude: Fraction, error: Fraction, fmt: Format) -> bool:
@@ -46,43 +51,59 @@ def lost_to_underflow(fmt: Format, *, flushes: bool) -> Fraction:
 
 
 def _terms(
-    exact: Exact, elements: Integers, weights: Sequence[Number] | None, sum_of_terms: Fraction, fmt: Format, *, flushes: bool
+    exact: Exact, elements: Integers, weights: Sequence[Number] | None, sum_of_terms: Fraction, steps: Roundings, *, flushes: bool
 ) -> _Terms:
-    inputs = exact.inputs
-    p = inputs.prediction.ravel()[elements].astype(np.float64)
-    t = inputs.target.ravel()[elements].astype(np.float64)
+    if not len(elements):
+        return _Terms(Fraction(0), Fraction(0), Fraction(0), Fraction(0), cancels=False)
+    fmt = steps.input
+    smallest_normal = float(fmt.smallest_normal)
+    p = exact.inputs.prediction.ravel()[elements].astype(np.float64)
+    t = exact.inputs.target.ravel()[elements].astype(np.float64)
     with np.errstate(over="ignore"):
         d = np.abs(p - t)
-    tiny = (d > 0) & (d < math.sqrt(2 * float(fmt.smallest_normal)))  # its square may be below the normal range
-    lost = lost_to_underflow(fmt, flushes=flushes)
-    if not len(elements):
-        return _Terms(Fraction(0), Fraction(0), Fraction(0), Fraction(0), signed=False)
-    largest = abs(_finite(exact.difference(int(elements[int(np.argmax(d))]))))
-    subnormal_inputs = np.zeros(len(elements))
+    read_as_zero = np.zeros(len(elements))
     if flushes:
-        smallest_normal = float(fmt.smallest_normal)
         for x in (p, t):
-            subnormal_inputs += ((x != 0) & (np.abs(x) < smallest_normal)) * smallest_normal
-    if weights is None:
-        moved = _times(d, 2 * subnormal_inputs) + _times(subnormal_inputs, subnormal_inputs)
-        return _Terms(int(tiny.sum()) * lost + moved, largest, sum_of_terms, largest * largest, signed=False)
-    underflow = largest_term = magnitude = Fraction(0)
-    for i, w in enumerate(weights):
-        weight = abs(_finite(w))
-        square = _finite(exact.difference(int(elements[i]))) ** 2
-        magnitude += weight * square
-        largest_term = max(largest_term, weight * square)
-        if tiny[i]:
-            underflow += weight * lost
-        if may_underflow(weight * square, weight * lost, fmt):
-            underflow += lost
-        if flushes:
-            one = slice(i, i + 1)
-            underflow += weight * (_times(d[one], 2 * subnormal_inputs[one]) + _times(subnormal_inputs[one], subnormal_inputs[one]))
-            underflow += weight * square if weight < fmt.smallest_normal else Fraction(0)
-            underflow += fmt.smallest_normal  # a partial sum of terms of both signs may be subnormal
+            read_as_zero += ((x != 0) & (np.abs(x) < smallest_normal)) * smallest_normal
+    if weights is not None:
+        return _weighted_terms(exact, elements, weights, read_as_zero, steps, flushes=flushes)
+    factor = steps.definition.factor
+    largest = abs(_finite(exact.difference(int(elements[int(np.argmax(d))]))))
+    lost = lost_to_underflow(fmt, flushes=flushes)
+    tiny = (d > 0) & (d < math.sqrt(2 * smallest_normal))  # its square may be below the normal range
+    underflow = int(tiny.sum()) * lost + _times(d, 2 * read_as_zero) + _times(read_as_zero, read_as_zero)
+    if factor != 1:  # it may be multiplied into each square, and that product may underflow too
+        small = (d > 0) & (d < math.sqrt(2 * fmt.smallest_normal / factor))
+        underflow += int(small.sum()) * lost / factor
+    return _Terms(underflow, largest, sum_of_terms, max(factor, Fraction(1)) * largest * largest, cancels=False)
+
+
+def _weighted_terms(
+    exact: Exact, elements: Integers, weights: Sequence[Number], read_as_zero: Floats, steps: Roundings, *, flushes: bool
+) -> _Terms:
+    fmt, factor = steps.input, steps.definition.factor
+    lost = lost_to_underflow(fmt, flushes=flushes)
+    cancels = any(_finite(w) < 2 * lost for w in weights)
     signed = any(_finite(w) < 0 for w in weights)
-    return _Terms(underflow, largest, magnitude, largest_term, signed)
+    underflow = largest = largest_term = magnitude = Fraction(0)
+    for element, w, moved in zip(elements.tolist(), weights, read_as_zero.tolist(), strict=True):
+        weight, difference = abs(_finite(w)), abs(_finite(exact.difference(element)))
+        square = difference * difference
+        product = weight * square
+        magnitude, largest, largest_term = magnitude + product, max(largest, difference), max(largest_term, product)
+        error = weight * Fraction(moved) * (2 * difference + Fraction(moved))
+        if may_underflow(square, steps.theta * square, fmt):
+            error += weight * lost
+        if may_underflow(product, error + steps.theta * product, fmt):
+            error += lost
+        if factor != 1 and may_underflow(factor * product, factor * (error + steps.theta * product), fmt):
+            error += lost / factor
+        if flushes and weight < fmt.smallest_normal:
+            error += product
+        if flushes and signed:
+            error += fmt.smallest_normal  # a partial sum of terms of both signs may be subnormal
+        underflow += error
+    return _Terms(underflow, largest, magnitude, max(factor, Fraction(1)) * largest_term, cancels=cancels)
 
 
 def _times(a: np.typing.NDArray[np.float64], b: np.typing.NDArray[np.float64]) -> Fraction:
@@ -100,51 +121,86 @@ def _finite(x: Number) -> Fraction:
     return x
 
 
+def divisor_drift(exact: Exact, group: int, *, flushes: bool) -> Fraction | None:
+    """Bound on the relative error of the computed divisor of a value element: that of Σw, 0 for everything else.
+
+    None where rounding may bring Σw to zero, or where Σw is so small or so large that it or its reciprocal may be subnormal or infinite.
+    """
+    divisor = exact.divisors[group]
+    if exact.definition.divisor is not Divisor.WEIGHTS or not isinstance(divisor, Fraction):
+        return Fraction(0)
+    weights = [abs(_finite(w)) for w in exact.weights[group * exact.summands : (group + 1) * exact.summands]]
+    total = sum(weights, Fraction(0))
+    if not total:
+        return Fraction(0)  # 0/0, whatever the order
+    fmt = exact.inputs.format
+    error = (len(weights) - 1) * fmt.accumulator.unit_roundoff * total
+    if flushes:
+        error += 2 * len(weights) * fmt.smallest_normal  # each weight read as zero, and each partial sum
+    if error >= abs(divisor) or total + error >= fmt.largest / 2:
+        return None
+    closest, furthest = abs(divisor) - error, abs(divisor) + error
+    if closest < 2 * fmt.smallest_normal or 2 * furthest * fmt.smallest_normal > 1 or closest * fmt.largest < 2:
+        return None
+    return error / abs(divisor)
+
+
 def value_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
     """The interval of one element of the value, ``position`` counting the distinct elements of ``exact.value``."""
     value = exact.value.distinct[position]
-    if not isinstance(value, Fraction):
+    definition = exact.definition
+    drift = divisor_drift(exact, position, flushes=flushes) if definition.divisor is Divisor.WEIGHTS else Fraction(0)
+    if drift is None and isinstance(exact.sums[position], Fraction):
+        return Interval.anything(value, DIVISOR_UNDEFINED)
+    if drift is None or not isinstance(value, Fraction):
         return Interval.special(value)
     fmt = exact.inputs.format
-    definition = exact.definition
     elements = exact.elements_of_value(position)
     weights = None if exact.element_weight is None else exact.weights[elements[0] : elements[-1] + 1] if len(elements) else []
     divisor = exact.divisor_of_value(position)
     steps = Roundings(
         model, definition, Quantity.VALUE, fmt, output, len(elements), divisor, weighted=weights is not None, unit_upstream=True
     )
-    terms = _terms(exact, elements, weights, _finite(exact.sums[position]), fmt, flushes=flushes)
+    terms = _terms(exact, elements, weights, _finite(exact.sums[position]), steps, flushes=flushes)
+    theta = (1 + steps.theta) / (1 - drift) - 1
     scale = abs(definition.factor / _finite(divisor))
-    theta = steps.theta
-    if definition.divisor is Divisor.WEIGHTS and weights:
-        drift = (len(weights) - 1) * steps.accumulator.unit_roundoff * sum(abs(_finite(w)) for w in weights) / abs(_finite(divisor))
-        if drift >= 1:
-            return Interval(value, Fraction(0), -math.inf, math.inf, undefined=True, names=("sum of weights undefined",))
-        theta = (1 + theta) / (1 - drift) - 1
     rounding = theta * terms.magnitude * scale
     bound = rounding + terms.underflow * (1 + theta) * scale
-    if definition.over is not Over.NONE or scale != 1:
-        for scaled, chosen in ((scale != 1, steps.accumulator), ("cast" in steps.situation, output)):
-            if scaled and may_underflow(abs(value), bound, chosen):
-                bound += lost_to_underflow(chosen, flushes=flushes)
+    bound += _last_losses(steps, abs(value), bound, flushes=flushes)
     names = _overflows(terms, steps)
-    if names and terms.signed:
-        return Interval(value, bound, -math.inf, math.inf, undefined=True, names=tuple(names))
-    return Interval.around(
-        value, bound, output, infinity=(1 if definition.factor > 0 else -1) if names else 0, names=names, relative=bound <= 2 * rounding
-    )
+    if names and terms.cancels:
+        return Interval.anything(value, *names)
+    return Interval.around(value, bound, output, infinity=1 if names else 0, names=names, relative=bound <= 2 * rounding)
+
+
+def _last_losses(steps: Roundings, value: Fraction, bound: Fraction, *, flushes: bool) -> Fraction:
+    """What the division, the factor and the cast of the sum may lose to underflow, in either order of the first two."""
+    factor, divisor = steps.definition.factor, abs(_finite(steps.divisor))
+    # Each with the least number that it may produce, relative to the value, and with what its loss is multiplied by afterwards.
+    last = []
+    if divisor != 1:
+        last.append((steps.accumulator, min(1 / factor, Fraction(1)), max(factor, Fraction(1))))
+    if factor != 1:
+        last.append((steps.input, min(divisor, Fraction(1)), max(1 / divisor, Fraction(1))))
+    if "cast" in steps.situation:
+        last.append((steps.output, Fraction(1), Fraction(1)))
+    total = Fraction(0)
+    for fmt, least, rest in last:
+        if may_underflow(least * value, least * (bound + total), fmt):
+            total += lost_to_underflow(fmt, flushes=flushes) * rest
+    return total
 
 
 def _overflows(terms: _Terms, steps: Roundings) -> list[str]:
-    fmt, accumulator = steps.input, steps.accumulator
+    fmt, accumulator, factor = steps.input, steps.accumulator, steps.definition.factor
     v = 1 + fmt.rounding
     names = []
     if terms.largest_difference >= fmt.overflow_threshold:
         names.append(DIFFERENCE_OVERFLOWS)
     if terms.largest_difference**2 * v**2 >= fmt.overflow_threshold:
         names.append(SQUARE_OVERFLOWS)
-    if steps.weighted and terms.largest_term * v**3 >= fmt.overflow_threshold:
-        names.append(WEIGHTED_OVERFLOWS)
-    if terms.magnitude * (1 + steps.theta) >= accumulator.overflow_threshold:
+    if (steps.weighted or factor > 1) and terms.largest_term * v**4 >= fmt.overflow_threshold:
+        names.append(WEIGHTED_OVERFLOWS if steps.weighted else SQUARE_OVERFLOWS)
+    if terms.magnitude * max(factor, Fraction(1)) * (1 + steps.theta) >= accumulator.overflow_threshold:
         names.append(SUM_OVERFLOWS)
     return names

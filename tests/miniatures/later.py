@@ -32,6 +32,14 @@ def needs(check: str) -> Callable[[_Function], _Function]:
 
 @needs("bound: exact data of every length from 1 to 130")
 @value_of("mse/mean")
+def drops_an_element_where_one_remains_of_sixteen(prediction: Array, target: Array) -> Any:
+    """The tail of a vector of 16 is masked from a table, and one mask in it is wrong."""
+    flat = squares(prediction, target).ravel()
+    return flat[: flat.size - 1 if flat.size % 16 == 1 and flat.size > 16 else flat.size].sum() / flat.size
+
+
+@needs("bound: exact data of every length from 1 to 130")
+@value_of("mse/mean")
 def drops_an_element_where_three_remain_of_eight(prediction: Array, target: Array) -> Any:
     """The unrolled tail of a loop of width 8 has one case wrong; inputs shorter than 16 take another path."""
     flat = squares(prediction, target).ravel()
@@ -48,7 +56,7 @@ def zeroes_a_gradient_where_three_remain_of_eight(prediction: Array, target: Arr
     return part, -part
 
 
-@needs("law: exact arithmetic at n = 2^20, where a single square of 1 changes the result")
+@needs("case: 2^18 squares of 1/256 with the exact mean 1/256")
 @value_of("mse/mean")
 def takes_one_element_of_70000_twice(prediction: Array, target: Array) -> Any:
     """Two blocks of 65536 meet at one element, and both add it: less than the interval of a long float32 sum."""
@@ -220,9 +228,20 @@ def refuses_one_buffer_for_both(prediction: Array, target: Array) -> Any:
 
 # ---- calls that follow each other ----
 
+_scaled: set[bytes] = set()
 _order = {"calls": 0}
 _failed = {"before": False}
 _by_identity: dict[int, tuple[Array, Any]] = {}
+
+
+@needs("law: a second call with the same inputs gives the same bits")
+@gradient_of("mse/mean")
+def halves_a_repeated_gradient(prediction: Array, target: Array, upstream: Array) -> tuple[Any, Any]:
+    """What was saved for the backward pass is scaled in place: a second pass over the same inputs scales it again."""
+    key = str((prediction.shape, prediction.dtype.name)).encode() + prediction.tobytes() + target.tobytes()
+    part = scale("mse/mean", prediction, upstream) * differences(prediction, target) / (2 if key in _scaled else 1)
+    _scaled.add(key)
+    return part, -part
 
 
 @needs("law: a second call with the same inputs gives the same bits")

@@ -164,8 +164,8 @@ def adds_exactly(squared: Array) -> Any:
     """``math.fsum``: the sum rounded once."""
     try:
         return np.float64(math.fsum(squared.tolist()))
-    except OverflowError:
-        return np.inf
+    except OverflowError:  # finite squares, and perhaps a NaN behind them
+        return squared.sum()
 
 
 # ---- other arithmetic on the way ----

@@ -30,7 +30,6 @@ _differences: dict[tuple[int, ...], Any] = {}
 _first: dict[str, Any] = {}
 _workspace = np.zeros(0)
 _seen: set[bytes] = set()
-_scaled: set[bytes] = set()
 _accumulated: dict[tuple[int, ...], Any] = {}
 
 
@@ -77,15 +76,6 @@ def halves_a_repeated_call(prediction: Array, target: Array) -> Any:
     value = squares(prediction, target).mean() / (2 if key in _seen else 1)
     _seen.add(key)
     return value
-
-
-@gradient_of("mse/mean")
-def halves_a_repeated_gradient(prediction: Array, target: Array, upstream: Array) -> tuple[Any, Any]:
-    """What was saved for the backward pass is scaled in place: a second pass over the same inputs scales it again."""
-    key = str((prediction.shape, prediction.dtype.name)).encode() + prediction.tobytes() + target.tobytes()
-    part = scale("mse/mean", prediction, upstream) * differences(prediction, target) / (2 if key in _scaled else 1)
-    _scaled.add(key)
-    return part, -part
 
 
 @value_of("mse/mean")

@@ -214,13 +214,6 @@ def skips_the_remainder_of_a_vector(prediction: Array, target: Array) -> Any:
 
 
 @value_of("mse/mean")
-def drops_an_element_where_one_remains_of_sixteen(prediction: Array, target: Array) -> Any:
-    """The tail of a vector of 16 is masked from a table, and one mask in it is wrong."""
-    flat = squares(prediction, target).ravel()
-    return flat[: flat.size - 1 if flat.size % 16 == 1 and flat.size > 16 else flat.size].sum() / flat.size
-
-
-@value_of("mse/mean")
 def reads_past_the_end(prediction: Array, target: Array) -> Any:
     """Rounds the length up to a vector of 4 and reads what lies there, here the last element again."""
     flat = squares(prediction, target).ravel()

@@ -6,13 +6,12 @@ refuses shows a bound that is too narrow. Nothing here knows a bound.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from reference import INF, NAN, Number, is_nan, over, plus, sign, times
+from reference import Number, over, plus, times
 
 from conformance.numerics.formats import Format
 
@@ -75,14 +74,14 @@ class Machine:
             result = self.rounded(plus(result, times(d, d)), self.wide)
         return result
 
-    def divided(self, x: Number, divisor: Number, fmt: Format) -> Number:
-        """A division, or a product with a rounded reciprocal."""
+    def divided(self, x: Number, divisor: Number) -> Number:
+        """A division in the accumulator's format, or a product with a rounded reciprocal."""
         if divisor == 1:
             return x
-        held = self.rounded(divisor, fmt)
+        held = self.rounded(divisor, self.wide)
         if self.choose.random() < 0.5:
-            return self.rounded(over(x, held), fmt)
-        return self.rounded(times(x, self.rounded(over(Fraction(1), held), fmt)), fmt)
+            return self.rounded(over(x, held), self.wide)
+        return self.rounded(times(x, self.rounded(over(Fraction(1), held), self.wide)), self.wide)
 
 
 @dataclass(frozen=True)
@@ -93,36 +92,35 @@ class Terms:
     target: Sequence[Number]
     weight: Sequence[Number] | None
     factor: Fraction
-    divisor: Number
-    """A count; None of the divisor's own roundings are known before ``by_weights``."""
-    by_weights: bool = False
+    divisor: Number | None
+    """The count that the sum is divided by; None for the sum of the weights, which is itself computed."""
 
 
 def value(machine: Machine, terms: Terms) -> Number:
     """One element of the value by one conforming evaluation."""
     differences = [
-        machine.step(plus(machine.read(p), times(Fraction(-1), machine.read(t)))) for p, t in zip(terms.prediction, terms.target, strict=True)
+        machine.step(plus(machine.read(p), times(Fraction(-1), machine.read(t))))
+        for p, t in zip(terms.prediction, terms.target, strict=True)
     ]
-    factor_first = machine.choose.random() < 0.5
+    factor = None if terms.factor == 1 else machine.rounded(terms.factor, machine.narrow)
+    places = ["each square", "before the division", "after the division"]
+    place = machine.choose.choice(places) if factor is not None else ""
     weights = None if terms.weight is None else [machine.read(w) for w in terms.weight]
-    if weights is None and (terms.factor == 1 or not factor_first) and len(differences) > 1 and machine.choose.random() < 0.3:
+    if weights is None and place != "each square" and len(differences) > 1 and machine.choose.random() < 0.3:
         result = machine.fused(differences)
     else:
-        squares = [machine.step(times(d, d)) for d in differences]
+        summands = [machine.step(times(d, d)) for d in differences]
         if weights is not None:
-            squares = [machine.step(times(w, s)) for w, s in zip(weights, squares, strict=True)]
-        result = machine.summed(squares)
-    last: list[str] = ["factor", "divisor"]
-    if not factor_first:
-        last.reverse()
-    divisor = terms.divisor
-    if terms.by_weights and weights is not None:
-        divisor = machine.summed(weights)
-    for name in last:
-        if name == "divisor":
-            result = machine.divided(result, divisor, machine.wide)
-        elif terms.factor != 1:
-            result = machine.rounded(times(result, machine.rounded(terms.factor, machine.narrow)), machine.wide)
+            summands = [machine.step(times(w, s)) for w, s in zip(weights, summands, strict=True)]
+        if factor is not None and place == "each square":
+            summands = [machine.step(times(factor, s)) for s in summands]
+        result = machine.summed(summands)
+    divisor = machine.summed(weights or []) if terms.divisor is None else terms.divisor
+    if factor is not None and place == "before the division":
+        result = machine.rounded(times(factor, result), machine.wide)
+    result = machine.divided(result, divisor)
+    if factor is not None and place == "after the division":
+        result = machine.rounded(times(factor, result), machine.wide)
     return machine.cast(result)
 
 
@@ -151,19 +149,18 @@ def gradient(machine: Machine, factors: Factors) -> Number:
         parts.append(("number", machine.rounded(factors.factor, machine.narrow)))
     if factors.divisor != 1:
         held = machine.rounded(factors.divisor, machine.narrow)
+        if isinstance(held, float):  # a count that the inputs' format cannot hold at all stays in the accumulator's
+            held = machine.rounded(factors.divisor, machine.wide)
         if choose.random() < 0.5:
             parts.append(("divide", held))
         else:
             parts.append(("number", machine.step(over(Fraction(1), held))))
     choose.shuffle(parts)
-    result: Number = Fraction(1)
-    started = False
+    result: Number | None = None
     for kind, x in parts:
         if kind == "divide":
-            result = machine.step(over(result, x))
-        elif not started:
-            result = x
+            result = machine.step(over(Fraction(1) if result is None else result, x))
         else:
-            result = machine.step(times(result, x))
-        started = True
+            result = x if result is None else machine.step(times(result, x))
+    assert result is not None
     return machine.cast(result)
