@@ -109,7 +109,7 @@ def implementation(
             subject.gradient = rule
             return rule
 
-        function.gradient = gradient  # type: ignore[attr-defined]
+        function.gradient = gradient  # type: ignore[attr-defined]  # functions take attributes, which mypy does not know
         return function
 
     return register

@@ -37,7 +37,7 @@ def inputs(operation: str, dtype: str) -> Inputs:
 
 def subject(call: object, operation: str = "mse/mean", modes: Sequence[str] = ("eager",)) -> Implementation:
     """An implementation as a user's file gives it, not one that the adapter lists."""
-    return Implementation("mine", "my_loss.py:mine", operation, call, modes, tuple(FORMATS))  # type: ignore[arg-type]
+    return Implementation("mine", "my_loss.py:mine", operation, call, modes, tuple(FORMATS))  # type: ignore[arg-type]  # a tuple of names is a sequence of them
 
 
 def evaluate(framework: Framework, implementation: Implementation, mode: str, dtype: str, device: str = "cpu") -> Evaluation:

@@ -169,6 +169,6 @@ def test_expensive_literals_are_refused_before_the_arithmetic(raw: object) -> No
         (math.inf, Fraction(10) ** 400, False, False),
     ],
 )
-def test_sameness_and_equality(a: Number, b: Number, is_same: bool, is_equal: bool) -> None:  # noqa: FBT001
+def test_sameness_and_equality(a: Number, b: Number, is_same: bool, is_equal: bool) -> None:  # noqa: FBT001 - a column of the table above
     assert same(a, b) is is_same
     assert equal(a, b) is is_equal
