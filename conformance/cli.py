@@ -232,7 +232,7 @@ def _print_reproducers(results: Sequence[Results], most: int = 3) -> None:
         if name in shown or len(shown) >= most or not (program := reproducer(cell, entries.get(name, ""))):
             continue
         shown.add(name)
-        click.echo(f"\nTo see {name} fail again, without this suite:\n\n{program}")
+        click.echo(f"\nTo see {name} fail again, in a few lines:\n\n{program}")
 
 
 @main.command()

@@ -50,7 +50,7 @@ def test_a_right_loss_exits_0_and_a_wrong_one_1(tmp_path: Path) -> None:
 def test_the_reproducer_runs_on_its_own_and_shows_the_failure(tmp_path: Path) -> None:
     subject = subjects.write(tmp_path, subjects.WRONG)
     done = conformance("run", "--subject", subject, *ONE, "-o", tmp_path / "out")
-    program = done.stdout.split("without this suite:\n\n", 1)[1].split("\n\nreports:", 1)[0]
+    program = done.stdout.split("in a few lines:\n\n", 1)[1].split("\n\nreports:", 1)[0]
     again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert again.stdout.split() == ["found", "5.5", "expected", "element", "0:", "11/3", "allowed", *again.stdout.split()[7:]]
 

@@ -34,9 +34,9 @@ from conformance.subject import load_subjects
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one short line: its type and the first line of its message, or the last where a traceback comes first."""
+    """An exception as one short line: its type and what its message begins with, or ends with where a traceback comes first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    message = lines[-1] if lines[0].startswith("in user code") else lines[0]
+    message = lines[-1] if lines[0].startswith("in user code") else " ".join(lines[: 2 if lines[0].endswith(":") else 1])
     return f"{type(error).__name__}: {message}".rstrip(": ")[:300]
 
 

@@ -5,7 +5,8 @@ Differences [[1, -3, 1, 1], [0, -1, -2, -1]]; their squares sum to 12 and 6 per 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,9 @@ def inputs(operation: str, dtype: str) -> Inputs:
     return Inputs(prediction, target, None, upstream)
 
 
-def subject(call: object, operation: str = "mse/mean", modes: Sequence[str] = ("eager",)) -> Implementation:
+def subject(call: Callable[..., Any], operation: str = "mse/mean", modes: Sequence[str] = ("eager",)) -> Implementation:
     """An implementation as a user's file gives it, not one that the adapter lists."""
-    return Implementation("mine", "my_loss.py:mine", operation, call, modes, tuple(FORMATS))  # type: ignore[arg-type]  # a tuple of names is a sequence of them
+    return Implementation("mine", "my_loss.py:mine", operation, call, modes, tuple(FORMATS))
 
 
 def evaluate(framework: Framework, implementation: Implementation, mode: str, dtype: str, device: str = "cpu") -> Evaluation:
