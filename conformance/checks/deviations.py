@@ -32,6 +32,8 @@ def _departs_as_documented(cell: Cell, signature: Mapping[str, str | Fraction]) 
         return True  # a random draw has no fixed number to compare with
     if "observed" in signature and _observed(cell) != signature["observed"]:
         return False
+    if "shape" in signature and (cell.witness is None or cell.witness.observed != f"shape {signature['shape']}"):
+        return False
     error = cell.error_u
     low, high = signature.get("error_u_min"), signature.get("error_u_max")
     if isinstance(low, Fraction) and (error is None or error < low):

@@ -52,13 +52,12 @@ class Interval:
     @classmethod
     def anything(cls, value: Number, *names: str) -> Interval:
         """No result is refused: rounding alone decides what comes out, and ``names`` say why."""
-        infinite = isinstance(value, float)
         return cls(
             value,
             Fraction(0),
             -math.inf,
             math.inf,
-            nan=infinite and math.isnan(value),
+            nan=isinstance(value, float) and math.isnan(value),
             names=tuple(dict.fromkeys(names)),
             undefined=True,
             relative=False,
@@ -196,13 +195,14 @@ class Expectation:
         ulp = power_of_two(exponent - fmt.precision + 1)
         in_ulp = x / ulp
         rounded = round(in_ulp)
-        center = math.inf if abs(x) >= fmt.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1)
+        infinity = math.inf if x > 0 else -math.inf
+        center = infinity if abs(x) >= fmt.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1)
         u = _ratio(ulp, fmt.unit_roundoff * max(abs(x), fmt.smallest_normal))
         return (
-            math.copysign(center, rounded) if rounded else center,
+            center,
             float(in_ulp - rounded),
             exponent - fmt.precision + 1,
-            _ratio(interval.bound, ulp),
+            math.inf if interval.undefined else _ratio(interval.bound, ulp),
             u,
         )
 

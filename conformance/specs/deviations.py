@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
@@ -20,12 +20,11 @@ _GLOB = frozenset("*?[")
 
 
 def build_deviations(reader: Reader, file: Path, table: DeviationFile, checks: frozenset[str] | None) -> list[Deviation]:
-    """The deviations of one file; mistakes are complained about to ``reader`` and left out.
+    """The deviations of one file, one for each check and framework that a table names, so that each must be met.
 
-    ``checks``: the ids of all checks, or None if they are not known.
+    Mistakes are complained about to ``reader`` and left out. ``checks``: the ids of all checks, or None if they are not known.
     """
-    built = (_build(reader, file, entry, checks) for entry in table.deviation)
-    return [deviation for deviation in built if deviation is not None]
+    return [deviation for entry in table.deviation for deviation in _build(reader, file, entry, checks)]
 
 
 def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str, str]) -> bool:
@@ -46,25 +45,37 @@ def _equals(key: str, wanted: tuple[str, ...], found: str) -> bool:
         return False
 
 
-def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> Deviation | None:
+def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> list[Deviation]:
     before = len(reader.problems)
-    if checks is not None and not _names_a_check(table.check, checks):
-        reader.complain(
-            file, table.check, "check", "no such check", "the id of a check, such as mse/mean/case/mean-thirds, or a glob of some"
-        )
+    named = _several(table.check)
+    for check in named:
+        if checks is not None and not _names_a_check(check, checks):
+            reader.complain(
+                file, check, "check", "no such check", "the id of a check, such as mse/mean/case/mean-thirds, or a glob of some"
+            )
     where: dict[str, tuple[str, ...]] = {}
     for key, wanted in table.where:
         if wanted is not None:
-            where[key] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+            where[key] = _several(wanted)
     if table.where.version is not None:
         try:
             SpecifierSet(table.where.version)
         except InvalidSpecifier:
-            reader.complain(file, table.check, "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
+            reader.complain(file, named[0], "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
     signature = _signature(reader, file, table)
     if len(reader.problems) > before:
-        return None
-    return Deviation(table.check, table.quantity, where, signature, table.because, table.url, table.review_by, file)
+        return []
+    return [
+        Deviation(
+            check, table.quantity, where | {"framework": (framework,)}, signature, table.because, table.url or "", table.review_by, file
+        )
+        for check in named
+        for framework in where["framework"]
+    ]
+
+
+def _several(wanted: str | Sequence[str]) -> tuple[str, ...]:
+    return (wanted,) if isinstance(wanted, str) else tuple(wanted)
 
 
 def _names_a_check(name: str, checks: frozenset[str]) -> bool:
@@ -72,17 +83,17 @@ def _names_a_check(name: str, checks: frozenset[str]) -> bool:
 
 
 def _signature(reader: Reader, file: Path, table: DeviationTable) -> Mapping[str, str | Fraction]:
-    written = table.signature
-    signature: dict[str, str | Fraction] = {"outcome": written.outcome}
-    if written.dtype is not None:
-        signature["dtype"] = written.dtype
+    written, name = table.signature, _several(table.check)[0]
+    shape = None if written.shape is None else str(tuple(written.shape))
+    words = {"outcome": written.outcome, "dtype": written.dtype, "shape": shape}
+    signature: dict[str, str | Fraction] = {key: word for key, word in words.items() if word is not None}
     for key in ("observed", "error_u_min", "error_u_max"):
         if (raw := getattr(written, key)) is None:
             continue
         try:
             number = parse(raw, fractions=True)
         except LiteralError as error:
-            reader.complain(file, table.check, f"signature.{key}", error.found, error.expected)
+            reader.complain(file, name, f"signature.{key}", error.found, error.expected)
             continue
         if isinstance(number, Fraction):
             signature[key] = number
@@ -91,10 +102,10 @@ def _signature(reader: Reader, file: Path, table: DeviationTable) -> Mapping[str
         elif key == "observed":
             signature[key] = Fraction(0)
         else:
-            reader.complain(file, table.check, f"signature.{key}", show(raw), "a finite number")
+            reader.complain(file, name, f"signature.{key}", show(raw), "a finite number")
     if written.model_fields_set <= {"outcome"} and written.outcome == "fail":
-        reader.complain(file, table.check, "signature", "only an outcome", "how it fails: observed, dtype, error_u_min or error_u_max")
+        reader.complain(file, name, "signature", "only an outcome", "how it fails: observed, shape, dtype, error_u_min or error_u_max")
     low, high = signature.get("error_u_min"), signature.get("error_u_max")
     if isinstance(low, Fraction) and isinstance(high, Fraction) and low > high:
-        reader.complain(file, table.check, "signature.error_u_max", show(written.error_u_max), "at least error_u_min")
+        reader.complain(file, name, "signature.error_u_max", show(written.error_u_max), "at least error_u_min")
     return signature

@@ -151,7 +151,7 @@ OneOrMore = Sentence | Annotated[list[Sentence], Field(min_length=1)]
 class WhereTable(Table):
     """The targets on which a deviation stands; a key left out means every one."""
 
-    framework: Sentence
+    framework: OneOrMore
     version: Sentence | None = None
     implementation: OneOrMore | None = None
     device: OneOrMore | None = None
@@ -164,20 +164,21 @@ class SignatureTable(Table):
 
     outcome: Literal["fail", "error"] = "fail"
     observed: RawLiteral | None = None
+    shape: list[Annotated[int, Field(ge=0)]] | None = None
     dtype: Sentence | None = None
     error_u_min: RawLiteral | None = None
     error_u_max: RawLiteral | None = None
 
 
 class DeviationTable(Table):
-    """A documented departure."""
+    """A documented departure; one of several checks is as many departures with one cause."""
 
-    check: Sentence
+    check: OneOrMore
     quantity: Sentence = "value"
     where: WhereTable
     signature: SignatureTable
     because: Sentence
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
     review_by: date = Field(alias="review-by")
 
 
@@ -223,7 +224,7 @@ _BRANCH = re.compile(r"\[key\]$|constrained-|(list|literal)\[")
 """How pydantic names, after the place, a branch of a union or the key of a mapping."""
 _UNIONS = {
     "count": 'an integer from 1 to 16, "n-1" or "division"',
-    **dict.fromkeys(("implementation", "device", "mode"), "a string that is not empty, or a list of such"),
+    **dict.fromkeys(("check", "framework", "implementation", "device", "mode"), "a string that is not empty, or a list of such"),
     "dtype": "one or a list of float16, bfloat16, float32 and float64",
 }
 _PATTERNS = {

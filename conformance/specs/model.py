@@ -100,7 +100,7 @@ class Deviation:
 
     ``check`` and ``quantity`` may be globs. ``where`` maps a key of the target to the strings it may equal, ``version`` to one
     specifier such as ``>=2.13,<2.22``. ``signature`` always has ``outcome``; ``observed`` is a Fraction, or one of the strings
-    ``inf``, ``-inf``, ``nan``; ``dtype`` is a string; ``error_u_min`` and ``error_u_max`` are Fractions.
+    ``inf``, ``-inf``, ``nan``; ``dtype`` and ``shape`` (such as ``(0,)``) are strings; ``error_u_min`` and ``error_u_max`` are Fractions.
     """
 
     check: str

@@ -1,4 +1,4 @@
-"""What the tests of the numerics draw: numbers of a format, arrays of bits, and whole situations at the places where bounds can go wrong."""
+"""What the tests of the numerics draw: numbers of a format, arrays of bits, and situations where bounds can go wrong."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def bit_arrays(draw: st.DrawFn, fmt: Format, shape: Index) -> Array:
     count = int(np.prod(shape, dtype=np.int64))
     match draw(st.sampled_from(["whole", "bits", "finite bits", "special"])):
         case "whole":
-            array = np.asarray(draw(st.lists(st.sampled_from([0.0, -0.0, 1, -1, 2, 0.5, 3]), min_size=count, max_size=count))).astype(fmt.dtype)
+            array = np.asarray(draw(st.lists(st.sampled_from([0.0, -0.0, 1, -1, 2, 0.5, 3]), min_size=count, max_size=count))).astype(
+                fmt.dtype
+            )
         case "special":
             pool = [0.0, -0.0, 1, -2, np.inf, -np.inf, np.nan]
             array = np.asarray(draw(st.lists(st.sampled_from(pool), min_size=count, max_size=count))).astype(fmt.dtype)

@@ -115,11 +115,11 @@ def reference(factor: Fraction, summed: str, divisor: str, weights: str, arrays:
         mine = [i for i in elements if value_index(summed, i) == v]
         sums[v] = total(times(weight_of(i), times(difference[i], difference[i])) for i in mine)
         divisors[v] = {
-            "one": lambda _: Fraction(1),
-            "count": lambda m: Fraction(len(m)),
-            "weights": lambda m: total(weight_of(i) for i in m),
-            "nonzero-weights": lambda m: Fraction(sum(weight_of(i) != 0 for i in m)),
-        }[divisor](mine)
+            "one": Fraction(1),
+            "count": Fraction(len(mine)),
+            "weights": total(weight_of(i) for i in mine),
+            "nonzero-weights": Fraction(sum(weight_of(i) != 0 for i in mine)),
+        }[divisor]
         values[v] = over(times(factor, sums[v]), divisors[v])
 
     def scaled(i: Index, x: Number) -> Number:

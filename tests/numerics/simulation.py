@@ -41,7 +41,8 @@ class Machine:
         if isinstance(x, float):
             return x
         result = fmt.round(x)
-        if self.flushes_results and (abs(x) if self.choose.random() < 0.5 else abs(result)) < fmt.smallest_normal:
+        before_rounding = self.choose.random() < 0.5  # IEEE 754 leaves open when a result is seen to be tiny
+        if self.flushes_results and abs(x if before_rounding or isinstance(result, float) else result) < fmt.smallest_normal:
             return Fraction(0)
         return result
 

@@ -5,17 +5,19 @@ The inputs are where it can go wrong: next to powers of two, cancelling, where s
 
 from __future__ import annotations
 
+import math
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
-from drawing import Situation, examples, situations
+from drawing import Situation, examples, situations, to_array
 from hypothesis import event, given
 from hypothesis import strategies as st
 from simulation import Factors, Machine, Terms, gradient, value
 
 from conformance.numerics.bounds import expectation_of
-from conformance.numerics.definition import Divisor, Quantity
+from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import Exact, exact
 from conformance.numerics.formats import FORMATS
 from conformance.numerics.interval import Expectation, Interval
@@ -58,7 +60,15 @@ def expectation(situation: Situation, quantity: Quantity, on: Machine, *, flushe
 
 def note(interval: Interval) -> None:
     """Statistics of ``pytest --hypothesis-show-statistics``: how many draws are at the ends of the range."""
-    event("undefined" if interval.undefined else "underflow" if not interval.relative else "overflow" if interval.infinity else "in the middle")
+    event(
+        "undefined"
+        if interval.undefined
+        else "underflow"
+        if not interval.relative
+        else "overflow"
+        if interval.infinity
+        else "in the middle"
+    )
 
 
 @kinds
@@ -89,3 +99,56 @@ def test_gradients(data: st.DataObject, choose: random.Random, *, weighted: bool
             result = one_gradient(situation, oracle, on, i)
             assert allowed.admits(i, result), (result, allowed.at(i), on)
             assert mirrored.admits(i, -result), (result, mirrored.at(i), on)
+
+
+def mean_over(count: int, number: str) -> list[Fraction]:
+    """A number, and zeros up to the count."""
+    return [Fraction(float.fromhex(number)), *[Fraction(0)] * (count - 1)]
+
+
+SUBNORMAL_UPSTREAM = float.hex(0.75 * 2.0**-14)
+FOUND = [
+    # What the searches above once found refused: format, prediction, target, upstream, result, flushes.
+    pytest.param(
+        "float16", mean_over(5, "0x1p8"), "0", "0x1.74p-18", 9728 * 2.0**-24, False, id="upstream/N loses digits, and is doubled after"
+    ),
+    pytest.param(
+        "float32", mean_over(64, "0x1.00001ep-100"), "0", "0x1p-25", 2.0**-130, False, id="d·G/N underflows, and is doubled after"
+    ),
+    pytest.param("float16", mean_over(1, "0x1p3"), "0", SUBNORMAL_UPSTREAM, 0.0, True, id="a subnormal upstream gradient is read as zero"),
+    pytest.param("float32", mean_over(6, "-0x1p-63"), "0", "-0x1.2p-61", 0.0, True, id="d·G/N is flushed, twice it would not be"),
+    pytest.param(
+        "bfloat16", mean_over(3, "0x1p-76"), "0", "0x1.fep+127", float("inf"), False, id="the doubled upstream gradient overflows"
+    ),
+    pytest.param("float16", mean_over(1, "0x1.ffcp15"), "-0x1.ffcp15", "0", float("nan"), False, id="an infinite difference times zero"),
+]
+
+
+@pytest.mark.parametrize(("name", "prediction", "target", "upstream", "result", "flushes"), FOUND)
+def test_gradients_once_refused(name: str, prediction: list[Fraction], target: str, upstream: str, result: float, *, flushes: bool) -> None:
+    fmt = FORMATS[name]
+    targets = mean_over(len(prediction), target)
+    arrays = [to_array(x, fmt) for x in (prediction, targets, mean_over(1, upstream))]
+    inputs = Inputs(arrays[0], arrays[1], None, arrays[2].reshape(()))
+    definition = Definition(Fraction(1), Over.ALL, Divisor.COUNT, Weights.NONE)
+    allowed = expectation_of(exact(definition, inputs), ERROR_MODEL, Quantity.GRADIENT_PREDICTION, flushes=flushes)
+    assert allowed.admits(0, Fraction(result) if math.isfinite(result) else result)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "prediction", "weight", "result"),
+    [
+        pytest.param(Divisor.ONE, [2.0**65, 1.0], [0.0, 1.0], math.nan, id="an infinite square times a weight of zero"),
+        pytest.param(
+            Divisor.WEIGHTS, [1.0, 1.0, 3.0, 1.0], [1.0, 2.0**-30, -1.0, -(2.0**-30)], -8 * 2.0**30, id="weights that sum to zero"
+        ),
+        pytest.param(Divisor.WEIGHTS, [1.0, 1.0], [2.0**-130, 2.0**-130], math.inf, id="weights whose reciprocal overflows"),
+    ],
+)
+def test_weighted_values_once_refused(divisor: Divisor, prediction: list[float], weight: list[float], result: float) -> None:
+    definition = Definition(Fraction(1), Over.ALL, divisor, Weights.ELEMENT)
+    p, w = (np.array(x, np.float32) for x in (prediction, weight))
+    inputs = Inputs(p, np.zeros_like(p), w, np.ones((), np.float32))
+    allowed = expectation_of(exact(definition, inputs), ERROR_MODEL, Quantity.VALUE)
+    assert allowed.admits(0, Fraction(result) if math.isfinite(result) else result)
+    assert allowed.allowances

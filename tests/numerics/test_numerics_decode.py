@@ -56,7 +56,9 @@ def test_decoding_takes_any_memory_order(fmt: Format) -> None:
     for view in (array.T, array[:, ::-1, ::2], np.broadcast_to(array[0, 0, 0], (2, 3)), array[1, 2, 3, ...]):
         mantissa, exponent, _ = decode(view)
         assert mantissa.shape == exponent.shape == view.shape
-        assert [m * Fraction(2) ** e for m, e in zip(mantissa.ravel().tolist(), exponent.ravel().tolist(), strict=True)] == [read(x) for x in view.ravel()]
+        assert [m * Fraction(2) ** e for m, e in zip(mantissa.ravel().tolist(), exponent.ravel().tolist(), strict=True)] == [
+            read(x) for x in view.ravel()
+        ]
 
 
 def slow_sum(prediction: Array, target: Array) -> Fraction:

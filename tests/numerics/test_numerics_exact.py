@@ -18,9 +18,7 @@ from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Q
 from conformance.numerics.exact import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS
 
-definitions = [
-    Definition(Fraction(f), o, d, w) for f, o, d, w in product(["1", "1/2", "3", "1/3"], Over, Divisor, Weights)
-]
+definitions = [Definition(Fraction(f), o, d, w) for f, o, d, w in product(["1", "1/2", "3", "1/3"], Over, Divisor, Weights)]
 F64 = FORMATS["float64"]
 
 
@@ -153,7 +151,7 @@ def test_the_gradient_of_the_weights_is_the_derivative() -> None:
             more, less = (w + s * np.eye(3)[i] for s in (step, -step))
             values = [exact(definition, Inputs(p, t, x, g)).value.at(0) for x in (more, less)]
             slope = 3 * (Fraction(values[0]) - Fraction(values[1])) / Fraction(2 * step)
-            assert abs(slope - gradient.at(i)) < Fraction(1, 10**15)
+            assert abs(slope - Fraction(gradient.at(i))) < Fraction(1, 10**15)
 
 
 def test_a_count_of_nonzero_weights_counts_subnormal_ones() -> None:

@@ -45,6 +45,9 @@ def test_what_is_read(tmp_path: Path) -> None:
         ("{ observed = nan }", {"outcome": "fail", "observed": "nan"}),
         ('{ outcome = "error" }', {"outcome": "error"}),
         ('{ dtype = "float32" }', {"outcome": "fail", "dtype": "float32"}),
+        ("{ shape = [0] }", {"outcome": "fail", "shape": "(0,)"}),
+        ("{ shape = [] }", {"outcome": "fail", "shape": "()"}),
+        ("{ shape = [2, 3] }", {"outcome": "fail", "shape": "(2, 3)"}),
         ('{ error_u_min = 3, error_u_max = "11/3" }', {"outcome": "fail", "error_u_min": Fraction(3), "error_u_max": Fraction(11, 3)}),
     ],
 )
@@ -70,6 +73,21 @@ def test_which_cells_are_covered(tmp_path: Path, check: str, quantity: str, targ
     assert covers(the_deviation(tmp_path), check, quantity, TARGET | target) is covered
 
 
+def test_each_check_and_framework_of_a_list_is_a_deviation_of_its_own(tmp_path: Path) -> None:
+    text = change(DEVIATION, '"mse/mean/case/thirds"', '["mse/mean/case/thirds", "mse/mean/bound/*"]')
+    loaded = load(folder(tmp_path, change(text, 'framework = "tensorflow"', 'framework = ["tensorflow", "jax"]'))).deviations
+    assert [(d.check, d.where["framework"]) for d in loaded] == [
+        ("mse/mean/case/thirds", ("tensorflow",)),
+        ("mse/mean/case/thirds", ("jax",)),
+        ("mse/mean/bound/*", ("tensorflow",)),
+        ("mse/mean/bound/*", ("jax",)),
+    ]
+
+
+def test_without_a_thread(tmp_path: Path) -> None:
+    assert the_deviation(tmp_path, change(DEVIATION, 'url = "https://example.org/1"\n', "")).url == ""
+
+
 def test_globs_of_checks_and_quantities(tmp_path: Path) -> None:
     text = change(DEVIATION, '"mse/mean/case/thirds"', '"mse/*/case/th*"\nquantity = "gradient/*"')
     deviation = the_deviation(tmp_path, text)
@@ -82,6 +100,8 @@ def test_globs_of_checks_and_quantities(tmp_path: Path) -> None:
     [
         ("mean/case/thirds", "mean/case/fourths", "case mse/mean/case/fourths: check: found no such check, expected the id of a check"),
         ("mean/case/thirds", "median/*", "case mse/median/*: check: found no such check"),
+        ('"mse/mean/case/thirds"', '["mse/mean/case/thirds", "mse/x"]', "case mse/x: check: found no such check"),
+        ('observed = "inf"', "shape = [-1]", "signature.shape[0]: found -1"),
         ('framework = "tensorflow", ', "", "where.framework: found nothing, expected this key"),
         ('">=2.13,<2.22"', '"2.13 or so"', 'where.version: found "2.13 or so", expected a version specifier such as ">=2.13,<2.22"'),
         (

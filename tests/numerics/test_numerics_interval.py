@@ -1,0 +1,209 @@
+"""Intervals of single numbers and of whole arrays: float ends admit what exact ends admit, and measures are exact."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from drawing import examples, formats, numbers, situations, width
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.numerics.bounds import expectation_of
+from conformance.numerics.definition import Quantity
+from conformance.numerics.exact import exact
+from conformance.numerics.formats import FORMATS, Format
+from conformance.numerics.interval import Expectation, Interval
+from conformance.specs.load import load
+
+ERROR_MODEL = load().error_model
+every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
+
+
+@st.composite
+def intervals(draw: st.DrawFn, fmt: Format) -> Interval:
+    """An interval anywhere in the range: narrow, wide, touching zero or the overflow threshold; now and then a special one."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.sampled_from([Interval.special(x) for x in (math.nan, math.inf, -math.inf, Fraction(0))]))
+    x = draw(numbers(fmt, draw(st.integers(fmt.emin - fmt.precision, fmt.emax)), 2))
+    x += draw(st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(-1, 3), Fraction(1, 7)])) * fmt.ulp(x)
+    bound = draw(st.sampled_from([Fraction(0), Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(1000)])) * fmt.ulp(x)
+    made = Interval.around(x, bound, fmt, infinity=draw(st.sampled_from([0, 1, -1])), names=["a name"])
+    if isinstance(made.exact, Fraction) and draw(st.booleans()):
+        made = replace(made, wide=bound + draw(st.sampled_from([1, 20])) * fmt.ulp(x))
+    return made
+
+
+def alone(interval: Interval, fmt: Format, *, positive_zero: bool = False) -> Expectation:
+    return Expectation(Quantity.VALUE, (1,), fmt, (interval,), np.zeros(1, dtype=np.int64), positive_zero)
+
+
+def after(x: float, fmt: Format, towards: float) -> float:
+    """The neighbour of a number in its format."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.nextafter(np.asarray(x).astype(fmt.dtype), np.asarray(towards).astype(fmt.dtype)))
+
+
+def exactly(x: float) -> Fraction | float:
+    return Fraction(x) if math.isfinite(x) else x
+
+
+drawn = formats.flatmap(lambda fmt: st.tuples(st.just(fmt), intervals(fmt)))
+
+
+@examples(400)
+@given(drawn)
+def test_the_ends_are_the_last_admitted_numbers(pair: tuple[Format, Interval]) -> None:
+    fmt, interval = pair
+    bare = replace(interval, infinity=0, wide=Fraction(0))
+    lower, upper = (float(x[0]) for x in (alone(bare, fmt).lower, alone(bare, fmt).upper))
+    if interval.nan:
+        assert math.isnan(lower)
+        assert math.isnan(upper)
+        return
+    if lower > upper:  # no number of the format lies inside: they are neighbours
+        assert after(upper, fmt, math.inf) == lower
+    else:
+        assert bare.admits(exactly(lower))
+        assert bare.admits(exactly(upper))
+    assert math.isinf(lower) or not bare.admits(exactly(after(lower, fmt, -math.inf)))
+    assert math.isinf(upper) or not bare.admits(exactly(after(upper, fmt, math.inf)))
+
+
+@examples(200)
+@given(drawn)
+def test_the_ends_of_what_is_allowed_under_a_name(pair: tuple[Format, Interval]) -> None:
+    fmt, interval = pair
+    made = alone(interval, fmt)
+    lower, upper = float(made.wide_lower[0]), float(made.wide_upper[0])
+    if not interval.wide:
+        assert math.isnan(lower)
+        assert math.isnan(upper)
+        return
+    assert isinstance(interval.exact, Fraction)
+    assert interval.admits(exactly(lower)) or math.isinf(lower)
+    assert interval.admits(exactly(upper)) or math.isinf(upper)
+    beyond = [exactly(after(lower, fmt, -math.inf)), exactly(after(upper, fmt, math.inf))]
+    assert all(abs(x - interval.exact) > interval.wide for x in beyond if isinstance(x, Fraction))
+
+
+@examples(200)
+@given(drawn)
+def test_which_infinity_and_whether_nan(pair: tuple[Format, Interval]) -> None:
+    fmt, interval = pair
+    made = alone(interval, fmt)
+    assert bool(made.nan[0]) == interval.admits(math.nan)
+    for x in (math.inf, -math.inf):
+        inside = not interval.nan and float(made.lower[0]) <= x <= float(made.upper[0])
+        assert interval.admits(x) == (inside or float(made.infinity[0]) == x)
+
+
+@examples(400)
+@given(drawn)
+def test_measures_are_exact(pair: tuple[Format, Interval]) -> None:
+    fmt, interval = pair
+    made = alone(interval, fmt)
+    center, rest, exponent, bound, u = (x[0] for x in (made.center, made.rest, made.ulp_exponent, made.bound_ulp, made.u_per_ulp))
+    if not isinstance(interval.exact, Fraction):
+        assert center == interval.exact or (math.isnan(center) and interval.nan)
+        return
+    x, ulp = interval.exact, fmt.ulp(interval.exact)
+    assert Fraction(2) ** int(exponent) == ulp
+    assert float(center) == fmt.round(x)
+    if math.isfinite(center):
+        assert close(rest, (x - Fraction(float(center))) / ulp)
+    assert close(bound, interval.bound / ulp)
+    assert close(u, ulp / (fmt.unit_roundoff * max(abs(x), fmt.smallest_normal)))
+    assert 1 <= u <= 2 or abs(x) >= fmt.overflow_threshold
+
+
+def close(a: float, b: Fraction) -> bool:
+    return abs(Fraction(float(a)) - b) <= abs(b) * Fraction(1, 10**15)
+
+
+@every_format
+def test_measures_at_zero_and_below_the_normal_range(fmt: Format) -> None:
+    for x in (Fraction(0), fmt.smallest_subnormal, fmt.smallest_subnormal * 3 / 2, fmt.smallest_normal):
+        made = alone(Interval.around(x, fmt.smallest_subnormal, fmt), fmt)
+        assert Fraction(2) ** int(made.ulp_exponent[0]) == fmt.smallest_subnormal
+        assert made.u_per_ulp[0] == 2  # one rounding there, λ/2, is one u
+        assert made.bound_ulp[0] == 1
+
+
+@every_format
+def test_measures_far_beyond_the_range(fmt: Format) -> None:
+    for x in (fmt.overflow_threshold, Fraction(10) ** 700, -(Fraction(10) ** 700)):
+        made = alone(Interval(x, Fraction(0), -math.inf, math.inf), fmt)
+        assert made.center[0] == math.copysign(math.inf, 1 if x > 0 else -1)
+
+
+@every_format
+def test_around_the_overflow_threshold(fmt: Format) -> None:
+    ulp = fmt.ulp(fmt.largest)
+    required = Interval.around(fmt.largest + ulp, ulp / 2, fmt)
+    assert (required.lower, required.upper) == (math.inf, math.inf)
+    assert Interval.around(-fmt.largest - ulp, ulp / 2, fmt).upper == -math.inf
+    either = Interval.around(fmt.largest, ulp / 2, fmt)
+    assert either.admits(fmt.largest)
+    assert either.admits(math.inf)
+    forbidden = Interval.around(fmt.largest, ulp / 4, fmt)
+    assert forbidden.admits(fmt.largest)
+    assert not forbidden.admits(math.inf)
+    assert not Interval.around(-fmt.largest, ulp / 4, fmt).admits(-math.inf)
+
+
+def test_anything_admits_anything() -> None:
+    for value in (Fraction(3), math.nan, math.inf):
+        interval = Interval.anything(value, "why", "why")
+        assert interval.names == ("why",)
+        assert all(interval.admits(x) for x in (Fraction(0), math.nan, math.inf, -math.inf))
+
+
+def test_an_interval_contains_its_exact_value() -> None:
+    with pytest.raises(AssertionError, match="outside its own interval"):
+        Interval(Fraction(3), Fraction(0), Fraction(4), Fraction(5))
+
+
+@examples(100)
+@given(st.data(), st.booleans())
+def test_the_target_mirrors_the_prediction(data: st.DataObject, flushes: bool) -> None:  # noqa: FBT001 - drawn
+    situation = data.draw(situations(weighted=data.draw(st.booleans()), factored=False))
+    oracle = exact(situation.definition, situation.inputs)
+    one, other = (expectation_of(oracle, ERROR_MODEL, q, flushes=flushes) for q in (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET))
+    for x in (-1, 1):
+        a, b = (one.lower, -other.upper) if x < 0 else (one.upper, -other.lower)
+        assert np.array_equal(a, b, equal_nan=True)
+    assert np.array_equal(one.infinity, -other.infinity, equal_nan=True)
+    assert np.array_equal(one.center, -other.center, equal_nan=True)
+    assert (one.bound_ulp == other.bound_ulp).all()
+
+
+@examples(100)
+@given(st.data(), st.booleans())
+def test_every_number_between_the_ends_is_admitted_and_no_other(data: st.DataObject, flushes: bool) -> None:  # noqa: FBT001 - drawn
+    """On intervals that the error model makes, for any number of the format."""
+    situation = data.draw(situations(weighted=data.draw(st.booleans()), factored=False))
+    fmt = situation.format
+    oracle = exact(situation.definition, situation.inputs)
+    allowed = expectation_of(
+        oracle, ERROR_MODEL, data.draw(st.sampled_from([Quantity.VALUE, Quantity.GRADIENT_PREDICTION])), flushes=flushes
+    )
+    near = [x for x in (*allowed.lower, *allowed.upper, *allowed.center) if math.isfinite(x)] or [0.0]
+    pattern = np.asarray(data.draw(st.sampled_from(near))).astype(fmt.dtype).reshape(1).view(f"u{width(fmt) // 8}").astype(np.int64)
+    for step in range(-3, 4):
+        bits = np.clip(pattern + step, 0, None) if fmt.name != "float64" or pattern[0] >= 0 else pattern
+        x = float(bits.astype(f"u{width(fmt) // 8}").view(fmt.dtype)[0])
+        for i in range(allowed.index.size):
+            inside = bool(allowed.lower[i] <= x <= allowed.upper[i])
+            by_name = x == allowed.infinity[i] or allowed.undefined[i] or bool(allowed.wide_lower[i] <= x <= allowed.wide_upper[i])
+            assert allowed.admits(i, exactly(x)) == (inside or by_name or (math.isnan(x) and bool(allowed.nan[i])))
+
+
+def test_what_is_empty_has_empty_ends() -> None:
+    nothing = Expectation(Quantity.GRADIENT_PREDICTION, (0,), FORMATS["float32"], (), np.zeros(0, dtype=np.int64), positive_zero=False)
+    for array in (nothing.lower, nothing.upper, nothing.center, nothing.rest, nothing.ulp_exponent, nothing.bound_ulp, nothing.u_per_ulp):
+        assert array.size == 0
+    assert nothing.allowances == frozenset()
