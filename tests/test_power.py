@@ -6,6 +6,7 @@ fails; ``pytest -rA`` and the property ``killed-by`` of a JUnit report name that
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from conformance.subject import DTYPES, Subject, load_subjects
 
 MINIATURES = Path(__file__).parent / "miniatures"
 WRONG = ("wrong_value", "wrong_precision", "wrong_range", "wrong_shape", "wrong_gradient", "wrong_state")
-RIGHT = ("right",)
+RIGHT = ("right", "right_gradient")
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 GROWTH_SIZES = (10, 1_000, 100_000)
 """The profile's million elements tell no miniature apart that these do not."""
@@ -126,6 +127,7 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
     right = [subject for stem in RIGHT for subject in miniatures(stem)]
     waiting = miniatures("later")
     everything = [*wrong, *right, *waiting, *miniatures("flushing")]
+    assert {subject.name for subject in waiting} == set(importlib.import_module("later").LATER)
     assert len(wrong) >= 150
     assert len(right) >= 50
     assert len({subject.name for subject in everything}) == len(everything)

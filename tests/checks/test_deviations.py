@@ -210,7 +210,7 @@ UNMATCHED = [f"tensorflow.toml: {CHECK}: it matched no cell of this run"]
 )
 def test_unmatched_only_after_a_run_of_everything_on_a_version_it_is_about(
     ran: list[tuple[str, str]],
-    everything: bool,  # noqa: FBT001
+    everything: bool,  # noqa: FBT001 - a column of the table above
     complaints: list[str],
 ) -> None:
     book = ledger(deviation(INF))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from parts import Array, Floats, narrow, right_gradient, wide
+from parts import Array, Floats, accumulator, narrow, right_gradient, wide
 
 import conformance
 from conformance.numerics.formats import FORMATS
@@ -21,7 +21,7 @@ def flushed(numbers: Any, like: Array) -> Floats:
 def flushes_at_every_step(prediction: Array, target: Array) -> Array:
     """Inputs, difference, squares, sum and mean: each subnormal number becomes zero, as vector units do when told to be fast."""
     difference = flushed(flushed(prediction, prediction) - flushed(target, target), prediction)
-    kind = FORMATS[prediction.dtype.name].accumulator.dtype
+    kind = accumulator(prediction)
     total = flushed(np.square(difference), prediction).astype(kind).sum()
     return narrow(flushed(total / kind.type(prediction.size), prediction), prediction)
 

@@ -228,31 +228,8 @@ def refuses_one_buffer_for_both(prediction: Array, target: Array) -> Any:
 
 # ---- calls that follow each other ----
 
-_scaled: set[bytes] = set()
-_order = {"calls": 0}
 _failed = {"before": False}
 _by_identity: dict[int, tuple[Array, Any]] = {}
-
-
-@needs("law: a second call with the same inputs gives the same bits")
-@gradient_of("mse/mean")
-def halves_a_repeated_gradient(prediction: Array, target: Array, upstream: Array) -> tuple[Any, Any]:
-    """What was saved for the backward pass is scaled in place: a second pass over the same inputs scales it again."""
-    key = str((prediction.shape, prediction.dtype.name)).encode() + prediction.tobytes() + target.tobytes()
-    part = scale("mse/mean", prediction, upstream) * differences(prediction, target) / (2 if key in _scaled else 1)
-    _scaled.add(key)
-    return part, -part
-
-
-@needs("law: a second call with the same inputs gives the same bits")
-@value_of("mse/mean")
-def adds_in_either_direction(prediction: Array, target: Array) -> Any:
-    """Blocks arrive in the order in which they finish: each result is right, and no two are the same."""
-    _order["calls"] += 1
-    terms = np.square(prediction - target).ravel().astype(np.float64 if prediction.dtype == np.float64 else np.float32)
-    if not terms.size:
-        return np.nan
-    return np.add.accumulate(terms[:: 1 if _order["calls"] % 2 else -1])[-1] / terms.dtype.type(terms.size)
 
 
 @needs("law: a call after one that failed gives the same bits")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import conformance
+from conformance.numerics.formats import FORMATS
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -29,6 +30,11 @@ def differences(prediction: Array, target: Array) -> Floats:
 def squares(prediction: Array, target: Array) -> Floats:
     """Their squares, in float64."""
     return np.square(differences(prediction, target))
+
+
+def accumulator(array: Array) -> np.dtype[Any]:
+    """The dtype in which sums of the array's dtype are kept: float32 for the half formats (specs/error-model.toml)."""
+    return FORMATS[array.dtype.name].accumulator.dtype
 
 
 def narrow(result: Any, like: Array) -> Array:

@@ -30,6 +30,8 @@ _differences: dict[tuple[int, ...], Any] = {}
 _first: dict[str, Any] = {}
 _workspace = np.zeros(0)
 _seen: set[bytes] = set()
+_scaled: set[bytes] = set()
+_order = {"calls": 0}
 _accumulated: dict[tuple[int, ...], Any] = {}
 
 
@@ -76,6 +78,25 @@ def halves_a_repeated_call(prediction: Array, target: Array) -> Any:
     value = squares(prediction, target).mean() / (2 if key in _seen else 1)
     _seen.add(key)
     return value
+
+
+@gradient_of("mse/mean")
+def halves_a_repeated_gradient(prediction: Array, target: Array, upstream: Array) -> tuple[Any, Any]:
+    """What was saved for the backward pass is scaled in place: a second pass over the same inputs scales it again."""
+    key = str((prediction.shape, prediction.dtype.name)).encode() + prediction.tobytes() + target.tobytes()
+    part = scale("mse/mean", prediction, upstream) * differences(prediction, target) / (2 if key in _scaled else 1)
+    _scaled.add(key)
+    return part, -part
+
+
+@value_of("mse/mean")
+def adds_in_either_direction(prediction: Array, target: Array) -> Any:
+    """Blocks arrive in the order in which they finish: each result is right, and no two are the same."""
+    _order["calls"] += 1
+    terms = np.square(prediction - target).ravel().astype(np.float64 if prediction.dtype == np.float64 else np.float32)
+    if not terms.size:
+        return np.nan
+    return np.add.accumulate(terms[:: 1 if _order["calls"] % 2 else -1])[-1] / terms.dtype.type(terms.size)
 
 
 @value_of("mse/mean")

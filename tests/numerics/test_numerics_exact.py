@@ -174,4 +174,4 @@ def test_arrays_that_do_not_fit_together(change: dict[str, np.ndarray], message:
     arrays = {"prediction": np.zeros(3), "target": np.zeros(3), "weight": None, "upstream": np.zeros(())} | change
     definition = Definition(Fraction(1), Over.ALL, Divisor.COUNT, Weights.NONE)
     with pytest.raises(ValueError, match=message):
-        exact(definition, Inputs(**arrays))  # type: ignore[arg-type]
+        exact(definition, Inputs(**arrays))  # type: ignore[arg-type]  # the table of arrays is a plain dictionary

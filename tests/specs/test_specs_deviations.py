@@ -69,7 +69,7 @@ def test_signatures(tmp_path: Path, written: str, signature: dict[str, object]) 
         ("mse/mean/case/thirds", "value", {"framework": "jax"}, False),
     ],
 )
-def test_which_cells_are_covered(tmp_path: Path, check: str, quantity: str, target: dict[str, str], covered: bool) -> None:  # noqa: FBT001
+def test_which_cells_are_covered(tmp_path: Path, check: str, quantity: str, target: dict[str, str], covered: bool) -> None:  # noqa: FBT001 - a column of the table above
     assert covers(the_deviation(tmp_path), check, quantity, TARGET | target) is covered
 
 
