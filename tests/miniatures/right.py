@@ -26,18 +26,24 @@ def terms(prediction: Array, target: Array) -> Array:
 
 
 def order(rule: Order) -> Order:
-    """Register a mean and a sum whose additions follow a rule: the squares in the accumulator's dtype → their sum."""
+    """Register a mean whose additions follow a rule: the squares in the accumulator's dtype → their sum."""
 
     def mean(prediction: Array, target: Array) -> Any:
         squared = terms(prediction, target)
         return squared.dtype.type(rule(squared)) / squared.dtype.type(squared.size)
 
+    mean.__name__, mean.__doc__ = rule.__name__, rule.__doc__
+    value_of("mse/mean")(mean)
+    return rule
+
+
+def order_of_a_sum(rule: Order) -> Order:
+    """Register a sum that follows the rule as well."""
+
     def total(prediction: Array, target: Array) -> Any:
         return rule(terms(prediction, target))
 
-    mean.__name__, total.__name__ = rule.__name__, f"sum_{rule.__name__}"
-    mean.__doc__ = total.__doc__ = rule.__doc__
-    value_of("mse/mean")(mean)
+    total.__name__, total.__doc__ = f"sum_{rule.__name__}", rule.__doc__
     value_of("mse/sum")(total)
     return rule
 
@@ -56,6 +62,7 @@ def in_lanes(squared: Array, lanes: int) -> Array:
 
 
 @order
+@order_of_a_sum
 def adds_in_sequence(squared: Array) -> Any:
     """The plain loop."""
     return in_sequence(squared)
@@ -74,6 +81,7 @@ def adds_small_ones_first(squared: Array) -> Any:
 
 
 @order
+@order_of_a_sum
 def adds_large_ones_first(squared: Array) -> Any:
     """Sorted downwards, the least accurate of the plain loops."""
     return in_sequence(np.sort(squared)[::-1])
@@ -86,6 +94,7 @@ def adds_in_a_shuffled_order(squared: Array) -> Any:
 
 
 @order
+@order_of_a_sum
 def adds_in_a_tree(squared: Array) -> Any:
     """Neighbours in pairs, then pairs of pairs."""
     while squared.size > 1:
@@ -109,6 +118,7 @@ def adds_in_four_lanes(squared: Array) -> Any:
 
 
 @order
+@order_of_a_sum
 def adds_in_eight_lanes(squared: Array) -> Any:
     """Eight accumulators, added in pairs at the end."""
     if not squared.size:
@@ -144,6 +154,7 @@ def compensates_as_kahan_does(squared: Array) -> Any:
 
 
 @order
+@order_of_a_sum
 def compensates_as_neumaier_does(squared: Array) -> Any:
     """The losses are kept apart, and added at the end."""
     total = lost = np.zeros(ROUND, squared.dtype)
@@ -155,6 +166,7 @@ def compensates_as_neumaier_does(squared: Array) -> Any:
 
 
 @order
+@order_of_a_sum
 def adds_exactly(squared: Array) -> Any:
     """``math.fsum``: the sum rounded once."""
     try:
