@@ -122,10 +122,9 @@ class Run:
         return path
 
     def _item(self, worker: Worker, item: Item) -> list[Cell]:
-        if item.left_out:
-            return item.cells(Outcome.NOT_RUN, item.left_out)
         try:
-            cells = list(worker.ask(item.request, self.profile.timeout).cells)
+            asked = not item.left_out
+            cells = list(worker.ask(item.request, self.profile.timeout).cells) if asked else item.cells(Outcome.NOT_RUN, item.left_out)
         except WorkerLost as lost:
             cells = item.cells(Outcome.ERROR, str(lost))
             self._restart(worker)

@@ -130,7 +130,7 @@ class Session:
             if not worker.alive:
                 worker.start()
             asked = [] if item.left_out else worker.ask(item.request, PROFILES[self.profile].timeout).cells
-            cells = item.cells(Outcome.NOT_RUN, item.left_out) if item.left_out else [self.ledger.apply(cell) for cell in asked]
+            cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.left_out))]
         except WorkerLost as lost:
             cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
         self._record(item.target.framework, cells)
