@@ -209,7 +209,7 @@ def _moment(written: str) -> str:
 def _verdict_class(part: Part) -> str:
     if part.section.summary.broken:
         return "bad"
-    return "good" if part.section.verdict.startswith("conforms") else "none"
+    return {"conforms": "good", "conforms with deviations": "deviates"}.get(part.section.verdict, "none")
 
 
 def _mark(dtype: str, summary: Summary) -> Mark:
