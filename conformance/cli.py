@@ -25,7 +25,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 CONFORMS, NONCONFORMING, USAGE, INCOMPLETE = 0, 1, 2, 3
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-PROFILES = ("quick", "full", "deep")
+PROFILE_NAMES = ("quick", "full", "deep")
 
 
 def fail(sentence: object) -> NoReturn:
@@ -54,7 +54,10 @@ _MODE = _many("--mode", metavar="M", help="Only this mode: eager, compile, graph
 _DTYPE = _many("--dtype", type=click.Choice(DTYPES), help="Only this dtype.")
 _OPERATION = _many("--operation", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
 _CHECK = _many("--check", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
-_PROFILE = click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True, help="How much is run.")
+_PROFILE = click.option("--profile", type=click.Choice(PROFILE_NAMES), default="quick", show_default=True, help="How much is run.")
+_SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Draw other inputs: the same for the same N, in every profile."
+)
 _FORMAT = click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text", help="What stdout gets.")
 
 _STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
@@ -120,6 +123,7 @@ def _selection(specs: Specs, **options: Any) -> Selection:
     help="Run the implementations in this Python file instead. It is code and runs as you.",
 )
 @_PROFILE
+@_SEED
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
 @click.option(
     "-o",
@@ -140,6 +144,7 @@ def run(
     check: tuple[str, ...],
     subject: tuple[Path, ...],
     profile: str,
+    seed: int | None,
     jobs: int | None,
     output: Path,
     as_format: str,
@@ -147,7 +152,7 @@ def run(
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
     from conformance.engine import default_jobs, new_run
-    from conformance.profiles import PROFILES as KNOWN
+    from conformance.profiles import profile_of
     from conformance.progress import ProgressDisplay
 
     specs = _specs()
@@ -163,7 +168,7 @@ def run(
         subjects=tuple(path.resolve() for path in subject),
     )
     display = ProgressDisplay([info.name for info in chosen])
-    task = new_run(specs, KNOWN[profile], selection, output / "results", display)
+    task = new_run(specs, profile_of(profile, seed), selection, output / "results", display)
     try:
         with display:
             files = task.execute(chosen, jobs or default_jobs())
@@ -280,10 +285,11 @@ def _wanted(name: str, globs: Sequence[str]) -> bool:
 def _targets(chosen: Sequence[Any], operations: Sequence[str]) -> list[dict[str, str]]:
     """Every target of the chosen frameworks; one that is not installed is a row with the reason."""
     from conformance.executors.local import Worker, WorkerLost, WorkerOptions
+    from conformance.profiles import PROFILES
 
     rows = []
     for info in chosen:
-        worker = Worker(info.name, WorkerOptions("quick"))
+        worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
         try:
             if reason := info.why_missing():
                 raise WorkerLost(reason)
@@ -362,8 +368,10 @@ def explain(identifier: str, dtype: str | None, flushes: bool) -> None:  # noqa:
 @click.argument("identifier", metavar="ID")
 @_many("--subject", type=click.Path(path_type=Path), metavar="FILE", help="The file the implementation is in, if it is your own.")
 @_PROFILE
-def replay(identifier: str, subject: tuple[Path, ...], profile: str) -> None:
+@_SEED
+def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int | None) -> None:
     """Run the one cell ID (check:quantity@target) again and print it with a standalone program."""
+    from conformance.profiles import profile_of
     from conformance.replay import ReplayError
     from conformance.replay import replay as again
     from conformance.reports.reproduce import reproducer
@@ -372,7 +380,7 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str) -> None:
     specs = _specs()
     _subjects(subject, specs)
     try:
-        cells = again(specs, identifier, profile, tuple(path.resolve() for path in subject))
+        cells = again(specs, identifier, profile_of(profile, seed), tuple(path.resolve() for path in subject))
     except ReplayError as error:
         fail(error)
     for cell, entry in cells:

@@ -11,13 +11,14 @@ from rich.table import Table
 
 from conformance.executors.local import Worker, WorkerLost, WorkerOptions
 from conformance.frameworks.registry import FrameworkInfo
+from conformance.profiles import PROFILES
 
 
 def examine(info: FrameworkInfo) -> dict[str, Any]:
     """Start the framework's worker and ask it; plain types."""
     if reason := info.why_missing():
         return {"framework": info.name, "status": "missing", "reason": reason}
-    worker = Worker(info.name, WorkerOptions("quick"))
+    worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
     try:
         description = worker.start()
     except WorkerLost as lost:

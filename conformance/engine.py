@@ -90,7 +90,7 @@ class Run:
         path = self.folder / f"{info.name}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
-        worker = Worker(info.name, WorkerOptions(self.profile.name, self.specs.root, self.selection.subjects))
+        worker = Worker(info.name, WorkerOptions(self.profile, self.specs.root, self.selection.subjects))
         with self._lock:
             self._workers.append(worker)
         try:
@@ -101,7 +101,7 @@ class Run:
             self.ran.append((info.name, description.version))
         planned = items(description, self.checks, self.selection, self.profile)
         self.observer.planned(info.name, len(planned))
-        with Writer(path, header_of(description, self.specs, self.profile.name, self.run_id)) as writer:
+        with Writer(path, header_of(description, self.specs, self.profile, self.run_id)) as writer:
             for item in planned:
                 if self.stop.is_set():
                     return path
@@ -144,7 +144,7 @@ class Run:
             cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)
         ]
         self.observer.planned(info.name, 0)
-        with Writer(path, header_of(Description(framework=info.name), self.specs, self.profile.name, self.run_id)) as writer:
+        with Writer(path, header_of(Description(framework=info.name), self.specs, self.profile, self.run_id)) as writer:
             for cell in cells:
                 writer.append(cell)
             writer.close(0.0)
@@ -152,14 +152,15 @@ class Run:
         return path
 
 
-def header_of(description: Description, specs: Specs, profile: str, run_id: str) -> Header:
+def header_of(description: Description, specs: Specs, profile: Profile, run_id: str) -> Header:
     """The header of the results file of one worker."""
     return Header(
         run=run_id,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         suite_version=conformance.__version__,
         specs_digest=specs.digest,
-        profile=profile,
+        profile=profile.name,
+        seed=profile.seed,
         environment=RunEnvironment(
             framework=description.framework,
             version=description.version,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 
 from conformance.numerics.definition import Shape
 from conformance.results import Target
+
+_SEEDS = 2**31
+_STRIDE = 1_000_003
+"""Prime and larger than any batch: the inputs of two seeds of a run do not overlap."""
 
 
 def compiles_each_shape(target: Target) -> bool:
@@ -25,7 +30,8 @@ class Thrift:
 class Profile:
     """``examples`` Hypothesis draws per bound check, each standing for ``batch`` evaluations; ``timeout`` in seconds per check and target.
 
-    ``case_shapes``: where each shape is compiled, only pinned cases of these shapes run; None runs them all.
+    ``case_shapes``: where each shape is compiled, only pinned cases of these shapes run; None runs them all. ``seed`` moves every
+    generated input; None draws afresh each time.
     """
 
     name: str
@@ -35,9 +41,14 @@ class Profile:
     compiled_shapes: tuple[Shape, ...]
     growth_sizes: tuple[int, ...]
     timeout: float
-    deterministic: bool = True
+    seed: int | None = 0
     case_shapes: frozenset[Shape] | None = None
     compile_thrift: Thrift | None = None
+
+    def seeds(self) -> range:
+        """One seed for each of the ``batch`` inputs that a law draws of a shape."""
+        first = secrets.randbelow(_SEEDS) if self.seed is None else self.seed * _STRIDE % _SEEDS
+        return range(first, first + self.batch)
 
     def shapes_for(self, target: Target) -> tuple[Shape, ...]:
         """The shapes that generated inputs have on this target."""
@@ -91,7 +102,12 @@ PROFILES = {
             compiled_shapes=(*_COMPILED, (33,), (2, 3, 4), (1000,)),
             growth_sizes=(10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
             timeout=900.0,
-            deterministic=False,
+            seed=None,
         ),
     )
 }
+
+
+def profile_of(name: str, seed: int | None) -> Profile:
+    """A profile by name, with its own seed or another."""
+    return PROFILES[name] if seed is None else replace(PROFILES[name], seed=seed)

@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--conformance-{name}", action="append", default=[], metavar=name.upper(), help=f"{what}; may be repeated")
     group.addoption("--conformance-output", type=Path, metavar="DIR", help="write results files into DIR, for `conformance report`")
     group.addoption("--conformance-profile", default="quick", choices=("quick", "full", "deep"), help="how much is run (default: quick)")
+    group.addoption("--conformance-seed", type=int, metavar="N", help="draw other inputs: the same for the same N")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,12 +63,13 @@ class Session:
         from conformance.checks.catalogue import all_checks
         from conformance.checks.deviations import DeviationLedger
         from conformance.plan import Selection
+        from conformance.profiles import profile_of
         from conformance.specs.load import load
 
         def option(name: str) -> tuple[str, ...]:
             return tuple(config.getoption(f"--conformance-{name}"))
 
-        self.profile = str(config.getoption("--conformance-profile"))
+        self.profile = profile_of(config.getoption("--conformance-profile"), config.getoption("--conformance-seed"))
         self.subjects = tuple(Path(path).resolve() for path in option("subject"))
         self.names = option("framework")
         self.selection: Selection = Selection(
@@ -122,14 +124,13 @@ class Session:
     def run(self, item: Item) -> list[Cell]:
         """The cells of one item, from its worker."""
         from conformance.executors.local import WorkerLost
-        from conformance.profiles import PROFILES
         from conformance.results import Outcome
 
         worker = self._workers[item.target.framework]
         try:
             if not worker.alive:
                 worker.start()
-            asked = [] if item.left_out else worker.ask(item.request, PROFILES[self.profile].timeout).cells
+            asked = [] if item.left_out else worker.ask(item.request, self.profile.timeout).cells
             cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.left_out))]
         except WorkerLost as lost:
             cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
@@ -167,7 +168,6 @@ class SuiteFile(pytest.File):
         from conformance.executors.local import WorkerLost
         from conformance.frameworks.registry import UnknownFramework, frameworks
         from conformance.plan import items
-        from conformance.profiles import PROFILES
         from conformance.specs.problems import SpecError
         from conformance.subject import SubjectError
 
@@ -186,7 +186,7 @@ class SuiteFile(pytest.File):
             except WorkerLost as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue
-            for planned in items(description, session.checks, session.selection, PROFILES[session.profile]):
+            for planned in items(description, session.checks, session.selection, session.profile):
                 yield CheckItem.from_parent(self, name=f"{planned.check.id}@{planned.target.id}", planned=planned)
 
 

@@ -11,7 +11,7 @@ from conformance.executors.local import Worker, WorkerLost, WorkerOptions
 from conformance.explain import split_id
 from conformance.frameworks.registry import frameworks
 from conformance.plan import Selection, items
-from conformance.profiles import PROFILES
+from conformance.profiles import Profile
 from conformance.results import Cell
 from conformance.specs.model import Specs
 
@@ -20,7 +20,7 @@ class ReplayError(Exception):
     """A cell that cannot be run again here; the message is one sentence."""
 
 
-def replay(specs: Specs, identifier: str, profile: str, subjects: tuple[Path, ...]) -> list[tuple[Cell, str]]:
+def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path, ...]) -> list[tuple[Cell, str]]:
     """The cells of one check on one target, with the implementation's entry point; only one if the id names a quantity.
 
     Raises:
@@ -43,12 +43,12 @@ def replay(specs: Specs, identifier: str, profile: str, subjects: tuple[Path, ..
     try:
         description = worker.start()
         selection = Selection(implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,))
-        planned = items(description, {check: checks[check]}, selection, PROFILES[profile])
+        planned = items(description, {check: checks[check]}, selection, profile)
         if not planned:
             raise ReplayError(
                 f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
             )
-        cells = worker.ask(planned[0].request, PROFILES[profile].timeout).cells
+        cells = worker.ask(planned[0].request, profile.timeout).cells
         entry = next(i.entry for i in description.implementations if i.name == implementation)
     except WorkerLost as lost:
         raise ReplayError(f"{identifier}: {lost}") from None

@@ -157,6 +157,7 @@ class Header(_Record):
     suite_version: Text
     specs_digest: Text
     profile: Text
+    seed: Count | None = None
     environment: RunEnvironment
     entries: dict[Text, Text] = Field(default_factory=dict)
     """Implementation name → the entry point as a person writes it."""

@@ -21,6 +21,7 @@ from conformance.executors.worker import Bench, open_bench
 from conformance.frameworks.base import Device, Implementation
 from conformance.frameworks.numpy import NumpyFramework
 from conformance.plan import operation_of
+from conformance.profiles import PROFILES
 from conformance.results import Cell, Outcome
 from conformance.subject import DTYPES, Subject, load_subjects
 
@@ -49,7 +50,7 @@ def parameters(stems: Sequence[str], torch_stem: str) -> list[object]:
 
 @lru_cache
 def bench(framework: str) -> Bench:
-    opened = open_bench(framework, None, "quick", [])
+    opened = open_bench(framework, None, PROFILES["quick"], [])
     opened.profile = replace(opened.profile, growth_sizes=GROWTH_SIZES)
     return opened
 

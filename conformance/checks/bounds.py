@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, target
 from hypothesis import strategies as st
 
 from conformance.checks.base import Finding, Kind, Level, findings
@@ -60,9 +60,10 @@ def search(
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-    if profile.deterministic:
-        chosen = settings(chosen, derandomize=True)
-    chosen(given(descriptors(shapes, upstreams=upstreams))(body))()
+    test = chosen(given(descriptors(shapes, upstreams=upstreams))(body))
+    if profile.seed is not None:
+        test = seed(profile.seed)(test)
+    test()
     return tallies
 
 

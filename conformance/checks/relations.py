@@ -26,7 +26,7 @@ def _relate(trial: Trial, change: Callable[[Inputs], Inputs], pairs: Callable[[E
     tallies = {quantity: Tally() for quantity in QUANTITIES}
     definition = trial.operation.definition
     for shape in with_last_axis(trial.profile.shapes_for(trial.target), definition.over):
-        for seed in range(trial.profile.batch):
+        for seed in trial.profile.seeds():
             descriptor = Descriptor(seed, shape, 0, 0)
             inputs = make(opposite, descriptor, 0, definition, trial.target.dtype)
             first, second = trial.attested(inputs), trial.attested(change(inputs))

@@ -11,7 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, in_words, judge, sentence
-from conformance.frameworks.base import Evaluate, Evaluation, NotAttested
+from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Unsupported
+from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Inputs, Quantity
@@ -146,9 +147,17 @@ class Tally:
             self.worst = sight
 
 
+def _no_siblings(operation: str) -> Evaluate:
+    raise Unsupported(f"it has no counterpart for {operation}")
+
+
 @dataclass
 class Trial:
-    """A prepared target and everything needed to judge it."""
+    """A prepared target and everything needed to judge it.
+
+    ``sibling(operation)`` evaluates the same entry point's form of another operation (``mse_loss.sum`` beside ``mse_loss.mean``), or
+    raises Unsupported; ``probe`` answers what goes beyond value and gradients.
+    """
 
     target: Target
     operation: Operation
@@ -157,6 +166,8 @@ class Trial:
     flushes: bool
     profile: Profile
     cache: ExpectationCache
+    probe: Probe = field(default_factory=Probe)
+    sibling: Callable[[str], Evaluate] = _no_siblings
 
     def expect(self, oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
         """The interval of the error model, for this target's flush policy."""

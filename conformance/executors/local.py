@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 import conformance
 from conformance.executors.protocol import Description, Reply, Request
+from conformance.profiles import Profile
 
 START_TIMEOUT = 300.0
 """Seconds a framework may take to import and to describe itself."""
@@ -32,7 +33,7 @@ class WorkerLost(Exception):
 class WorkerOptions:
     """What every worker of a run is started with."""
 
-    profile: str
+    profile: Profile
     specs: Path | None = None
     subjects: Sequence[Path] = ()
 
@@ -53,7 +54,9 @@ class Worker:
         Raises:
             WorkerLost: it died, hung or could not load its framework.
         """
-        command = [sys.executable, "-m", "conformance.executors.worker", self.framework, "--profile", self._options.profile]
+        command = [sys.executable, "-m", "conformance.executors.worker", self.framework, "--profile", self._options.profile.name]
+        if self._options.profile.seed is not None:
+            command += ["--seed", str(self._options.profile.seed)]
         if self._options.specs is not None:
             command += ["--specs", str(self._options.specs)]
         for subject in self._options.subjects:

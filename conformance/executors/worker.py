@@ -24,6 +24,7 @@ from conformance.checks.trial import ExpectationCache, Trial
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
+from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.profiles import PROFILES, Profile
@@ -124,8 +125,26 @@ class Bench:
             target.dtype in device.flushes_subnormals,
             self.profile,
             self.cache,
+            self._probe(implementation, target),
+            lambda operation: self._sibling(implementation, operation, target),
         )
         return _caught(lambda: check.run(trial), check)
+
+    def _probe(self, implementation: Implementation, target: Target) -> Probe:
+        make = getattr(self.framework, "probe", None)
+        return Probe() if make is None else make(implementation, target.device, target.mode, target.dtype)
+
+    def _sibling(self, implementation: Implementation, operation: str, target: Target) -> Evaluate:
+        """The same entry point's form of another operation: same name up to the last dot.
+
+        Raises:
+            Unsupported: there is none.
+        """
+        stem = implementation.name.rpartition(".")[0]
+        for other in self.implementations.values():
+            if stem and other.operation == operation and other.name.rpartition(".")[0] == stem:
+                return self.framework.prepare(other, target.device, target.mode, target.dtype)
+        raise Unsupported(f"{implementation.entry} has no counterpart for {operation}")
 
     def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         """Prepare a target once, and smoke it: a broken adapter is told apart from an implementation that does not conform."""
@@ -175,14 +194,14 @@ def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
             return Outcome.ERROR, f"raised {one_line(error)}", ()
 
 
-def open_bench(name: str, specs_root: Path | None, profile: str, subjects: Sequence[Path]) -> Bench:
+def open_bench(name: str, specs_root: Path | None, profile: Profile, subjects: Sequence[Path]) -> Bench:
     """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
     framework = registry.load(name)
     specs = load(specs_root)
     own = () if subjects else framework.implementations()
     mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.operations}
-    return Bench(framework, implementations, specs, PROFILES[profile], framework.environment().version, all_checks(specs))
+    return Bench(framework, implementations, specs, profile, framework.environment().version, all_checks(specs))
 
 
 def serve(pipe: TextIO, requests: TextIO, bench: Bench) -> None:
@@ -200,12 +219,14 @@ def main() -> None:
     parser.add_argument("framework")
     parser.add_argument("--specs", type=Path)
     parser.add_argument("--profile", default="quick")
+    parser.add_argument("--seed", type=int)
     parser.add_argument("--subject", type=Path, action="append", default=[])
     options = parser.parse_args()
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     try:
-        bench = open_bench(options.framework, options.specs, options.profile, options.subject)
+        profile = replace(PROFILES[options.profile], seed=options.seed)
+        bench = open_bench(options.framework, options.specs, profile, options.subject)
     except Exception as error:  # noqa: BLE001 - an import may fail in any way; the engine shows the reason
         pipe.write(Description(framework=options.framework, failed=one_line(error)).model_dump_json() + "\n")
         pipe.flush()

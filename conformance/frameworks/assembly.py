@@ -5,6 +5,7 @@ Imports no framework.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
 
 DTYPES = tuple(FORMATS)
+_ALIGNMENT = 64
+"""Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
 
 
@@ -35,10 +38,38 @@ def keras_backend(name: str) -> Iterator[None]:
 def arguments(inputs: Inputs) -> list[Array]:
     """The arrays an implementation is called with, in its order: prediction, target and, where there is one, weight.
 
-    Contiguous copies: an implementation that writes to its arguments must not reach the host's inputs.
+    Copies of the same layout: an implementation that writes to its arguments must not reach the host's inputs.
     """
     arrays = [inputs.prediction, inputs.target] if inputs.weight is None else [inputs.prediction, inputs.target, inputs.weight]
-    return [np.array(array, order="C") for array in arrays]
+    return [same_layout(array) for array in arrays]
+
+
+def same_layout(array: Array) -> Array:
+    """A copy with the strides, the alignment and the write protection of ``array``; memory that it shares within itself stays shared."""
+    flags = array.flags
+    if (flags.c_contiguous and flags.aligned and flags.writeable) or not array.size:
+        return np.array(array, order="C")
+    address = array.ctypes.data
+    spans = [(length - 1) * stride for length, stride in zip(array.shape, array.strides, strict=True)]
+    lowest = address + sum(span for span in spans if span < 0)
+    length = sum(abs(span) for span in spans) + array.itemsize
+    memory = np.frombuffer((ctypes.c_char * length).from_address(lowest), np.uint8)
+    shift = lowest % _ALIGNMENT
+    copy = np.zeros(length + 2 * _ALIGNMENT, np.uint8)
+    start = (shift - copy.ctypes.data) % _ALIGNMENT
+    copy[start : start + length] = memory
+    made: Array = np.ndarray(array.shape, array.dtype, copy, start + (address - lowest), array.strides)
+    made.flags.writeable = flags.writeable
+    return made
+
+
+def altered(inputs: Inputs, after: Sequence[Array]) -> tuple[str, ...]:
+    """The names of the arguments that no longer hold the bits they were given."""
+    before = (inputs.prediction, inputs.target, inputs.weight)
+    names = ("prediction", "target", "weight")
+    return tuple(
+        name for name, given, found in zip(names, before, after, strict=False) if given is not None and given.tobytes() != found.tobytes()
+    )
 
 
 def require(framework: str, implementation: Implementation, mode: str, modes: Sequence[str], dtype: str) -> None:
@@ -65,10 +96,12 @@ def not_differentiable(value_shape: Shape, upstream_shape: Shape) -> str:
     return f"the value has shape {value_shape}, so an upstream gradient of shape {upstream_shape} does not fit it"
 
 
-def assemble(value: Array, gradients: Sequence[Array | None], attested: Attestation, no_gradient: str = "") -> Evaluation:
+def assemble(
+    value: Array, gradients: Sequence[Array | None], attested: Attestation, no_gradient: str = "", changed: tuple[str, ...] = ()
+) -> Evaluation:
     """An evaluation from the gradients in argument order, None where the framework gives none."""
     found = {name: gradient for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is not None}
     missing = [name for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is None]
     if missing and not no_gradient:
         no_gradient = f"automatic differentiation finds no path from the value for {' and '.join(missing)}"
-    return Evaluation(value, found, attested, no_gradient)
+    return Evaluation(value, found, attested, no_gradient, changed)

@@ -83,19 +83,25 @@ class Evaluation:
 
     ``gradients`` maps ``gradient/prediction``, ``gradient/target`` (and ``gradient/weight``) to arrays; a
     missing key means that the implementation has no such gradient, for the reason in ``no_gradient``.
+    ``changed`` names the arguments that held other bits afterwards.
     """
 
     value: Array
     gradients: Mapping[str, Array]
     attested: Attestation
     no_gradient: str = ""
+    changed: tuple[str, ...] = ()
 
 
 Evaluate = Callable[[Inputs], Evaluation]
 
 
 class Framework(Protocol):
-    """Four methods; a new framework is one module and one entry point in the group ``conformance.frameworks``."""
+    """Four methods; a new framework is one module and one entry point in the group ``conformance.frameworks``.
+
+    A fifth is optional: ``probe``, of the arguments of ``prepare``, returns a :class:`conformance.frameworks.probe.Probe` for
+    the laws that ask for more than value and gradients. Without it their cells are ``unsupported``.
+    """
 
     name: str
 

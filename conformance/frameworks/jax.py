@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
 from conformance.numerics.definition import Inputs, Shape
 
@@ -138,7 +138,8 @@ class JaxFramework:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)
             reason = _why_not(value, inputs.upstream.shape)
-            return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason)
+            changed = altered(inputs, [np.asarray(array) for array in arrays[1:]])
+            return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason, changed)
 
         return evaluate
 

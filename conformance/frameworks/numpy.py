@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
+from conformance.frameworks.probe import Probe
+from conformance.frameworks.probes.numpy import NumpyProbe
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -67,6 +69,10 @@ class NumpyFramework:
         """The four operations, written out."""
         return IMPLEMENTATIONS
 
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule
+        """Plain calls and editing in place: NumPy differentiates nothing."""
+        return NumpyProbe(implementation)
+
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Nothing to prepare: NumPy runs as it is called."""
         require(self.name, implementation, mode, MODES, dtype)
@@ -80,11 +86,13 @@ class NumpyFramework:
                 value = np.asarray(implementation.call(*arrays))
                 attested = Attestation("cpu", "eager", value.dtype.name, value.shape)
                 if implementation.gradient is None:
-                    return Evaluation(value, {}, attested, NO_AUTODIFF)
+                    return Evaluation(value, {}, attested, NO_AUTODIFF, altered(inputs, arrays))
                 if reason := not_differentiable(value.shape, inputs.upstream.shape):
-                    return Evaluation(value, {}, attested, reason)
+                    return Evaluation(value, {}, attested, reason, altered(inputs, arrays))
                 upstream = np.array(inputs.upstream, dtype=value.dtype, order="C")
                 parts = implementation.gradient(*arrays, upstream)
-            return assemble(value, [None if part is None else np.asarray(part) for part in parts], attested)
+            return assemble(
+                value, [None if part is None else np.asarray(part) for part in parts], attested, changed=altered(inputs, arrays)
+            )
 
         return evaluate

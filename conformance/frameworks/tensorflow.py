@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, arguments, assemble, keras_backend, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, keras_backend, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -168,9 +168,8 @@ class TensorflowFramework:
             shape = tuple(value.shape)
             attested = Attestation(places.pop(), mode, value.dtype.name, shape)
             reason = not_differentiable(shape, inputs.upstream.shape)
-            return assemble(
-                value.numpy(), [] if reason else [None if part is None else part.numpy() for part in gradients], attested, reason
-            )
+            parts = [] if reason else [None if part is None else part.numpy() for part in gradients]
+            return assemble(value.numpy(), parts, attested, reason, altered(inputs, [tensor.numpy() for tensor in tensors]))
 
         return evaluate
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch import _dynamo as dynamo
 from torch.nn.functional import mse_loss
 
-from conformance.frameworks.assembly import DTYPES, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -26,6 +26,7 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -48,7 +49,13 @@ LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dyna
 
 
 def to_tensor(array: Array, device: str) -> Tensor:
-    """A host array on a device; bfloat16, which NumPy knows only by extension, crosses as bits."""
+    """A host array on a device; bfloat16, which NumPy knows only by extension, crosses as bits.
+
+    Raises:
+        Unsupported: a stride is negative.
+    """
+    if any(stride < 0 for stride in array.strides):
+        raise Unsupported("PyTorch has no tensors with negative strides")
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(array).to(device)
@@ -141,6 +148,12 @@ class TorchFramework:
         """The function, the module, and the written-out forms."""
         return _implementations()
 
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
+        """What goes beyond value and gradients."""
+        from conformance.frameworks.probes.torch import TorchProbe  # which needs this module
+
+        return TorchProbe(implementation, device, mode)
+
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """One forward and one backward pass per evaluation; a compiled target starts from an empty compiler.
 
@@ -166,6 +179,10 @@ class TorchFramework:
 
 def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str, before: int) -> Evaluation:
     tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
+
+    def changed() -> tuple[str, ...]:
+        return altered(inputs, [to_array(tensor) for tensor in tensors])
+
     try:
         value, compiled = run(*tensors)
         _attest_mode(mode, compiled=compiled, graphs=_graphs() - before)
@@ -174,7 +191,7 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
         attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
         reason = not_differentiable(attested.shape, inputs.upstream.shape) or ("" if value.requires_grad else NO_PATH)
         if reason:
-            return Evaluation(to_array(value), {}, attested, reason)
+            return Evaluation(to_array(value), {}, attested, reason, changed())
         upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
         gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
     except LimitReached as error:
@@ -186,7 +203,8 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
     elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
     if elsewhere:
         raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
-    return assemble(to_array(value), [None if gradient is None else to_array(gradient) for gradient in gradients], attested)
+    parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
+    return assemble(to_array(value), parts, attested, changed=changed())
 
 
 def _graphs() -> int:

@@ -1,0 +1,1 @@
+"""What each adapter answers beyond value and gradients; see ``conformance.frameworks.probe``."""
