@@ -29,11 +29,12 @@ def build_deviations(reader: Reader, file: Path, table: DeviationFile, checks: f
 
 def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str, str]) -> bool:
     """Whether the deviation is about this cell: check and quantity match its globs, the target every key of ``where``."""
-    return (
-        fnmatchcase(check, deviation.check)
-        and fnmatchcase(quantity, deviation.quantity)
-        and all(_equals(key, wanted, target.get(key, "")) for key, wanted in deviation.where.items())
-    )
+    return fnmatchcase(check, deviation.check) and fnmatchcase(quantity, deviation.quantity) and stands_on(deviation.where, target)
+
+
+def stands_on(where: Mapping[str, tuple[str, ...]], target: Mapping[str, str]) -> bool:
+    """Whether a target has one of the wanted values under every key of ``where``."""
+    return all(_equals(key, wanted, target.get(key, "")) for key, wanted in where.items())
 
 
 def _equals(key: str, wanted: tuple[str, ...], found: str) -> bool:

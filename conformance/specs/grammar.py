@@ -51,6 +51,9 @@ Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 OperationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", max_length=100)]
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
+AnyDtype = Literal[
+    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128"
+]
 Format = Literal[1]
 
 
@@ -189,6 +192,50 @@ class DeviationFile(Table):
     deviation: list[DeviationTable] = []
 
 
+class ArgumentTable(Table):
+    """One argument of a question, with a dtype and a shape of its own; ``as`` says what the implementation is given."""
+
+    dtype: AnyDtype
+    values: RawArray
+    imaginary: RawArray | None = None
+    given: Literal["tensor", "numpy", "read-only", "python"] = Field("tensor", alias="as")
+
+
+class QuestionTable(Table):
+    """A call whose outcome a framework may define as it likes."""
+
+    id: Slug
+    title: Sentence
+    why: Sentence
+    operations: Annotated[list[Sentence], Field(min_length=1)]
+    prediction: ArgumentTable
+    target: ArgumentTable
+
+
+class BehaviourFile(Table):
+    """Questions that are asked and compared, and not judged."""
+
+    format: Format
+    question: Annotated[list[QuestionTable], Field(min_length=1)]
+
+
+class PolicyTable(Table):
+    """What targets are declared to do where more than one thing is right."""
+
+    policy: Sentence
+    where: WhereTable
+    answer: Sentence = Field(alias="is")
+    because: Sentence
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
+
+
+class PolicyFile(Table):
+    """The declarations of one framework."""
+
+    format: Format
+    policy: Annotated[list[PolicyTable], Field(min_length=1)]
+
+
 _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
     OperationFile: {
         (): OperationFile,
@@ -205,6 +252,13 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
         ("deviation", "where"): WhereTable,
         ("deviation", "signature"): SignatureTable,
     },
+    BehaviourFile: {
+        (): BehaviourFile,
+        ("question",): QuestionTable,
+        ("question", "prediction"): ArgumentTable,
+        ("question", "target"): ArgumentTable,
+    },
+    PolicyFile: {(): PolicyFile, ("policy",): PolicyTable, ("policy", "where"): WhereTable},
 }
 
 _EXPECTED = {

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from conformance.specs.behaviours import build_questions
 from conformance.specs.build import build_operation
 from conformance.specs.deviations import build_deviations
-from conformance.specs.grammar import ChecksFile, DeviationFile, ErrorModelFile, OperationFile
-from conformance.specs.model import Deviation, Operation, Rounding, Specs
+from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile
+from conformance.specs.model import Deviation, Operation, Policy, Question, Rounding, Specs
+from conformance.specs.policies import build_policies
 from conformance.specs.problems import Problem, SpecError
 from conformance.specs.read import Reader
 
@@ -18,6 +20,7 @@ CHECKS = "checks.toml"
 TARGETS = "targets.toml"
 DEVIATIONS = "deviations"
 BEHAVIOURS = "behaviours"
+POLICIES = "policies"
 
 
 def specs_root() -> Path:
@@ -57,6 +60,14 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
     for file in sorted((root / DEVIATIONS).glob("*.toml")):
         if (table := reader.read(file, DeviationFile)) is not None:
             deviations += build_deviations(reader, file, table, names)
+    questions: list[Question] = []
+    for file in sorted((root / BEHAVIOURS).glob("*.toml")):
+        if (asked := reader.read(file, BehaviourFile)) is not None:
+            questions += build_questions(reader, file, asked, operations, questions)
+    policies: list[Policy] = []
+    for file in sorted((root / POLICIES).glob("*.toml")):
+        if (declared := reader.read(file, PolicyFile)) is not None:
+            policies += build_policies(reader, file, declared)
     specs = Specs(
         root=root,
         operations=operations,
@@ -65,6 +76,8 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
         digest=_digest(reader, root),
         laws={} if checks is None else checks.laws,
         families={} if checks is None else checks.families,
+        behaviours=tuple(questions),
+        policies=tuple(policies),
     )
     return specs, reader.problems
 
@@ -74,7 +87,7 @@ def _operations(reader: Reader, root: Path, checks: ChecksFile | None) -> dict[s
     first_use: dict[str, Path] = {}
     for file in sorted(root.rglob("*.toml")):
         folder = file.relative_to(root).parts[0]
-        if folder in (DEVIATIONS, BEHAVIOURS, ERROR_MODEL, CHECKS, TARGETS):
+        if folder in (DEVIATIONS, BEHAVIOURS, POLICIES, ERROR_MODEL, CHECKS, TARGETS):
             continue
         if (table := reader.read(file, OperationFile)) is None:
             continue

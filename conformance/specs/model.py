@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from conformance.numerics.definition import Definition, Inputs, Quantity
+from conformance.numerics.formats import Array
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]
@@ -113,6 +114,40 @@ class Deviation:
     file: Path
 
 
+@dataclass(frozen=True, eq=False)
+class Argument:
+    """One argument of a question. ``given``: as a tensor of the framework, or as it is: a NumPy array, or Python lists or a number."""
+
+    dtype: str
+    given: Literal["tensor", "numpy", "read-only", "python"]
+    array: Callable[[], Array]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every implementation of some operations, and not judged. ``operations`` are names, not globs."""
+
+    id: str
+    title: str
+    why: str
+    operations: tuple[str, ...]
+    prediction: Argument
+    target: Argument
+    file: Path
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What targets are declared to do, where more than one thing is right, and why. ``where`` as in :class:`Deviation`."""
+
+    policy: str
+    where: Mapping[str, tuple[str, ...]]
+    answer: str
+    because: str
+    url: str
+    file: Path
+
+
 @dataclass(frozen=True)
 class Specs:
     """Everything under ``specs/``. ``digest`` is the SHA-256 of all files that decide an outcome.
@@ -127,8 +162,10 @@ class Specs:
     digest: str
     laws: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
+    behaviours: tuple[Question, ...] = ()
+    policies: tuple[Policy, ...] = ()
 
     def checks(self) -> Iterator[str]:
-        """The id of every check of every operation."""
+        """The id of every check of every operation that is judged: the questions have nothing to deviate from."""
         for operation in self.operations.values():
             yield from operation.checks()

@@ -73,12 +73,16 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
+_NAMED_BY = {"case": "id", "deviation": "check", "question": "id", "policy": "policy"}
+"""The lists of tables that a file may hold, and the key that names a table of each."""
+
+
 def _locate(raw: dict[str, Any], place: tuple[str | int, ...]) -> tuple[str, str]:
     """The case (its id, or its number where it has none) and the key that ``place`` points at."""
     case = ""
-    if place[:1] in (("case",), ("deviation",)) and len(place) > 1 and isinstance(place[1], int):
+    if place and (named_by := _NAMED_BY.get(str(place[0]))) and len(place) > 1 and isinstance(place[1], int):
         entry = raw[str(place[0])][place[1]]
-        name = entry.get("id" if place[0] == "case" else "check") if isinstance(entry, dict) else None
+        name = entry.get(named_by) if isinstance(entry, dict) else None
         case = name if isinstance(name, str) and name else f"number {place[1] + 1}"
         place = place[2:]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.specs.grammar import ChecksFile, DeviationFile, ErrorModelFile, OperationFile, Table
+from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile, Table
 
 _FILES: dict[str, type[Table]] = {
     "operation": OperationFile,
     "error-model": ErrorModelFile,
     "checks": ChecksFile,
     "deviations": DeviationFile,
+    "behaviours": BehaviourFile,
+    "policies": PolicyFile,
 }
 
 

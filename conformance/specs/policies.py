@@ -1,0 +1,51 @@
+"""Declared policies: from their tables to values, and which declaration holds for a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from conformance.specs.deviations import stands_on
+from conformance.specs.grammar import PolicyFile, PolicyTable
+from conformance.specs.literals import show
+from conformance.specs.model import Policy
+from conformance.specs.read import Reader
+
+POLICIES: Mapping[str, tuple[str, ...]] = {
+    "broadcasting": ("broadcasts", "aligns ranks", "raises"),
+    "promotion": ("wider dtype", "narrower dtype", "dtype of the prediction", "dtype of the target", "raises"),
+    "half-accumulation": ("wider", "input format"),
+    "square-overflow": ("overflows", "wider"),
+    "float64": ("kept", "narrowed"),
+}
+"""Each policy and what a target may be declared to do. ``conformance.checks.policies`` finds out what it does."""
+
+
+def build_policies(reader: Reader, file: Path, table: PolicyFile) -> list[Policy]:
+    """The declarations of one file, in its order; mistakes in it are complained about to ``reader`` and left out."""
+    return [policy for entry in table.policy if (policy := _build(reader, file, entry)) is not None]
+
+
+def declared(policies: Iterable[Policy], target: Mapping[str, str]) -> dict[str, Policy]:
+    """What is declared of a target, by policy; of several declarations the last one counts."""
+    return {policy.policy: policy for policy in policies if stands_on(policy.where, target)}
+
+
+def _build(reader: Reader, file: Path, table: PolicyTable) -> Policy | None:
+    before = len(reader.problems)
+    answers = POLICIES.get(table.policy)
+    if answers is None:
+        reader.complain(file, table.policy, "policy", "no such policy", f"one of {', '.join(POLICIES)}")
+    elif table.answer not in answers:
+        reader.complain(file, table.policy, "is", show(table.answer), f"one of {', '.join(show(answer) for answer in answers)}")
+    where = {key: (wanted,) if isinstance(wanted, str) else tuple(wanted) for key, wanted in table.where if wanted is not None}
+    if table.where.version is not None:
+        try:
+            SpecifierSet(table.where.version)
+        except InvalidSpecifier:
+            reader.complain(file, table.policy, "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
+    if len(reader.problems) > before:
+        return None
+    return Policy(table.policy, where, table.answer, table.because, table.url or "", file)
