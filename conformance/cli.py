@@ -212,7 +212,7 @@ def _finish(
         click.echo(f"\nreports: {', '.join(str(path) for path in written)}")
     for complaint in complaints:
         click.echo(f"conformance: deviations: {complaint}", err=True)
-    outcomes = {cell.outcome for part in results for cell in part.cells}
+    outcomes = {cell.outcome for part in results for cell in part.cells if cell.kind != "behaviour"}
     if complaints or table.total.broken or (strict and outcomes & {Outcome.FAIL, Outcome.ERROR}):
         sys.exit(NONCONFORMING)
     sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and not table.incomplete else INCOMPLETE)
@@ -387,6 +387,8 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int |
         click.echo(f"{cell.outcome.value}  {cell.id}")
         if cell.reason:
             click.echo(f"  {cell.reason}")
+        if cell.answer:
+            click.echo(f"  {cell.answer}")
         if cell.error_ulp is not None:
             click.echo(
                 f"  worst error {cell.error_ulp:.3g} ulp, {cell.error_u:.3g} u; {cell.evaluations} evaluations; grade {cell.grade or '-'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.checks.base import Check
+from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.judge import allowed_in_words, approximately, hexadecimal, in_words
 from conformance.checks.trial import QUANTITIES
@@ -48,6 +49,9 @@ def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: s
     wanted = dtype or (target.rsplit("/", 1)[1] if target else "")
     if wanted and wanted not in check.dtypes:
         raise UnknownId(f"{check_id}: found the dtype {wanted!r}, expected one of {', '.join(check.dtypes)}")
+    if isinstance(check, BehaviourCheck):
+        yield "  What comes back is recorded and compared between frameworks; it is not judged."
+        return
     if not isinstance(check, CaseCheck):
         yield "  Its inputs are generated: every result must lie in the interval of the inputs drawn; a failure carries its witness."
         return

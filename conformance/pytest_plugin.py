@@ -42,7 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The kinds of checks are markers: ``-m case``, ``-m 'law or bound'``."""
-    for kind, what in (("case", "a pinned example"), ("bound", "generated inputs against derived intervals"), ("law", "an exact relation")):
+    for kind, what in (
+        ("case", "a pinned example"),
+        ("bound", "generated inputs against derived intervals"),
+        ("law", "an exact relation"),
+        ("behaviour", "what a framework may define as it likes: recorded, never judged"),
+    ):
         config.addinivalue_line("markers", f"{kind}: conformance check: {what}")
 
 

@@ -25,6 +25,11 @@ MAX_TEXT = 10_000
 MAX_ARRAY = 64
 """Most elements of an array that a witness spells out."""
 
+BETWEEN = " · "
+"""Stands between the parts of an answer: value, dtype, shape, type, and what was warned of."""
+RAISES, WARNS = "raises ", "warns "
+"""How an answer begins that is an exception, and a part of one that is a warning."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -126,6 +131,8 @@ class Cell(_Record):
     error_over_bound: FiniteFloat | None = None
     grade: Grade | None = None
     witness: Witness | None = None
+    answer: Text = ""
+    """Of a behaviour: what came back, or what was raised."""
     evaluations: Count = 0
     seconds: FiniteFloat = 0.0
 

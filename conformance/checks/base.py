@@ -30,6 +30,7 @@ class Finding:
     grade: Grade | None = None
     witness: Witness | None = None
     evaluations: int = 0
+    answer: str = ""
 
 
 class Check(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.checks.base import Check
+from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.bounds import BoundCheck
 from conformance.checks.cases import CaseCheck
 from conformance.checks.growth import GrowthCheck
@@ -28,4 +29,6 @@ def checks_of(operation: Operation) -> list[Check]:
 
 def all_checks(specs: Specs) -> dict[str, Check]:
     """Every check by id."""
-    return {check.id: check for operation in specs.operations.values() for check in checks_of(operation)}
+    checks = [check for operation in specs.operations.values() for check in checks_of(operation)]
+    questions = [BehaviourCheck(operation, question) for question in specs.behaviours for operation in question.operations]
+    return {check.id: check for check in [*checks, *questions]}

@@ -28,11 +28,14 @@ class Law:
     why: str
     test: Test
     quantities: tuple[Quantity, ...]
+    dtypes: tuple[str, ...] = tuple(FORMATS)
 
 
-def law(name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> Callable[[Test], Law]:
+def law(
+    name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES, dtypes: tuple[str, ...] = tuple(FORMATS)
+) -> Callable[[Test], Law]:
     """Make a law of a test, under the name that spec files use."""
-    return lambda test: Law(name, why, test, quantities)
+    return lambda test: Law(name, why, test, quantities, dtypes)
 
 
 @law(
@@ -114,8 +117,8 @@ class LawCheck:
 
     @property
     def dtypes(self) -> Sequence[str]:
-        """All of them."""
-        return tuple(FORMATS)
+        """The dtypes the law is put to the test in."""
+        return self.law.dtypes
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Put the law to the test."""

@@ -22,7 +22,7 @@ from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.numerics.interval import Expectation
 from conformance.profiles import Profile
 from conformance.results import Outcome, Target, Witness
-from conformance.specs.model import Operation
+from conformance.specs.model import Operation, Policy
 
 QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 Expect = Callable[[Exact, Quantity, Format], Expectation]
@@ -168,6 +168,8 @@ class Trial:
     cache: ExpectationCache
     probe: Probe = field(default_factory=Probe)
     sibling: Callable[[str], Evaluate] = _no_siblings
+    declared: Mapping[str, Policy] = field(default_factory=dict)
+    """What the specs declare of the target, by policy."""
 
     def expect(self, oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
         """The interval of the error model, for this target's flush policy."""

@@ -21,6 +21,7 @@ import numpy as np
 from conformance.checks.base import Check, Finding
 from conformance.checks.catalogue import all_checks
 from conformance.checks.trial import ExpectationCache, Trial
+from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
@@ -31,14 +32,8 @@ from conformance.profiles import PROFILES, Profile
 from conformance.results import Cell, Outcome, Target
 from conformance.specs.load import load
 from conformance.specs.model import Specs
+from conformance.specs.policies import declared
 from conformance.subject import load_subjects
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as one short line: its type and what its message begins with, or ends with where a traceback comes first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    message = lines[-1] if lines[0].startswith("in user code") else " ".join(lines[: 2 if lines[0].endswith(":") else 1])
-    return f"{type(error).__name__}: {message}".rstrip(": ")[:300]
 
 
 @dataclass
@@ -105,6 +100,7 @@ class Bench:
                 error_over_bound=_number(finding.error_over_bound),
                 grade=finding.grade,
                 witness=finding.witness,
+                answer=finding.answer,
                 evaluations=finding.evaluations,
                 seconds=round(seconds / len(found), 6),
             )
@@ -127,6 +123,7 @@ class Bench:
             self.cache,
             self._probe(implementation, target),
             lambda operation: self._sibling(implementation, operation, target),
+            declared(self.specs.policies, target.model_dump()),
         )
         return _caught(lambda: check.run(trial), check)
 
@@ -198,6 +195,8 @@ def open_bench(name: str, specs_root: Path | None, profile: Profile, subjects: S
     """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
     framework = registry.load(name)
     specs = load(specs_root)
+    if subjects:
+        specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
     own = () if subjects else framework.implementations()
     mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.operations}

@@ -1,0 +1,75 @@
+"""Questions whose answers are recorded and compared, never judged: what a framework may define as it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.checks.base import Finding, Kind, Level
+from conformance.checks.trial import Trial
+from conformance.checks.words import in_decimal, one_line, settled
+from conformance.frameworks.base import Unsupported
+from conformance.frameworks.probe import Raw, Returned
+from conformance.numerics.definition import Quantity
+from conformance.results import BETWEEN, RAISES, WARNS, Outcome
+from conformance.specs.model import Argument, Question
+
+
+def given(argument: Argument) -> Any:
+    """What the implementation is called with; an array becomes a tensor of its framework."""
+    array = np.array(argument.array())
+    match argument.given:
+        case "tensor":
+            return array
+        case "python":
+            return (array.astype(np.float64) if array.dtype.kind not in "biuc" else array).tolist()
+        case "numpy":
+            return Raw(array)
+        case "read-only":
+            array.setflags(write=False)
+            return Raw(array)
+
+
+def in_words(returned: Returned) -> str:
+    """What came back: the value, its dtype, its shape, the type of the result, and what was warned of."""
+    value = returned.value
+    shape = f"shape ({', '.join(map(str, value.shape))}{',' if value.ndim == 1 else ''})"
+    said = [f"{WARNS}{settled(warning)}" for warning in returned.warnings]
+    return BETWEEN.join([in_decimal(value), value.dtype.name, shape, returned.type, *dict.fromkeys(said)])
+
+
+@dataclass(frozen=True)
+class BehaviourCheck:
+    """One question to the implementations of one operation: ``pass`` means recorded, and nothing else."""
+
+    operation: str
+    question: Question
+    kind: Kind = "behaviour"
+    level: Level = "should"
+    quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
+    dtypes: tuple[str, ...] = ("float32",)
+    """One: the arguments have dtypes of their own, so that every implementation is asked once in each mode."""
+
+    @property
+    def id(self) -> str:
+        """``operation/behaviour/question``."""
+        return f"{self.operation}/behaviour/{self.question.id}"
+
+    @property
+    def why(self) -> str:
+        """Why one would want to know."""
+        return self.question.why
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Call the implementation once; whatever it raises is its answer."""
+        prediction, target = given(self.question.prediction), given(self.question.target)
+        try:
+            answer = in_words(trial.probe.call(prediction, target))
+        except Unsupported:
+            raise
+        except Exception as error:  # noqa: BLE001 - what an implementation raises is what was asked
+            answer = f"{RAISES}{settled(one_line(error))}"
+        return [Finding(Quantity.VALUE, Outcome.PASS, answer=answer, evaluations=1)]
