@@ -17,6 +17,7 @@ import numpy as np
 
 from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
+from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
 
 jax.config.update("jax_enable_x64", val=True)  # without it JAX has no float64 at all: it computes float32, with a warning
@@ -83,6 +84,18 @@ def _all_devices() -> list[jax.Device]:
     return host + [device for device in jax.local_devices() if device.platform != "cpu"]
 
 
+def device_named(name: str) -> jax.Device:
+    """A device by the suite's name of it.
+
+    Raises:
+        Unsupported: JAX sees no such device.
+    """
+    by_name = {_name(known): known for known in _all_devices()}
+    if name not in by_name:
+        raise no_device(JaxFramework.name, name, list(by_name))
+    return by_name[name]
+
+
 class JaxFramework:
     """JAX on every device of this process, 64-bit types enabled."""
 
@@ -108,12 +121,16 @@ class JaxFramework:
         """The four operations written out, and optax where it is installed."""
         return _implementations()
 
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
+        """What goes beyond value and gradients."""
+        from conformance.frameworks.probes.jax import JaxProbe  # which needs this module
+
+        return JaxProbe(implementation, device, mode)
+
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape."""
         require(self.name, implementation, mode, MODES, dtype)
-        by_name = {_name(known): known for known in _all_devices()}
-        if device not in by_name:
-            raise no_device(self.name, device, list(by_name))
+        place = device_named(device)
         traced: dict[tuple[Shape, ...], bool] = {}
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -128,12 +145,12 @@ class JaxFramework:
         run = jax.jit(differentiated) if mode == "jit" else differentiated
 
         def evaluate(inputs: Inputs) -> Evaluation:
-            arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], by_name[device])
+            arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], place)
             value, gradients = run(*arrays)
             ran = "jit" if traced[tuple(array.shape for array in arrays)] else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
-            places = {_name(place) for array in (value, *gradients) for place in array.devices()}
+            places = {_name(where) for array in (value, *gradients) for where in array.devices()}
             if len(places) != 1:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)

@@ -9,11 +9,19 @@ import importlib
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from conformance.frameworks.assembly import DTYPES, keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
-from conformance.numerics.definition import Inputs
+from conformance.frameworks.probe import Probe, Returned
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import Array
+
+
+class _Backend(Framework, Protocol):
+    """The adapters of the backends all have a probe."""
+
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe: ...
 
 
 class KerasFramework:
@@ -25,7 +33,7 @@ class KerasFramework:
 
     def __init__(self) -> None:
         module, _, name = self.adapter.partition(":")
-        self._backend: Framework = getattr(importlib.import_module(module), name)()
+        self._backend: _Backend = getattr(importlib.import_module(module), name)()
         with keras_backend(self.backend):
             self._keras: Any = importlib.import_module("keras")
         if (found := self._keras.backend.backend()) != self.backend:
@@ -51,7 +59,9 @@ class KerasFramework:
             known = {dtype: losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
 
             def call(prediction: Any, target: Any) -> Any:
-                return known[name_of(prediction.dtype)](target, prediction)
+                dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else None  # a list has none
+                loss = known[dtype] if dtype in known else losses.MeanSquaredError(dtype=dtype, **arguments)
+                return loss(target, prediction)
 
             return call
 
@@ -85,9 +95,48 @@ class KerasFramework:
 
         return placed
 
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
+        """What the backend offers beyond value and gradients."""
+        return _Scoped(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
+
     def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
         """Nothing for backends whose operations run where their inputs are."""
         return nullcontext()
+
+
+class _Scoped(Probe):
+    """A probe whose questions are asked in a scope."""
+
+    def __init__(self, probe: Probe, scope: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._probe = probe
+        self._scope = scope
+
+    def call(self, prediction: Any, target: Any) -> Returned:
+        with self._scope():
+            return self._probe.call(prediction, target)
+
+    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
+        with self._scope():
+            return self._probe.alone(inputs, quantity)
+
+    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+        with self._scope():
+            return self._probe.forward(inputs, prediction, target)
+
+    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+        with self._scope():
+            return self._probe.curvature(inputs, direction)
+
+    def batched(self, stack: Sequence[Inputs]) -> Array:
+        with self._scope():
+            return self._probe.batched(stack)
+
+    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+        with self._scope():
+            return self._probe.edited(inputs, after)
+
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        return self._probe.threads(count)
 
 
 class KerasOnTensorflow(KerasFramework):

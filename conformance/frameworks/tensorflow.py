@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -23,6 +24,7 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
@@ -76,11 +78,13 @@ def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _class_with_dtype(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The class with a dtype, constructed beforehand for each, as its users construct it for theirs."""
+    """The class with the dtype of the prediction, constructed beforehand for each of the tested ones; without one for a list."""
     losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
 
     def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return losses[prediction.dtype.name](target, prediction)
+        dtype = prediction.dtype.name if hasattr(prediction, "dtype") else None
+        loss = losses[dtype] if dtype in losses else tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments)
+        return loss(target, prediction)
 
     return call
 
@@ -113,6 +117,24 @@ def _place(tensor: Tensor) -> str:
     return "cpu" if kind == "cpu" and place.device_index == 0 else f"{kind}:{place.device_index}"
 
 
+@contextmanager
+def running_on(device: str) -> Iterator[None]:
+    """Run on a device, by the suite's name of it.
+
+    Raises:
+        Unsupported: TensorFlow has no kernel for what is run.
+    """
+    kind, _, index = device.partition(":")
+    with tf.device(f"/device:{kind.upper()}:{index or 0}"):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            said = [line.strip() for line in str(error).splitlines() if any(phrase in line for phrase in NO_KERNEL)]
+            if said:  # not always in the first line
+                raise Unsupported(said[0]) from error
+            raise
+
+
 class TensorflowFramework:
     """TensorFlow on the CPU, GPUs and TPUs it sees."""
 
@@ -142,24 +164,23 @@ class TensorflowFramework:
         """The four operations written out, and the losses of ``tf.keras``."""
         return _implementations()
 
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
+        """What goes beyond value and gradients."""
+        from conformance.frameworks.probes.tensorflow import TensorflowProbe  # which needs this module
+
+        return TensorflowProbe(implementation, device, mode)
+
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one tape; graph and XLA trace it once per rank, XLA compiles it per shape."""
         require(self.name, implementation, mode, MODES, dtype)
         if device not in (names := [known.name for known in self.devices()]):
             raise no_device(self.name, device, names)
         run = _Eager(implementation.call) if mode == "eager" else _Traced(implementation.call, dtype, xla=mode == "xla")
-        kind, _, index = device.partition(":")
-        place = f"/device:{kind.upper()}:{index or 0}"
 
         def evaluate(inputs: Inputs) -> Evaluation:
-            with tf.device(place):
+            with running_on(device):
                 tensors = [tf.constant(array) for array in arguments(inputs)]
-                try:
-                    value, gradients = run(tf.constant(inputs.upstream), tensors)
-                except tf.errors.OpError as error:
-                    if any(phrase in str(error) for phrase in NO_KERNEL):
-                        raise Unsupported(str(error).splitlines()[0]) from error
-                    raise
+                value, gradients = run(tf.constant(inputs.upstream), tensors)
             if run.mode() != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {run.mode()} mode")
             places = {_place(tensor) for tensor in (value, *gradients) if tensor is not None}
