@@ -44,6 +44,10 @@ class Profile:
     seed: int | None = 0
     case_shapes: frozenset[Shape] | None = None
     compile_thrift: Thrift | None = None
+    lengths: tuple[int, ...] = tuple(range(1, 131))
+    """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
+    pair_stride: int = 1
+    """Every how many-th pair of special values is run where each pair is a call of its own."""
 
     def seeds(self) -> range:
         """One seed for each of the ``batch`` inputs that a law draws of a shape."""
@@ -84,6 +88,8 @@ PROFILES = {
             timeout=120.0,
             case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
+            lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
+            pair_stride=5,
         ),
         Profile(
             name="full",

@@ -72,4 +72,4 @@ class BehaviourCheck:
             raise
         except Exception as error:  # noqa: BLE001 - what an implementation raises is what was asked
             answer = f"{RAISES}{settled(one_line(error))}"
-        return [Finding(Quantity.VALUE, Outcome.PASS, answer=answer, evaluations=1)]
+        return [Finding(Quantity.VALUE, Outcome.PASS, self.question.title, answer=answer, evaluations=1)]

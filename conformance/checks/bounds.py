@@ -15,7 +15,7 @@ from conformance.numerics.definition import Over, Quantity, Shape
 from conformance.numerics.formats import FORMATS
 
 
-def descriptors(shapes: Sequence[Shape], *, upstreams: int = 2) -> st.SearchStrategy[Descriptor]:
+def descriptors(shapes: Sequence[Shape], *, upstreams: int = 3) -> st.SearchStrategy[Descriptor]:
     """What Hypothesis draws: one example stands for a whole batch of evaluations."""
     return st.builds(
         Descriptor,
@@ -27,7 +27,7 @@ def descriptors(shapes: Sequence[Shape], *, upstreams: int = 2) -> st.SearchStra
 
 
 def search(
-    trial: Trial, family: Family, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 2
+    trial: Trial, family: Family, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 3
 ) -> dict[Quantity, Tally]:
     """Run a family through Hypothesis; it stops drawing work once something has failed.
 

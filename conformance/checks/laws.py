@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ import numpy as np
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
+from conformance.checks.compare import exact_shapes
 from conformance.checks.judge import FLUSHES
 from conformance.checks.trial import QUANTITIES, Tally, Trial
 from conformance.inputs.families import exact_data
-from conformance.numerics.definition import Divisor, Inputs, Over, Quantity, Shape
+from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 
 Test = Callable[[Trial], Mapping[Quantity, Tally]]
@@ -44,20 +44,7 @@ def law(
 )
 def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
-    shapes = [s for s in trial.profile.shapes_for(trial.target) if _exact_count(s, trial.operation.definition.over)]
-    if trial.operation.definition.divisor is Divisor.ONE:
-        shapes = [s for s in trial.profile.shapes_for(trial.target) if s or trial.operation.definition.over is not Over.LAST_AXIS]
-    return search(trial, exact_data, "exact-data", shapes, expect=exactly, upstreams=1)
-
-
-def _exact_count(shape: Shape, over: Over) -> bool:
-    if over is Over.LAST_AXIS:
-        return bool(shape) and _power_of_two(shape[-1])
-    return _power_of_two(math.prod(shape))
-
-
-def _power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0
+    return search(trial, exact_data, "exact-data", exact_shapes(trial), expect=exactly, upstreams=1)
 
 
 @law(
@@ -88,7 +75,7 @@ def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
 
 
 ALONE = (exact_arithmetic, subnormals_as_declared)
-"""Laws of one evaluation; those that relate two are in ``conformance.checks.relations``."""
+"""Laws of one evaluation that are judged by the oracle."""
 
 
 @dataclass(frozen=True)

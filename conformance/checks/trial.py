@@ -11,11 +11,11 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, in_words, judge, sentence
-from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Unsupported
+from conformance.frameworks.base import Evaluate, Evaluation, NotAttested
 from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds import expectation_of
-from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.definition import Definition, Inputs, Quantity
 from conformance.numerics.errormodel import Step
 from conformance.numerics.exact import Exact, exact
 from conformance.numerics.formats import FORMATS, Array, Format
@@ -147,16 +147,20 @@ class Tally:
             self.worst = sight
 
 
-def _no_siblings(operation: str) -> Evaluate:
-    raise Unsupported(f"it has no counterpart for {operation}")
+@dataclass(frozen=True)
+class Sibling:
+    """The same entry point's form of another operation: ``mse_loss.sum`` beside ``mse_loss.mean``."""
+
+    name: str
+    definition: Definition
+    evaluate: Evaluate
 
 
 @dataclass
 class Trial:
     """A prepared target and everything needed to judge it.
 
-    ``sibling(operation)`` evaluates the same entry point's form of another operation (``mse_loss.sum`` beside ``mse_loss.mean``), or
-    raises Unsupported; ``probe`` answers what goes beyond value and gradients.
+    ``probe`` answers what goes beyond value and gradients; ``siblings`` prepares the entry point's forms of other operations.
     """
 
     target: Target
@@ -167,7 +171,7 @@ class Trial:
     profile: Profile
     cache: ExpectationCache
     probe: Probe = field(default_factory=Probe)
-    sibling: Callable[[str], Evaluate] = _no_siblings
+    siblings: Callable[[], Sequence[Sibling]] = tuple
     declared: Mapping[str, Policy] = field(default_factory=dict)
     """What the specs declare of the target, by policy."""
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from conformance.checks.base import Check, Finding
 from conformance.checks.catalogue import all_checks
-from conformance.checks.trial import ExpectationCache, Trial
+from conformance.checks.trial import ExpectationCache, Sibling, Trial
 from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.frameworks import registry
@@ -122,7 +122,7 @@ class Bench:
             self.profile,
             self.cache,
             self._probe(implementation, target),
-            lambda operation: self._sibling(implementation, operation, target),
+            lambda: self._siblings(implementation, target),
             declared(self.specs.policies, target.model_dump()),
         )
         return _caught(lambda: check.run(trial), check)
@@ -131,17 +131,18 @@ class Bench:
         make = getattr(self.framework, "probe", None)
         return Probe() if make is None else make(implementation, target.device, target.mode, target.dtype)
 
-    def _sibling(self, implementation: Implementation, operation: str, target: Target) -> Evaluate:
-        """The same entry point's form of another operation: same name up to the last dot.
-
-        Raises:
-            Unsupported: there is none.
-        """
+    def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
+        """The implementations with the same name up to its last dot, in the target's mode and dtype."""
         stem = implementation.name.rpartition(".")[0]
-        for other in self.implementations.values():
-            if stem and other.operation == operation and other.name.rpartition(".")[0] == stem:
-                return self.framework.prepare(other, target.device, target.mode, target.dtype)
-        raise Unsupported(f"{implementation.entry} has no counterpart for {operation}")
+        return [
+            Sibling(
+                other.entry,
+                self.specs.operations[other.operation].definition,
+                self.framework.prepare(other, target.device, target.mode, target.dtype),
+            )
+            for other in self.implementations.values()
+            if stem and other.name != implementation.name and other.name.rpartition(".")[0] == stem
+        ]
 
     def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         """Prepare a target once, and smoke it: a broken adapter is told apart from an implementation that does not conform."""

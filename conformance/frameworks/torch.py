@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sysconfig
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +58,12 @@ def to_tensor(array: Array, device: str) -> Tensor:
     """
     if any(stride < 0 for stride in array.strides):
         raise Unsupported("PyTorch has no tensors with negative strides")
-    if array.dtype == ml_dtypes.bfloat16:
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
-    return torch.from_numpy(array).to(device)
+    extension = array.dtype == ml_dtypes.bfloat16
+    with nullcontext() if array.flags.writeable else warnings.catch_warnings():
+        if not array.flags.writeable:  # torch knows no protected tensors, and says so
+            warnings.simplefilter("ignore", UserWarning)
+        tensor = torch.from_numpy(array.view(np.int16) if extension else array)
+    return (tensor.view(torch.bfloat16) if extension else tensor).to(device)
 
 
 def to_array(tensor: Tensor) -> Array:

@@ -5,6 +5,7 @@ A descriptor is what Hypothesis draws; NumPy turns it into arrays, the same bits
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ Generator = np.random.Generator
 class Descriptor:
     """One drawn example: it stands for many arrays, made from (seed, position).
 
-    ``spread`` widens the family's range; ``upstream`` is 0 for an upstream gradient of one, 1 for powers of two, 2 for any number.
+    ``spread`` widens the family's range; ``upstream`` is 0 for an upstream gradient of one, 1 for powers of two, 2 for any
+    number of moderate size, 3 for any number of the format's range.
     """
 
     seed: int
@@ -78,11 +80,17 @@ def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) ->
     return np.full(shape, residual), np.zeros(shape)
 
 
-def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
-    """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
+def special_values(fmt: Format) -> list[float]:
+    """Both zeros, both ends of the range, where squares begin to overflow, ordinary numbers, and last NaN and the infinities."""
     small, normal, large = float(fmt.smallest_subnormal), float(fmt.smallest_normal), float(fmt.largest)
     root = 2.0 ** (fmt.emax // 2)
-    pool = [0.0, -0.0, small, -small, normal, -normal, normal - small, 1.0, -1.0, root, -root, root / 2, large, -large, large / 2]
+    finite = [0.0, -0.0, small, -small, normal, -normal, normal - small, 1.0, -1.0, root, -root, root / 2, large, -large, large / 2]
+    return [*finite, math.nan, math.inf, -math.inf]
+
+
+def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+    """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
+    pool = special_values(fmt)[:-3]
     chosen = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
     if spread >= 6 and chosen[0].size:
         chosen.reshape(-1)[rng.integers(chosen.size)] = rng.choice([np.nan, np.inf, -np.inf])
@@ -134,8 +142,10 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
             return np.ones(shape, fmt.dtype)
         case 1:
             return _to_format(rng.choice([-2.0, -1.0, 0.5, 1.0, 4.0], shape), fmt)
-        case _:
+        case 2:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
+        case _:
+            return _to_format(np.ldexp(_mantissas(rng, shape), rng.integers(fmt.emin, fmt.emax, shape)), fmt)
 
 
 def make(family: Family, descriptor: Descriptor, position: int, definition: Definition, dtype: str) -> Inputs:

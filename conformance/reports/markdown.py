@@ -27,6 +27,7 @@ MAX_BYTES = 200_000
 _SPECIAL = re.compile(r"[\\`*_\[\]~|#$!@]")
 _LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
 _MOST_FINDINGS = 12
+_MOST_MESSAGES = 3
 
 
 def markdown(table: Table) -> str:
@@ -86,6 +87,7 @@ def _parts(table: Table) -> Iterator[str]:
             for gap in table.gaps
         ],
     )
+    yield from _behaviours(table)
     for section in table.sections:
         yield from _implementations(table, section)
     yield from _environments(table)
@@ -165,6 +167,26 @@ def _cause(cause: Cause) -> str:
     if len(names) > _MOST_FINDINGS:
         lines += [f"  - … and {len(names) - _MOST_FINDINGS} more checks\n"]
     return "".join(lines)
+
+
+def _behaviours(table: Table) -> Iterator[str]:
+    found = table.behaviours
+    if not found:
+        return
+    counted = f"{plural(len(found.asked), 'question')}, {len(found.differing)} answered in more than one way"
+    yield f"## Behaviours\n\nRecorded and compared, not judged: {counted}.\n\n<details><summary>Questions and answers</summary>\n\n"
+    for asked in found.differing:
+        yield f"- **{escaped(asked.title, 200)}** ({escaped(asked.check, 120)})\n"
+        for answer in asked.answers:
+            words = "; or ".join(escaped(each, 300) for each in answer.words[:_MOST_MESSAGES])
+            more = f"; or {len(answer.words) - _MOST_MESSAGES} more messages" if len(answer.words) > _MOST_MESSAGES else ""
+            yield f"  - {words}{more}: {escaped(capped(answer.where, 5, 'groups of targets'))}\n"
+    if found.agreed:
+        yield f"- Answered in one way: {escaped(capped([asked.check for asked in found.agreed], 60), 4000)}\n"
+    for gap in found.unanswered:
+        sentence = f"{escaped(gap.framework, 60)}: {escaped(gap.reason) or 'no reason given'} ({plural(len(gap.cells), 'answer')} missing)"
+        yield f"- {GLYPHS[gap.outcome]} {sentence}\n"
+    yield "\n</details>\n\n"
 
 
 def _implementations(table: Table, section: Section) -> Iterator[str]:

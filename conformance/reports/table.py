@@ -1,4 +1,4 @@
-"""The table model: every cell of any number of results files, in rows and columns. Every report is a rendering of it.
+"""The table model: every judged cell of any number of results files, in rows and columns. Every report is a rendering of it.
 
 Rows are targets: per framework and version, one row per implementation, device and mode, and one row per device and mode over all
 implementations. Columns are operation × quantity; the dtype is the third axis, inside a place. Nothing here renders.
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
+from conformance.reports.behaviours import Behaviours, behaviours, is_judged
 from conformance.reports.causes import Cause, Gap, causes, gaps
 from conformance.reports.summary import Summary
 from conformance.reports.text import dtype_order, without_numbers
@@ -157,7 +158,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """The compatibility matrix and all that is said below it."""
+    """The compatibility matrix and all that is said below it. What is only recorded is in ``behaviours``, and in nothing else."""
 
     results: tuple[Results, ...]
     sections: tuple[Section, ...]
@@ -170,7 +171,7 @@ class Table:
     def of(cls, results: Iterable[Results]) -> Table:
         """Arrange the cells of these results, none of them lost: what two runs both recorded is shown twice."""
         parts = tuple(results)
-        cells = [cell for part in parts for cell in part.cells]
+        cells = [cell for part in parts for cell in part.cells if is_judged(cell)]
         operations = sorted(_distinct(cell.operation for cell in cells), key=lambda operation: not operation.endswith("/mean"))
         columns = sorted(
             {Column(cell.operation, cell.quantity) for cell in cells if ANY not in (cell.operation, cell.quantity)},
@@ -225,6 +226,11 @@ class Table:
         """What did not run or is unsupported, by framework and reason."""
         return gaps(self.total.cells, Outcome.NOT_RUN, Outcome.UNSUPPORTED)
 
+    @cached_property
+    def behaviours(self) -> Behaviours:
+        """What was asked and not judged."""
+        return behaviours(cell for part in self.results for cell in part.cells)
+
     @property
     def conforms(self) -> bool:
         """Whether something passed, nothing that must pass broke, and every run reached its end."""
@@ -265,6 +271,7 @@ class Table:
                 {"cell": cells[0].id, "version": cells[0].target.version, "outcomes": [c.outcome.value for c in cells]}
                 for cells in self.disagreements
             ],
+            "behaviours": [asked.as_dict() for asked in self.behaviours.asked],
         }
 
 
@@ -293,7 +300,7 @@ def _sections(parts: Sequence[Results]) -> list[Section]:
     for part in parts:
         held: dict[tuple[str, str], list[Cell]] = {}
         environment = part.header.environment
-        for cell in part.cells:
+        for cell in filter(is_judged, part.cells):
             framework, version = cell.target.framework, cell.target.version
             if not version and framework == environment.framework:
                 version = environment.version  # of a device that is not there: no target of it has a version

@@ -71,6 +71,9 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
             yield _hanging(gap.outcome, Text(sentence))
         if len(table.gaps) > _MOST_CAUSES:
             yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
+    if asked := table.behaviours.asked:
+        differing = len(table.behaviours.differing)
+        yield Text(f"\nBehaviours, recorded and not judged: {plural(len(asked), 'question')}, {differing} answered in more than one way", "dim")
     for cells in table.disagreements[:_MOST_CAUSES]:
         said = ", ".join(cell.outcome.value for cell in cells)
         yield Text(f"  runs disagree on {visible(cells[0].id, 200)}: {said}", "yellow")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -79,9 +78,7 @@ class TorchProbe(Probe):
     def _given(self, argument: Any) -> Any:
         if not is_array(argument):
             return unwrapped(argument)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch knows no read-only tensors, and says so
-            return to_tensor(same_layout(argument), self._device)
+        return to_tensor(same_layout(argument), self._device)
 
     def _tensors(self, inputs: Inputs) -> list[Tensor]:
         return [to_tensor(array, self._device) for array in arguments(inputs)]

@@ -1,0 +1,147 @@
+"""Laws of memory: how the inputs lie in it changes no bit, and they are left as they were. On exact data, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.checks.compare import exact_inputs, exact_shapes, same, same_evaluation, tallies_of
+from conformance.checks.laws import law
+from conformance.checks.trial import QUANTITIES, Sight, Tally, Trial
+from conformance.frameworks.base import Unsupported
+from conformance.numerics.definition import Quantity
+from conformance.numerics.formats import Array
+
+_SHAPE = (4, 8)
+"""Two axes to transpose, more elements than a vector register, and a power of two of them per row and in all."""
+
+
+def transposed(array: Array) -> Array:
+    """The transpose of a contiguous array."""
+    return np.ascontiguousarray(array.T).T
+
+
+def strided(array: Array) -> Array:
+    """Every second element of a row; what lies between is NaN, so that reading it is seen."""
+    wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), np.nan, array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+def window(array: Array) -> Array:
+    """The inner part of an array with a border of NaN."""
+    framed = np.full([length + 2 for length in array.shape], np.nan, array.dtype)
+    inner = framed[tuple(slice(1, -1) for _ in array.shape)]
+    inner[...] = array
+    return inner
+
+
+def backwards(array: Array) -> Array:
+    """Both axes with a negative stride."""
+    flipped = np.ascontiguousarray(array[::-1, ::-1])
+    return flipped[::-1, ::-1]
+
+
+def repeated(array: Array) -> Array:
+    """The first row everywhere, with a stride of zero."""
+    return np.broadcast_to(array[:1], array.shape)
+
+
+def unaligned(array: Array) -> Array:
+    """One byte beyond an aligned address."""
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    shifted: Array = np.ndarray(array.shape, array.dtype, memory, 1)
+    shifted[...] = array
+    return shifted
+
+
+def read_only(array: Array) -> Array:
+    """Protected against writing."""
+    protected = array.copy()
+    protected.flags.writeable = False
+    return protected
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "transposed": transposed,
+    "strided": strided,
+    "a window": window,
+    "backwards": backwards,
+    "repeated": repeated,
+    "unaligned": unaligned,
+    "read-only": read_only,
+}
+"""How the same numbers may lie in memory; ``repeated`` has other numbers, which are compared with their own contiguous copy."""
+
+
+@law(
+    "layouts",
+    "Where the elements lie in memory (transposed, strided, backwards, repeated, unaligned, read-only) changes no bit of the result.",
+)
+def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
+    tallies = tallies_of(*QUANTITIES)
+    drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
+    for name, lay_out in LAYOUTS.items():
+        for which in (("prediction",), ("target",), ("prediction", "target")):
+            views = {key: lay_out(getattr(drawn.inputs, key)) for key in which}
+            laid = replace(drawn.inputs, **views)
+            plain = replace(drawn.inputs, **{key: np.array(view, order="C") for key, view in views.items()})
+            where = f"with {' and '.join(which)} {name}"
+            wanted = trial.attested(plain)
+            try:
+                found = trial.attested(laid)
+            except Unsupported as reason:
+                for tally in tallies.values():
+                    tally.flags[str(reason)] = None
+                continue
+            except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
+                for quantity, tally in tallies.items():
+                    said = f"raises {type(error).__name__}"
+                    sight = Sight(drawn.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
+                    tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
+                continue
+            same_evaluation(trial, tallies, found, wanted, replace(drawn, inputs=plain), where)
+    return tallies
+
+
+@law(
+    "inputs-unchanged",
+    "Prediction and target hold the same bits after value and gradients as before: they belong to the caller.",
+    (Quantity.VALUE,),
+)
+def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Seen by the adapter on the very tensors that the implementation was given."""
+    tally = Tally()
+    for shape in exact_shapes(trial):
+        for upstream in (0, 1):
+            drawn = exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream)
+            evaluation = trial.attested(drawn.inputs)
+            tally.evaluations += 1
+            if evaluation.changed:
+                names = " and ".join(evaluation.changed)
+                sight = Sight(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
+                tally.fail(f"value: the {names} holds other bits after the call", sight)
+    return {Quantity.VALUE: tally}
+
+
+@law(
+    "one-buffer",
+    "Prediction and target may be one and the same tensor: the loss of anything against itself is exactly 0.",
+    (Quantity.VALUE,),
+)
+def one_buffer(trial: Trial) -> Mapping[Quantity, Tally]:
+    """As when an autoencoder is perfect; the sign of zero is that of a square."""
+    tallies = tallies_of(Quantity.VALUE)
+    for shape in exact_shapes(trial)[:3]:
+        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
+        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
+        zeros = np.zeros(trial.operation.definition.value_shape(shape), found.dtype)
+        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
+    return tallies
+
+
+BUFFERS = (layouts, inputs_unchanged, one_buffer)
+"""Laws of memory."""
