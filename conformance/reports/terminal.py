@@ -71,13 +71,18 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
             yield _hanging(gap.outcome, Text(sentence))
         if len(table.gaps) > _MOST_CAUSES:
             yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
-    if asked := table.behaviours.asked:
-        differing = len(table.behaviours.differing)
-        yield Text(f"\nBehaviours, recorded and not judged: {plural(len(asked), 'question')}, {differing} answered in more than one way", "dim")
+    yield from _behaviours(table)
     for cells in table.disagreements[:_MOST_CAUSES]:
         said = ", ".join(cell.outcome.value for cell in cells)
         yield Text(f"  runs disagree on {visible(cells[0].id, 200)}: {said}", "yellow")
     yield Text.assemble("\n", (f"{table.verdict}: {table.total.tally.denominator()}", "bold"))
+
+
+def _behaviours(table: Table) -> Iterator[RenderableType]:
+    """Say in one line that there are some: the answers are long, and the written reports have them."""
+    if asked := table.behaviours.asked:
+        sentence = f"{plural(len(asked), 'question')}, {len(table.behaviours.differing)} answered in more than one way: see reports"
+        yield Text.assemble(("\nBehaviours", "bold"), f", recorded and not judged: {sentence}")
 
 
 def _blocks(table: Table, width: int) -> Iterator[tuple[str, ...]]:
