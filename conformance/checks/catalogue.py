@@ -11,14 +11,16 @@ from conformance.checks.buffers import BUFFERS
 from conformance.checks.calls import CALLS
 from conformance.checks.cases import CaseCheck
 from conformance.checks.derivatives import DERIVATIVES
+from conformance.checks.dtypes import DTYPES
 from conformance.checks.enumerations import ENUMERATIONS
 from conformance.checks.growth import GrowthCheck
 from conformance.checks.identities import IDENTITIES
 from conformance.checks.laws import ALONE, LawCheck
+from conformance.checks.policies import POLICIES
 from conformance.checks.relations import RELATIONS
 from conformance.specs.model import Operation, Specs
 
-LAWS = {law.name: law for law in (*ALONE, *RELATIONS, *IDENTITIES, *ENUMERATIONS, *DERIVATIVES, *BUFFERS, *CALLS)}
+LAWS = {law.name: law for law in (*ALONE, *RELATIONS, *IDENTITIES, *ENUMERATIONS, *DERIVATIVES, *BUFFERS, *CALLS, *DTYPES, *POLICIES)}
 """Every law by the name that spec files use."""
 
 
