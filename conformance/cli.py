@@ -399,6 +399,45 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int |
 
 
 @main.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
+@_PROFILE
+@_many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@_FORMAT
+def power(files: tuple[Path, ...], seeds: int, profile: str, group: tuple[str, ...], jobs: int | None, as_format: str) -> None:
+    """Put wrong and right miniatures to the checks: which are killed, by what, and whether right ones are accused.
+
+    FILES are Python files named wrong_<group>….py or right….py, as --subject takes them; by default those that came with the suite.
+    """
+    from rich.console import Console
+
+    from conformance.engine import default_jobs
+    from conformance.power.miniatures import GROUPS, MiniatureError, examine, own_files
+    from conformance.power.run import PowerRun
+    from conformance.profiles import PROFILES
+    from conformance.progress import counting
+    from conformance.reports.power import Power, show
+
+    for name in group:
+        if name not in GROUPS:
+            fail(f"--group: found {name!r}, expected some of {', '.join(GROUPS)}")
+    specs, at_once = _specs(), jobs or default_jobs()
+    try:
+        found = examine(files or own_files(), group, at_once)
+        with counting("miniatures") as step:
+            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, step)
+            shown = Power(task.execute(), task.seeds, profile, found, list(specs.operations))
+    except MiniatureError as error:
+        fail(error)
+    if as_format == "json":
+        click.echo(json.dumps(shown.summary(), allow_nan=False))
+    else:
+        show(shown, Console(width=None if sys.stdout.isatty() else 140))
+    sys.exit(INCOMPLETE if not shown.verdicts else CONFORMS if shown.proven else NONCONFORMING)
+
+
+@main.command()
 @click.argument("what", type=click.Choice(("results", "spec")))
 def schema(what: str) -> None:
     """Print the JSON Schema of a line of a results file, or of a spec file."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -59,3 +60,13 @@ class ProgressDisplay:
         """It is done, or could not run."""
         if note:
             self._progress.update(self._tasks[framework], total=1, completed=1, note=note[:80])
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """One line for work of one kind; the function it gives is told how much of it is done, and of how much."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, planned: progress.update(task, completed=done, total=planned)

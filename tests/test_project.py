@@ -230,9 +230,10 @@ def test_the_wheel_holds_all_of_the_package_and_the_specs(wheel: list[str]) -> N
 
     package = files("conformance", {".py", ".css", ".js", ".jinja", ".typed"})
     specs = {f"conformance/_specs/{name.removeprefix('specs/')}" for name in files("specs", {".toml", ".md"})}
+    miniatures = {f"conformance/_miniatures/{name.removeprefix('tests/miniatures/')}" for name in files("tests/miniatures", {".py"})}
     held = {name for name in wheel if ".dist-info/" not in name}
     assert {"conformance/py.typed", "conformance/reports/page.html.jinja", "conformance/_specs/mse/mean.toml"} <= held
-    assert package | specs == held
+    assert package | specs | miniatures == held
 
 
 def test_the_wheel_holds_the_licence_and_the_entry_points(wheel: list[str]) -> None:

@@ -44,16 +44,18 @@ class Description(_Message):
 
 
 class Request(_Message):
-    """One check on one target."""
+    """One check on one target; ``seed`` takes the place of the profile's, where there is one."""
 
     check: str
     implementation: str
     device: str
     mode: str
     dtype: str
+    seed: int | None = None
 
 
 class Reply(_Message):
-    """The cells of one request."""
+    """The cells of one request. ``drawn``: some of its inputs were, so that another seed may find something else."""
 
     cells: tuple[Cell, ...]
+    drawn: bool = True

@@ -23,6 +23,7 @@ from conformance.checks.catalogue import all_checks
 from conformance.checks.trial import ExpectationCache, Sibling, Trial
 from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
+from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
 from conformance.frameworks.probe import Probe
@@ -81,8 +82,9 @@ class Bench:
             mode=request.mode,
             dtype=request.dtype,
         )
+        profile = WatchedProfile.of(self.profile, self.profile.seed if request.seed is None else request.seed)
         started = time.perf_counter()
-        found = self._run(check, implementation, target)
+        found = self._run(check, implementation, target, profile)
         seconds = round(time.perf_counter() - started, 6)
         cells = tuple(
             Cell(
@@ -106,9 +108,9 @@ class Bench:
             )
             for finding in found
         )
-        return Reply(cells=cells)
+        return Reply(cells=cells, drawn=profile.drawn)
 
-    def _run(self, check: Check, implementation: Implementation, target: Target) -> Sequence[Finding]:
+    def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
             return [replace(evaluate, quantity=q) for q in check.quantities]
@@ -119,7 +121,7 @@ class Bench:
             evaluate,
             self.specs.error_model,
             target.dtype in device.flushes_subnormals,
-            self.profile,
+            profile,
             self.cache,
             self._probe(implementation, target),
             lambda: self._siblings(implementation, target),

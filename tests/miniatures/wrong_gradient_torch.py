@@ -1,4 +1,4 @@
-"""Wrong with automatic differentiation: custom backward passes and casts, as PyTorch code has them."""
+"""Wrong with automatic differentiation: custom backward passes, as PyTorch code has them."""
 
 from __future__ import annotations
 
@@ -80,37 +80,7 @@ def zeroes_nan_gradients(prediction: Any, target: Any, upstream: Any) -> tuple[A
     return part, -part
 
 
-@conformance.implementation("mse/mean", framework="torch", name="torch-accumulates-in-the-inputs-format")
-def accumulates_in_the_inputs_format(prediction: Any, target: Any) -> Any:
-    """A tree of additions in float16 or bfloat16, written by hand for a device without a reduction."""
-    terms = (prediction - target).square().flatten()
-    if prediction.dtype in {torch.float32, torch.float64}:
-        return terms.mean()
-    while terms.numel() > 1:
-        half = terms.numel() // 2
-        terms = torch.cat([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
-    return terms.sum() / prediction.numel()
-
-
-@conformance.implementation("mse/mean", framework="torch", name="torch-casts-to-the-default-dtype")
-def casts_to_the_default_dtype(prediction: Any, target: Any) -> Any:
-    """``.float()`` at the door, and the caller's dtype restored at the end."""
-    return (prediction.float() - target.float()).square().mean().to(prediction.dtype)
-
-
 @conformance.implementation("mse/mean", framework="torch", name="torch-takes-the-gradient-through-a-root")
 def takes_the_gradient_through_a_root(prediction: Any, target: Any) -> Any:
     """The square of a root mean squared error: at a perfect prediction the gradient is NaN."""
     return (prediction - target).square().mean().sqrt().square()
-
-
-@conformance.implementation("mse/mean", framework="torch", name="torch-clamps-the-squares")
-def clamps_the_squares(prediction: Any, target: Any) -> Any:
-    """Outliers are clamped, and the gradient of a clamp is zero."""
-    return (prediction - target).square().clamp(max=100).mean()
-
-
-@conformance.implementation("mse/sum", framework="torch", name="torch-sum-masks-nan")
-def sum_masks_nan(prediction: Any, target: Any) -> Any:
-    """``nansum``: missing labels are skipped, value and gradient."""
-    return (prediction - target).square().nansum()
