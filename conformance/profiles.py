@@ -44,6 +44,8 @@ class Profile:
     seed: int | None = 0
     case_shapes: frozenset[Shape] | None = None
     compile_thrift: Thrift | None = None
+    law_dtypes: tuple[str, ...] = ()
+    """Where each shape is compiled, laws that compile functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     pair_stride: int = 1
@@ -58,15 +60,19 @@ class Profile:
         """The shapes that generated inputs have on this target."""
         return self.compiled_shapes if compiles_each_shape(target) else self.shapes
 
-    def leaves_out(self, target: Target, operation: str, *, first: bool, shape: Shape | None) -> str:
+    def leaves_out(self, target: Target, operation: str, *, first: bool, shape: Shape | None, own_functions: bool = False) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
-        ``first``: the target's implementation is the first of its operation; ``shape``: that of a pinned case.
+        ``first``: the target's implementation is the first of its operation; ``shape``: that of a pinned case; ``own_functions``: the
+        check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
         if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
             some = f"{' and '.join(thrift.operations)} in {' and '.join(thrift.dtypes)}"
             return f"the profile {self.name} compiles one implementation of {some}: --profile full runs them all"
+        if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
+            where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
+            return f"the profile {self.name} compiles further functions of {where}: --profile full runs them all"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
             return f"the profile {self.name} compiles few shapes: --profile full runs them all"
         return ""
@@ -88,6 +94,7 @@ PROFILES = {
             timeout=120.0,
             case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
+            law_dtypes=("float32",),
             lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
             pair_stride=5,
         ),

@@ -79,6 +79,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 @law(
     "layouts",
     "Where the elements lie in memory (transposed, strided, backwards, repeated, unaligned, read-only) changes no bit of the result.",
+    own_functions=True,
 )
 def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
@@ -131,6 +132,7 @@ def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
     "one-buffer",
     "Prediction and target may be one and the same tensor: the loss of anything against itself is exactly 0.",
     (Quantity.VALUE,),
+    own_functions=True,
 )
 def one_buffer(trial: Trial) -> Mapping[Quantity, Tally]:
     """As when an autoencoder is perfect; the sign of zero is that of a square."""

@@ -66,6 +66,7 @@ def after_a_failure(trial: Trial) -> Mapping[Quantity, Tally]:
     "edited-in-place",
     "Inputs that are overwritten between two calls give the new result: nothing may be remembered of a tensor but itself.",
     (Quantity.VALUE,),
+    own_functions=True,
 )
 def edited_in_place(trial: Trial) -> Mapping[Quantity, Tally]:
     """The same two tensors with one content, then with another."""

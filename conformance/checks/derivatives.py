@@ -15,13 +15,16 @@ from conformance.checks.trial import Sight, Tally, Trial
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact import exact
 from conformance.numerics.formats import FORMATS, Array
-
-_SHAPES = 4
-"""Of the profile's: each of these laws compiles its own function where shapes are compiled."""
+from conformance.profiles import compiles_each_shape
 
 
 def _inputs(trial: Trial, *, upstream: int = 0) -> list[Drawn]:
-    return [exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream) for shape in exact_shapes(trial)[:_SHAPES]]
+    return [exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream) for shape in _shapes(trial)]
+
+
+def _shapes(trial: Trial) -> list[Shape]:
+    """Few: each of these laws has its own function, and where shapes are compiled it is compiled for each."""
+    return exact_shapes(trial)[: 2 if compiles_each_shape(trial.target) else 4]
 
 
 def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
@@ -34,6 +37,7 @@ def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
     "value-alone",
     "Asking for no gradient changes no bit of the value: a training step and an evaluation report the same loss.",
     (Quantity.VALUE,),
+    own_functions=True,
 )
 def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
     """A plain call against the value that came with gradients."""
@@ -44,7 +48,12 @@ def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
     return tallies
 
 
-@law("one-argument", "The gradient of one argument is the same whether or not the other one's is asked for as well.", GRADIENTS)
+@law(
+    "one-argument",
+    "The gradient of one argument is the same whether or not the other one's is asked for as well.",
+    GRADIENTS,
+    own_functions=True,
+)
 def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
     """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
     tallies = tallies_of(*GRADIENTS)
@@ -62,6 +71,7 @@ def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
     "forward-mode",
     "Forward and reverse mode differentiate the same function: a directional derivative is the gradient's product with the direction.",
     GRADIENTS,
+    own_functions=True,
 )
 def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
     """Along the prediction, then along the target; directions of −1, 0 and 1, so that the products are exact."""
@@ -86,6 +96,7 @@ def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
     "curvature",
     "The second derivative is 2/N, and −2/N where it is mixed: a gradient that is right may yet be differentiated wrongly.",
     (Quantity.CURVATURE,),
+    own_functions=True,
 )
 def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
     """Along a direction v it is the gradient of the same loss at (v, 0), which the oracle knows: the loss is quadratic."""
@@ -112,11 +123,12 @@ def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
     "batching",
     "A batch through the framework's automatic batching gives each member's own result, wherever it stands in the batch.",
     (Quantity.VALUE,),
+    own_functions=True,
 )
 def batching(trial: Trial) -> Mapping[Quantity, Tally]:
     """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
     tallies = tallies_of(Quantity.VALUE)
-    for shape in exact_shapes(trial)[:_SHAPES]:
+    for shape in _shapes(trial):
         drawn = [exact_inputs(trial, shape, seed) for seed in range(trial.profile.seeds()[0], trial.profile.seeds()[0] + 3)]
         found = trial.probe.batched([one.inputs for one in drawn])
         wanted = np.stack([trial.attested(one.inputs).value for one in drawn])

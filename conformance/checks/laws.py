@@ -29,13 +29,20 @@ class Law:
     test: Test
     quantities: tuple[Quantity, ...]
     dtypes: tuple[str, ...] = tuple(FORMATS)
+    own_functions: bool = False
+    """Whether it asks for functions beside value and gradients, which some targets compile."""
 
 
 def law(
-    name: str, why: str, quantities: tuple[Quantity, ...] = QUANTITIES, dtypes: tuple[str, ...] = tuple(FORMATS)
+    name: str,
+    why: str,
+    quantities: tuple[Quantity, ...] = QUANTITIES,
+    dtypes: tuple[str, ...] = tuple(FORMATS),
+    *,
+    own_functions: bool = False,
 ) -> Callable[[Test], Law]:
     """Make a law of a test, under the name that spec files use."""
-    return lambda test: Law(name, why, test, quantities, dtypes)
+    return lambda test: Law(name, why, test, quantities, dtypes, own_functions)
 
 
 @law(
