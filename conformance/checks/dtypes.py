@@ -14,8 +14,7 @@ import numpy as np
 from conformance.checks.judge import in_words, judge
 from conformance.checks.laws import law
 from conformance.checks.trial import Tally, Trial
-from conformance.checks.words import in_decimal, one_line, settled
-from conformance.frameworks.base import Unsupported
+from conformance.checks.words import in_decimal, refusal
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.exact import Exact, exact
 from conformance.numerics.formats import FORMATS, Array, Format
@@ -44,10 +43,8 @@ class _Answers:
             return None
         try:
             value = self.trial.probe.call(prediction, target).value
-        except Unsupported:
-            raise
         except Exception as error:  # noqa: BLE001 - to refuse is allowed, in whatever way
-            self.refused[name] = settled(one_line(error))
+            self.refused[name] = refusal(error)
             return None
         self.tally.evaluations += 1
         wanted = self.trial.operation.definition.value_shape(prediction.shape)
@@ -121,6 +118,24 @@ def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
     return answers.finished("integers")
 
 
+@law(
+    "integers-beside-floats",
+    "An integer beside a float32 is refused, or gives the value of both numbers: a half is not cut off to a whole.",
+    (Quantity.VALUE,),
+    ("float32",),
+)
+def integers_beside_floats(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Small integers or truth values against halves, as prediction and as target."""
+    answers = _Answers(trial)
+    halves = np.full(4, 0.5, np.float32)
+    for dtype in (*_INTEGERS, "bool"):
+        whole = np.array([1, 0, 1, 1] if dtype == "bool" else [3, 1, 2, 0], dtype)
+        for name, pair in ((f"{dtype} against float32", (whole, halves)), (f"float32 against {dtype}", (halves, whole))):
+            if (value := answers.call(name, *pair)) is not None:
+                _judge_exact(answers, name, pair, value)
+    return answers.finished("integers beside floats")
+
+
 def _pairs(trial: Trial) -> Iterator[tuple[Format, Format]]:
     """The tested dtype beside each other one. As a target's too, unless that is compiled anew: then another dtype's cell has it."""
     own = FORMATS[trial.target.dtype]
@@ -180,5 +195,5 @@ def _sentence(value: Array, expectation: Expectation) -> str:
     return f"found {in_decimal(value)} of dtype {value.dtype.name}, expected {in_words(expectation.at(0).exact)}"
 
 
-DTYPES = (mixed_dtypes, integer_inputs, integer_range)
+DTYPES = (mixed_dtypes, integer_inputs, integers_beside_floats, integer_range)
 """Laws of dtypes that differ or that are no float format."""

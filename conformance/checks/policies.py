@@ -12,8 +12,7 @@ import numpy as np
 
 from conformance.checks.laws import Law, law
 from conformance.checks.trial import Tally, Trial
-from conformance.checks.words import one_line, settled
-from conformance.frameworks.base import Unsupported
+from conformance.checks.words import refusal
 from conformance.frameworks.probe import Returned
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.exact import exact
@@ -52,10 +51,8 @@ def _called(trial: Trial, prediction: Array, target: Array) -> Returned | str:
     """What a plain call gives back, or in words what it raises."""
     try:
         return trial.probe.call(prediction, target)
-    except Unsupported:
-        raise
     except Exception as error:  # noqa: BLE001 - to raise is one of the answers
-        return settled(one_line(error))
+        return refusal(error)
 
 
 @_policy(

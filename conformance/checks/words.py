@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from conformance.frameworks.base import Unsupported
 from conformance.numerics.formats import Array
 
 MOST_CHARACTERS = 100
@@ -21,7 +22,19 @@ def one_line(error: BaseException) -> str:
     """An exception as one short line: its type and what its message begins with, or ends with where a traceback comes first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     message = lines[-1] if lines[0].startswith("in user code") else " ".join(lines[: 2 if lines[0].endswith(":") else 1])
-    return f"{type(error).__name__}: {message}".rstrip(": ")[:300]
+    name = type(error).__name__
+    return f"{name}: {message.removeprefix(f'{name}: ')}".rstrip(": ")[:300]
+
+
+def refusal(error: Exception) -> str:
+    """What an implementation raised on a plain call, in settled words.
+
+    Raises:
+        Unsupported: it was the adapter that does not offer the call, and no framework that said so.
+    """
+    if isinstance(error, Unsupported) and not isinstance(error.__cause__, Exception):
+        raise error
+    return settled(one_line(error.__cause__ if isinstance(error, Unsupported) and error.__cause__ else error))
 
 
 def settled(message: str, limit: int = MOST_CHARACTERS) -> str:
