@@ -66,7 +66,7 @@ class CaseCheck:
     @property
     def shape(self) -> Shape:
         """Shape of its prediction and target, the same in every dtype."""
-        return self.case.inputs(self.case.dtypes[0]).shape
+        return self.case.shape
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Evaluate the example once."""

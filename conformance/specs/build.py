@@ -101,6 +101,7 @@ class _CaseBuilder:
             why=table.why,
             level=table.level,
             dtypes=tuple(table.dtypes),
+            shape=prediction.shape,
             inputs=partial(_make_inputs, prediction=prediction, target=target, weight=weight, upstream=upstream),
             tighten=table.tighten or "",
             allow=tuple(

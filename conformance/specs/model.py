@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from conformance.numerics.definition import Definition, Inputs, Quantity
+from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
 from conformance.specs.arrays import Numbers
 
@@ -40,7 +40,7 @@ class Catch:
 
 @dataclass(frozen=True)
 class Case:
-    """A pinned example. ``inputs(dtype)`` makes its arrays, with ``upstream`` of the value's shape (1 unless stated).
+    """A pinned example. ``inputs(dtype)`` makes its arrays, of ``shape``, with ``upstream`` of the value's shape (1 unless stated).
 
     ``id`` is the name in its file; the check is ``<operation>/case/<id>``. ``stated`` holds what the file says the exact
     value and gradients are: lint has compared it with the oracle, so nothing else needs it but a person who reads.
@@ -51,6 +51,7 @@ class Case:
     why: str
     level: Level
     dtypes: tuple[str, ...]
+    shape: Shape
     inputs: Callable[[str], Inputs]
     tighten: Literal["", "exact", "correctly-rounded"] = ""
     allow: tuple[Allowance, ...] = ()
