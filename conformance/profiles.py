@@ -45,7 +45,7 @@ class Profile:
     case_shapes: frozenset[Shape] | None = None
     compile_thrift: Thrift | None = None
     law_dtypes: tuple[str, ...] = ()
-    """Where each shape is compiled, laws that compile functions of their own run in these dtypes, on the first implementations; () is all."""
+    """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     pair_stride: int = 1

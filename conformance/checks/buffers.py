@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from conformance.checks.compare import exact_inputs, exact_shapes, same, same_ev
 from conformance.checks.laws import law
 from conformance.checks.trial import QUANTITIES, Sight, Tally, Trial
 from conformance.frameworks.base import Unsupported
-from conformance.numerics.definition import Quantity
+from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
 _SHAPE = (4, 8)
@@ -57,13 +58,6 @@ def unaligned(array: Array) -> Array:
     return shifted
 
 
-def read_only(array: Array) -> Array:
-    """Protected against writing."""
-    protected = array.copy()
-    protected.flags.writeable = False
-    return protected
-
-
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "transposed": transposed,
     "strided": strided,
@@ -71,7 +65,6 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "backwards": backwards,
     "repeated": repeated,
     "unaligned": unaligned,
-    "read-only": read_only,
 }
 """How the same numbers may lie in memory; ``repeated`` has other numbers, which are compared with their own contiguous copy."""
 
@@ -85,27 +78,37 @@ def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
     tallies = tallies_of(*QUANTITIES)
     drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
+    for where, laid in _laid_out(drawn.inputs):
+        plain = replace(drawn, inputs=_contiguous(laid))
+        wanted = trial.attested(plain.inputs)
+        try:
+            found = trial.attested(laid)
+        except Unsupported as reason:
+            for tally in tallies.values():
+                tally.flags[str(reason)] = None
+            continue
+        except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
+            for quantity, tally in tallies.items():
+                said = f"raises {type(error).__name__}"
+                sight = Sight(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
+                tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
+            continue
+        same_evaluation(trial, tallies, found, wanted, plain, where)
+    return tallies
+
+
+def _laid_out(inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
+    """In words, and the inputs: each of them and both in each layout, and both protected against writing."""
     for name, lay_out in LAYOUTS.items():
         for which in (("prediction",), ("target",), ("prediction", "target")):
-            views = {key: lay_out(getattr(drawn.inputs, key)) for key in which}
-            laid = replace(drawn.inputs, **views)
-            plain = replace(drawn.inputs, **{key: np.array(view, order="C") for key, view in views.items()})
-            where = f"with {' and '.join(which)} {name}"
-            wanted = trial.attested(plain)
-            try:
-                found = trial.attested(laid)
-            except Unsupported as reason:
-                for tally in tallies.values():
-                    tally.flags[str(reason)] = None
-                continue
-            except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
-                for quantity, tally in tallies.items():
-                    said = f"raises {type(error).__name__}"
-                    sight = Sight(drawn.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
-                    tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
-                continue
-            same_evaluation(trial, tallies, found, wanted, replace(drawn, inputs=plain), where)
-    return tallies
+            laid: dict[str, Any] = {key: lay_out(getattr(inputs, key)) for key in which}
+            yield f"with {' and '.join(which)} {name}", replace(inputs, **laid)
+    yield "with prediction and target read-only", replace(inputs, read_only=True)
+
+
+def _contiguous(inputs: Inputs) -> Inputs:
+    prediction, target = (np.array(array, order="C") for array in (inputs.prediction, inputs.target))
+    return replace(inputs, prediction=prediction, target=target, read_only=False)
 
 
 @law(

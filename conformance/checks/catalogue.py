@@ -13,11 +13,12 @@ from conformance.checks.cases import CaseCheck
 from conformance.checks.derivatives import DERIVATIVES
 from conformance.checks.dtypes import DTYPES
 from conformance.checks.enumerations import ENUMERATIONS
-from conformance.checks.growth import GrowthCheck
+from conformance.checks.growth import AccuracyCheck, GrowthCheck
 from conformance.checks.identities import IDENTITIES
 from conformance.checks.laws import ALONE, LawCheck
 from conformance.checks.policies import POLICIES
 from conformance.checks.relations import RELATIONS
+from conformance.results import Grade
 from conformance.specs.model import Operation, Specs
 
 LAWS = {law.name: law for law in (*ALONE, *RELATIONS, *IDENTITIES, *ENUMERATIONS, *DERIVATIVES, *BUFFERS, *CALLS, *DTYPES, *POLICIES)}
@@ -31,7 +32,8 @@ def checks_of(operation: Operation) -> list[Check]:
     bounds: Iterable[Check] = (
         GrowthCheck(operation.name) if name == "growth" else BoundCheck(operation.name, name) for name in operation.families
     )
-    return [*laws, *cases, *bounds]
+    accuracy = [AccuracyCheck(operation.name, Grade(operation.accuracy))] if operation.accuracy else []
+    return [*laws, *cases, *bounds, *accuracy]
 
 
 def all_checks(specs: Specs) -> dict[str, Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.trial import Tally, Trial
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.results import Grade
+from conformance.results import Grade, Outcome
 
 _SEED = 20
 
@@ -89,7 +89,8 @@ class GrowthCheck:
         tally = tallies[Quantity.VALUE]
         if chain.at:
             tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
-        return findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
+        trial.kept[self.id] = findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
+        return list(trial.kept[self.id])
 
     def _measure(self, trial: Trial, tallies: Mapping[Quantity, Tally], chain: _Chain, n: int, name: str) -> None:
         fmt = FORMATS[trial.target.dtype]
@@ -120,3 +121,40 @@ class GrowthCheck:
                 chain=lost,
             )
         )
+
+
+@dataclass(frozen=True)
+class AccuracyCheck:
+    """The grade that the values of an operation should have: what stagnates is inside the interval of any order, and still poor."""
+
+    operation: str
+    expected: Grade
+    kind: Kind = "bound"
+    level: Level = "should"
+    quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
+
+    @property
+    def id(self) -> str:
+        """``operation/bound/accuracy``."""
+        return f"{self.operation}/bound/accuracy"
+
+    @property
+    def why(self) -> str:
+        """Which grade, and what a worse one means."""
+        return f"An error that grows with n leaves large batches a loss of few digits: the grade should be {self.expected.value}."
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """All of them."""
+        return tuple(FORMATS)
+
+    def run(self, trial: Trial) -> Sequence[Finding]:
+        """Judge the grade that the growth check found, which is run where it has not been."""
+        growth = GrowthCheck(self.operation)
+        (found,) = trial.kept.get(growth.id) or growth.run(trial)
+        if found.outcome is not Outcome.PASS or found.grade is None:
+            return [Finding(Quantity.VALUE, Outcome.UNSUPPORTED, f"there is no grade: {growth.id} is a {found.outcome.value}")]
+        if worst((found.grade, self.expected)) is self.expected:
+            return [replace(found, evaluations=1)]
+        reason = f"the grade is {found.grade.value}, and should be {self.expected.value} or better; worst error {found.error_u:.3g} u"
+        return [replace(found, outcome=Outcome.FAIL, reason="; ".join([reason, *found.flags]), evaluations=1)]

@@ -126,7 +126,8 @@ def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
                 array = np.take(array, orders[axis], axis=axis)
             return array
 
-        moved = replace(drawn.inputs, **{key: shuffled(getattr(drawn.inputs, key)) for key in ("prediction", "target", "upstream")})
+        whole = drawn.inputs
+        moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), None, shuffled(whole.upstream))
         first, second = trial.attested(drawn.inputs), trial.attested(moved)
         note_missing(tallies, first)
         same(trial, tallies[Quantity.VALUE], Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -172,6 +173,8 @@ class Trial:
     cache: ExpectationCache
     probe: Probe = field(default_factory=Probe)
     siblings: Callable[[], Sequence[Sibling]] = tuple
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What a check of this target found that another builds on, by the check's id."""
     declared: Mapping[str, Policy] = field(default_factory=dict)
     """What the specs declare of the target, by policy."""
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Bench:
     checks: dict[str, Check]
     cache: ExpectationCache = field(default_factory=ExpectationCache)
     _prepared: tuple[Target, Evaluate | Finding] | None = None
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     def description(self) -> Description:
         """What this worker has."""
@@ -125,6 +126,7 @@ class Bench:
             self.cache,
             self._probe(implementation, target),
             lambda: self._siblings(implementation, target),
+            self._kept,
             declared(self.specs.policies, target.model_dump()),
         )
         return _caught(lambda: check.run(trial), check)
@@ -149,6 +151,7 @@ class Bench:
     def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         """Prepare a target once, and smoke it: a broken adapter is told apart from an implementation that does not conform."""
         if self._prepared is None or self._prepared[0] != target:
+            self._kept = {}
             self._prepared = (target, self._smoke(implementation, target))
         return self._prepared[1]
 

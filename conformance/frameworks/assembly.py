@@ -41,13 +41,15 @@ def arguments(inputs: Inputs) -> list[Array]:
     Copies of the same layout: an implementation that writes to its arguments must not reach the host's inputs.
     """
     arrays = [inputs.prediction, inputs.target] if inputs.weight is None else [inputs.prediction, inputs.target, inputs.weight]
-    return [same_layout(array) for array in arrays]
+    copies = [same_layout(array) for array in arrays]
+    for copy in copies:
+        copy.flags.writeable = not inputs.read_only
+    return copies
 
 
 def same_layout(array: Array) -> Array:
-    """A copy with the strides, the alignment and the write protection of ``array``; memory that it shares within itself stays shared."""
-    flags = array.flags
-    if (flags.c_contiguous and flags.aligned and flags.writeable) or not array.size:
+    """A copy with the strides and the alignment of ``array``; memory that it shares within itself stays shared. It may be written to."""
+    if (array.flags.c_contiguous and array.flags.aligned) or not array.size:
         return np.array(array, order="C")
     address = array.ctypes.data
     spans = [(length - 1) * stride for length, stride in zip(array.shape, array.strides, strict=True)]
@@ -59,7 +61,6 @@ def same_layout(array: Array) -> Array:
     start = (shift - copy.ctypes.data) % _ALIGNMENT
     copy[start : start + length] = memory
     made: Array = np.ndarray(array.shape, array.dtype, copy, start + (address - lowest), array.strides)
-    made.flags.writeable = flags.writeable
     return made
 
 

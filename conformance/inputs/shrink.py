@@ -98,7 +98,7 @@ def _plainer_elements(inputs: Inputs, still_fails: Callable[[Inputs], bool]) -> 
                     break
                 changed = array.copy()
                 changed.reshape(-1)[flat] = plain
-                candidate = replace(inputs, **{which: changed})
+                candidate = replace(inputs, prediction=changed) if which == "prediction" else replace(inputs, target=changed)
                 if still_fails(candidate):
                     inputs = candidate
                     break

@@ -95,13 +95,15 @@ class Inputs:
     """Host arrays of one format, as every framework receives them.
 
     ``prediction`` and ``target`` have one shape; ``weight`` has ``Definition.weight_shape`` or is None;
-    ``upstream`` is the gradient that arrives from above and has ``Definition.value_shape``.
+    ``upstream`` is the gradient that arrives from above and has ``Definition.value_shape``. ``read_only``: whoever receives them may
+    not write to what he receives.
     """
 
     prediction: Array
     target: Array
     weight: Array | None
     upstream: Array
+    read_only: bool = False
 
     @property
     def format(self) -> Format:

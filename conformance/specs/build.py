@@ -28,6 +28,7 @@ def build_operation(reader: Reader, file: Path, table: OperationFile) -> Operati
         laws=tuple(table.laws),
         families=tuple(table.families),
         file=file,
+        accuracy=table.accuracy or "",
     )
 
 

@@ -109,6 +109,9 @@ class CaseTable(Table):
     flags: list[str] = []
 
 
+Accuracy = Literal["correctly-rounded", "faithful", "constant", "logarithmic", "square-root", "linear"]
+
+
 class OperationFile(Table):
     """One operation: its definition, the laws and input families that apply, and its cases."""
 
@@ -118,6 +121,7 @@ class OperationFile(Table):
     definition: DefinitionTable
     laws: list[str]
     families: list[str]
+    accuracy: Accuracy | None = None
     flags: dict[Slug, Sentence] = {}
     case: list[CaseTable] = []
 

@@ -72,11 +72,15 @@ class Operation:
     laws: tuple[str, ...]
     families: tuple[str, ...]
     file: Path
+    accuracy: str = ""
+    """The grade that values should have however many elements are summed; empty where none is asked for."""
 
     def checks(self) -> Iterator[str]:
         """The id of every check of the operation: its cases, then its bounds, then its laws."""
         yield from (f"{self.name}/case/{case.id}" for case in self.cases)
         yield from (f"{self.name}/bound/{family}" for family in self.families)
+        if self.accuracy:
+            yield f"{self.name}/bound/accuracy"
         yield from (f"{self.name}/law/{law}" for law in self.laws)
 
 

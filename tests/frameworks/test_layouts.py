@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -40,7 +41,8 @@ def test_a_copy_lies_in_memory_as_its_original(layout: str, shape: tuple[int, ..
     assert made.dtype == given.dtype
     assert steps(made) == steps(given)
     assert made.tobytes() == given.tobytes()
-    assert (made.flags.aligned, made.flags.writeable) == (given.flags.aligned, given.flags.writeable)
+    assert made.flags.aligned == given.flags.aligned
+    assert made.flags.writeable
     assert not np.shares_memory(made, given)
 
 
@@ -53,7 +55,14 @@ def test_the_layouts_are_what_they_are_called() -> None:
     assert made["backwards"].strides == (-32, -4)
     assert made["repeated"].strides == (0, 4)
     assert not made["unaligned"].flags.aligned
-    assert not made["read-only"].flags.writeable
+
+
+def test_arguments_can_be_written_to_unless_the_inputs_say_otherwise() -> None:
+    given = numbered((4,))
+    given.flags.writeable = False
+    inputs = Inputs(given, given, None, given)
+    assert [array.flags.writeable for array in arguments(inputs)] == [True, True]
+    assert [array.flags.writeable for array in arguments(replace(inputs, read_only=True))] == [False, False]
 
 
 def test_what_is_contiguous_stays_so_and_fortran_stays_fortran() -> None:
