@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,8 @@ class Profile:
     timeout: float
     seed: int | None = 0
     case_shapes: frozenset[Shape] | None = None
+    largest_case: int | None = None
+    """Pinned cases of more elements are left out."""
     compile_thrift: Thrift | None = None
     law_dtypes: tuple[str, ...] = ()
     """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
@@ -73,6 +76,8 @@ class Profile:
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: --profile full runs them all"
+        if self.largest_case is not None and shape is not None and math.prod(shape) > self.largest_case:
+            return f"the profile {self.name} runs no case of more than {self.largest_case} elements: --profile full does"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
             return f"the profile {self.name} compiles few shapes: --profile full runs them all"
         return ""
@@ -94,6 +99,7 @@ PROFILES = {
             timeout=120.0,
             case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
+            largest_case=70_000,
             law_dtypes=("float32",),
             lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
             pair_stride=5,

@@ -14,6 +14,7 @@ from conformance.checks.trial import QUANTITIES, Sight, Tally, Trial
 from conformance.frameworks.base import Unsupported
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
+from conformance.profiles import compiles_each_shape
 
 _SHAPE = (4, 8)
 """Two axes to transpose, more elements than a vector register, and a power of two of them per row and in all."""
@@ -78,7 +79,8 @@ def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
     tallies = tallies_of(*QUANTITIES)
     drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
-    for where, laid in _laid_out(drawn.inputs):
+    each = not compiles_each_shape(trial.target)  # some compile for each layout too
+    for where, laid in _laid_out(drawn.inputs, each=each):
         plain = replace(drawn, inputs=_contiguous(laid))
         wanted = trial.attested(plain.inputs)
         try:
@@ -97,10 +99,10 @@ def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
     return tallies
 
 
-def _laid_out(inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
-    """In words, and the inputs: each of them and both in each layout, and both protected against writing."""
+def _laid_out(inputs: Inputs, *, each: bool) -> Iterator[tuple[str, Inputs]]:
+    """In words, and the inputs: both, and if ``each`` also one of them, in each layout, and both protected against writing."""
     for name, lay_out in LAYOUTS.items():
-        for which in (("prediction",), ("target",), ("prediction", "target")):
+        for which in (*((("prediction",), ("target",)) if each else ()), ("prediction", "target")):
             laid: dict[str, Any] = {key: lay_out(getattr(inputs, key)) for key in which}
             yield f"with {' and '.join(which)} {name}", replace(inputs, **laid)
     yield "with prediction and target read-only", replace(inputs, read_only=True)

@@ -86,6 +86,7 @@ def edited_in_place(trial: Trial) -> Mapping[Quantity, Tally]:
 @law(
     "thread-count",
     "Where nothing rounds, the number of threads changes no bit: no element is lost or counted twice where their parts meet.",
+    own_functions=True,
 )
 def thread_count(trial: Trial) -> Mapping[Quantity, Tally]:
     """One, two and three threads, on enough elements for each to get some, and on a number that none of them divides."""
