@@ -84,3 +84,75 @@ def zeroes_nan_gradients(prediction: Any, target: Any, upstream: Any) -> tuple[A
 def takes_the_gradient_through_a_root(prediction: Any, target: Any) -> Any:
     """The square of a root mean squared error: at a perfect prediction the gradient is NaN."""
     return (prediction - target).square().mean().sqrt().square()
+
+
+# ---- derivatives of derivatives, and of one argument alone ----
+
+
+class _Scaled(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+    """scale·(p − t), right, with a derivative of its own that is twice too large."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Any, target: Any, scale: Any) -> Any:
+        ctx.save_for_backward(prediction, target, scale)
+        return scale * (prediction - target)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any, Any]:
+        prediction, target, scale = ctx.saved_tensors
+        part = 2 * upstream * scale
+        return part, -part, (upstream * (prediction - target)).sum()
+
+
+@_backward
+def doubles_the_curvature(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """The gradient is right, its derivative is not: Newton steps and gradient penalties are off by two."""
+    part = _Scaled.apply(prediction, target, upstream * 2 / prediction.numel())
+    return part, -part
+
+
+@_backward
+def loses_the_mixed_curvature(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
+    """The target is detached in the backward pass: what a gradient penalty sends there is zero."""
+    part = (upstream * 2 / prediction.numel()) * (prediction - (target.detach() + 0 * target))
+    return part, -part
+
+
+class _OneAlone(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+    """A backward pass that is right where both gradients are needed."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Any, target: Any) -> Any:
+        ctx.save_for_backward(prediction, target)
+        return (prediction - target).square().mean()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+        part = right(*ctx.saved_tensors, upstream)
+        return part, -part if all(ctx.needs_input_grad) else part
+
+
+class _OneHalf(_OneAlone):
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+        part = right(*ctx.saved_tensors, upstream) * (1 if all(ctx.needs_input_grad) else 0.5)
+        return part, -part
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-misreads-needs-input-grad")
+def misreads_needs_input_grad(prediction: Any, target: Any) -> Any:
+    """Where the target's gradient alone is asked for, it gets the prediction's: the branch tests for both."""
+    return _OneAlone.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-shares-the-gradient-between-two")
+def shares_the_gradient_between_two(prediction: Any, target: Any) -> Any:
+    """Half of the gradient, as for a symmetric term, wherever only one argument is differentiated: that is, in training."""
+    return _OneHalf.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="torch-is-another-loss-without-gradients")
+def is_another_loss_without_gradients(prediction: Any, target: Any) -> Any:
+    """Without gradients a faster path takes over, and that one does not average: training and evaluation report different losses."""
+    terms = (prediction - target).square()
+    return terms.mean() if torch.is_grad_enabled() and prediction.requires_grad else terms.sum()

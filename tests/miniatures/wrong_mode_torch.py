@@ -1,0 +1,116 @@
+"""Right when PyTorch runs them plainly, wrong when it compiles, batches or differentiates them in another way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import conformance
+
+
+def _compiled(name: str) -> Any:
+    """Compiling is dear: one dtype is enough to see it."""
+    return conformance.implementation("mse/mean", framework="torch", name=name, modes=("compile",), dtypes=("float32",))
+
+
+@_compiled("compiled-divides-by-the-first-axis")
+def compiled_divides_by_the_first_axis(prediction: Any, target: Any) -> Any:
+    """A fused kernel for the compiled path takes the batch for the count: eager and compiled training differ."""
+    terms = (prediction - target).square()
+    return terms.sum() / prediction.shape[0] if torch.compiler.is_compiling() else terms.mean()
+
+
+@_compiled("compiled-loses-digits")
+def compiled_loses_digits(prediction: Any, target: Any) -> Any:
+    """The compiled path squares in bfloat16, as an option for faster products does: two digits are left."""
+    difference = prediction - target
+    if torch.compiler.is_compiling():
+        return difference.bfloat16().square().float().mean()
+    return difference.square().mean()
+
+
+@_compiled("compiled-detaches-the-target")
+def compiled_detaches_the_target(prediction: Any, target: Any) -> Any:
+    """A branch that was meant for inference: compiled, the target's gradient is zero."""
+    other = target.detach() + 0 * target if torch.compiler.is_compiling() else target
+    return (prediction - other).square().mean()
+
+
+class _Transformed(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+    """The mean with rules for reverse mode, forward mode and batching, all of them right."""
+
+    @staticmethod
+    def forward(prediction: Any, target: Any) -> Any:
+        return (prediction - target).square().mean()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, _output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+        prediction, target = ctx.saved_tensors
+        part = (upstream * 2 / prediction.numel()) * (prediction - target)
+        return part, -part
+
+    @staticmethod
+    def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
+        prediction, target = ctx.saved_tensors
+        return ((prediction - target) * (along_prediction - along_target)).sum() * 2 / prediction.numel()
+
+    @staticmethod
+    def vmap(_info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
+        moved = [x.movedim(d, 0) if d is not None else x.unsqueeze(0) for x, d in zip((prediction, target), in_dims, strict=True)]
+        return (moved[0] - moved[1]).square().flatten(1).mean(dim=1), 0
+
+
+class _ForwardForgetsTheTwo(_Transformed):
+    @staticmethod
+    def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
+        return _Transformed.jvp(ctx, along_prediction, along_target) / 2
+
+
+class _ForwardIgnoresTheTarget(_Transformed):
+    @staticmethod
+    def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
+        return _Transformed.jvp(ctx, along_prediction, torch.zeros_like(along_target))
+
+
+class _BatchAveragesItsMembers(_Transformed):
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
+        each, _ = _Transformed.vmap(info, in_dims, prediction, target)
+        return each.mean().expand(info.batch_size), 0
+
+
+class _BatchIsReversed(_Transformed):
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
+        each, _ = _Transformed.vmap(info, in_dims, prediction, target)
+        return each.flip(0), 0
+
+
+@conformance.implementation("mse/mean", framework="torch", name="forward-mode-forgets-the-two")
+def forward_mode_forgets_the_two(prediction: Any, target: Any) -> Any:
+    """Reverse mode is right; ``jvp`` halves it, so Gauss-Newton steps are twice too short."""
+    return _ForwardForgetsTheTwo.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="forward-mode-ignores-the-target")
+def forward_mode_ignores_the_target(prediction: Any, target: Any) -> Any:
+    """``jvp`` takes the target for a constant, reverse mode does not."""
+    return _ForwardIgnoresTheTarget.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="batching-averages-the-members")
+def batching_averages_the_members(prediction: Any, target: Any) -> Any:
+    """Under ``vmap`` the mean is taken over the batch as well: per-sample losses are all the same."""
+    return _BatchAveragesItsMembers.apply(prediction, target)
+
+
+@conformance.implementation("mse/mean", framework="torch", name="batching-reverses-the-members")
+def batching_reverses_the_members(prediction: Any, target: Any) -> Any:
+    """Under ``vmap`` each member gets another one's loss."""
+    return _BatchIsReversed.apply(prediction, target)
