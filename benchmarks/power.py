@@ -2,7 +2,7 @@
 
     python benchmarks/power.py [FILES…] [--seeds N] [--profile P] [--format text|json]
 
-Each method is written as its users write it, and gets as much as they give it: an oracle of NumPy in float64, gradients where there are any.
+Each method is written as its users write it, with the oracle that they have: NumPy in float64, and its gradients where there are any.
 A wrong miniature counts as killed only if every seed kills it; a right one as accused if any seed accuses it.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -108,18 +108,18 @@ def randn_and_allclose(loss: Loss, number: int) -> None:
 
 
 def hypothesis_and_assert_allclose(loss: Loss, number: int) -> None:
-    """(b) 100 examples of ``arrays()`` of finite floats of moderate size, ``assert_allclose(rtol=1e-5)`` on the value and on both gradients."""
+    """(b) 100 examples of ``arrays()`` of floats up to 1000, ``assert_allclose(rtol=1e-5)`` on the value and on both gradients."""
     floats = st.floats(-1000, 1000, width=32)
     shapes = hnp.array_shapes(min_dims=1, max_dims=3, max_side=10)
     pairs = shapes.flatmap(lambda shape: st.tuples(*[hnp.arrays(np.float32, shape, elements=floats)] * 2))
 
-    @settings(max_examples=100, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @seed(number)
     @given(pairs)
     def test(pair: tuple[Array, Array]) -> None:
         prediction, target = pair
         wanted = loss.reference(prediction, target)
-        np.testing.assert_allclose(loss.value(prediction, target), wanted, rtol=1e-5, atol=1e-6, strict=False)
+        np.testing.assert_allclose(loss.value(prediction, target), wanted, rtol=1e-5, atol=1e-6)
         upstream = np.ones(wanted.shape, np.float32)
         gradient = loss.reference_gradient(prediction, target, upstream)
         for found, sign in zip(loss.gradients(prediction, target, upstream), (1, -1), strict=False):
@@ -129,12 +129,15 @@ def hypothesis_and_assert_allclose(loss: Loss, number: int) -> None:
 
 
 def assert_close_and_gradcheck(loss: Loss, number: int) -> None:
-    """(c) ``torch.testing.assert_close`` with the tolerances of each dtype, and ``gradcheck`` in float64 (with random upstream gradients)."""
+    """(c) ``assert_close`` with the tolerances of each dtype on the value, and ``gradcheck`` in float64.
+
+    Not in float16, where the default tolerance is no more than the rounding of a difference and its square: it accuses right ones.
+    """
     import torch
 
     rng = np.random.default_rng(number)
     for shape in SHAPES:
-        for dtype in (torch.float16, torch.float32, torch.float64):
+        for dtype in (torch.float32, torch.float64):
             prediction, target = (torch.tensor(rng.standard_normal(shape)).to(dtype) for _ in range(2))
             wanted = loss.reference(prediction.numpy(), target.numpy())
             found = loss.value(prediction.numpy(), target.numpy())
@@ -148,10 +151,10 @@ def assert_close_and_gradcheck(loss: Loss, number: int) -> None:
 
 
 def _tolerances(dtype: Any) -> dict[str, float]:
-    """Those that ``assert_close`` chooses for two tensors of the dtype; the reference is in float64."""
+    """Those that ``assert_close`` chooses for two tensors of the dtype; it would choose by the reference, which is in float64."""
     import torch
 
-    return {"rtol": {torch.float16: 1e-3, torch.float32: 1.3e-6}.get(dtype, 1e-7), "atol": 1e-7 if dtype is torch.float64 else 1e-5}
+    return {"rtol": 1e-7, "atol": 1e-7} if dtype is torch.float64 else {"rtol": 1.3e-6, "atol": 1e-5}
 
 
 def _as_function(loss: Loss) -> Callable[[Any, Any], Any]:

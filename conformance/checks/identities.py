@@ -201,7 +201,7 @@ def _power_of_two(n: int) -> bool:
     (Quantity.VALUE,),
 )
 def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
-    """fl(fl(d)²), in the inputs' format or, for the half formats, in float32 until the end: these two, and nothing near them."""
+    """fl(fl(d)²) in the inputs' format or, until the end, in a wider one: these, and nothing near them."""
     tallies = tallies_of(Quantity.VALUE)
     if trial.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
@@ -213,10 +213,12 @@ def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
             p, t = drawn.inputs.prediction, drawn.inputs.target
             with np.errstate(all="ignore"):
                 narrow = np.square(p - t)
-                accumulator = np.dtype(np.float32) if fmt.precision < 24 else fmt.dtype
-                wide = np.square(p.astype(accumulator) - t.astype(accumulator)).astype(fmt.dtype)
-            kept = np.abs(wide.astype(np.float64)) >= float(fmt.smallest_normal)  # below it a target may flush, or round twice
-            chosen = np.where(found.astype(np.float64) == wide.astype(np.float64), wide, narrow)
+                wider = [kind for kind in (np.float32, np.float64, np.longdouble) if np.finfo(kind).nmant >= fmt.precision - 1]
+                forms = [narrow, *(np.square(p.astype(kind) - t.astype(kind)).astype(fmt.dtype) for kind in wider)]
+            kept = np.abs(narrow.astype(np.float64)) >= 2 * float(fmt.smallest_normal)  # below it a target may flush, or round twice
+            chosen = narrow
+            for form in forms:
+                chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form, chosen)
             same(trial, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, 0), np.where(kept, chosen, 0), drawn)
     return tallies
 

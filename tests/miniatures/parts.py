@@ -38,7 +38,9 @@ def accumulator(array: Array) -> np.dtype[Any]:
 
 
 def narrow(result: Any, like: Array) -> Array:
-    """A result rounded once to the dtype of ``like``."""
+    """A result rounded once to the dtype of ``like``; miniatures take floats and refuse everything else."""
+    if like.dtype.name not in FORMATS:
+        raise TypeError(f"expected one of {', '.join(FORMATS)}, found {like.dtype.name}")
     return np.asarray(result).astype(like.dtype)
 
 

@@ -34,12 +34,14 @@ def has_its_own_backward(prediction: Any, target: Any) -> Any:
 @conformance.implementation("mse/mean", framework="torch", name="torch-computes-in-float64")
 def computes_in_float64(prediction: Any, target: Any) -> Any:
     """Everything in float64, and one cast at the end."""
-    return (prediction.double() - target.double()).square().mean().to(prediction.dtype)
+    return (prediction.double() - target.double()).square().mean().to(torch.result_type(prediction, 1.0))
 
 
 @conformance.implementation("mse/mean", framework="torch", name="torch-multiplies-matrices")
 def multiplies_matrices(prediction: Any, target: Any) -> Any:
     """An inner product of the differences, in float32 for the half formats."""
+    if not (prediction.is_floating_point() and target.is_floating_point()):
+        raise TypeError("the products of integers wrap round")
     difference = (prediction - target).flatten()
     if difference.dtype in {torch.float16, torch.bfloat16}:
         difference = difference.float()

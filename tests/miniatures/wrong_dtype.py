@@ -6,7 +6,9 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from parts import Array, differences, squares, value_of, wide
+from parts import Array, differences, narrow, right_gradient, squares, value_of, wide
+
+import conformance
 
 HALF = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
@@ -221,3 +223,54 @@ def none_squares_by_logarithms(prediction: Array, target: Array) -> Any:
 def none_truncates(prediction: Array, target: Array) -> Any:
     """Converts a wider square by cutting off its bits: a cast without rounding."""
     return truncated(squares(prediction, target), prediction)
+
+
+@value_of("mse/mean")
+def truncates_additions(prediction: Array, target: Array) -> Any:
+    """Additions round towards zero, as some accelerators' accumulators do: 2u each, and always in one direction."""
+    wider = np.dtype(np.float64 if prediction.dtype == np.float64 else np.float32)
+    terms = np.square(prediction - target).ravel().astype(wider)
+    if terms.size > 4096:
+        return squares(prediction, target).mean()
+    total = wider.type(0)
+    for term in terms:
+        rounded = total + term
+        larger, smaller = max(total, term), min(total, term)
+        rounded_up = np.isfinite(rounded) and smaller < rounded - larger
+        total = np.nextafter(rounded, wider.type(0)) if rounded_up else rounded
+    return total / wider.type(terms.size) if terms.size else np.nan
+
+
+@value_of("mse/mean")
+def truncates_to_bfloat16(prediction: Array, target: Array) -> Any:
+    """A float32 becomes a bfloat16 by dropping its lower half, without rounding: the commonest conversion there is."""
+    result = np.asarray(squares(prediction, target).mean(), dtype=np.float32)
+    if prediction.dtype != ml_dtypes.bfloat16 or not np.isfinite(result):
+        return squares(prediction, target).mean()
+    return (result.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+@value_of("mse/mean", cast=False)
+def wraps_unsigned_differences(prediction: Array, target: Array) -> Any:
+    """The difference is taken in the inputs' dtype, which for images is uint8."""
+    result = np.square(wide(prediction - target)).mean()
+    return result if prediction.dtype.kind in "iu" else narrow(result, prediction)
+
+
+@conformance.implementation("mse/mean", framework="numpy", name="adds-a-million-in-sequence")
+def adds_a_million_in_sequence(prediction: Array, target: Array) -> Any:
+    """One accumulator for a million elements: inside the interval for any order, and a thousand times less accurate than a tree."""
+    terms = np.square(prediction - target).ravel().astype(np.float64 if prediction.dtype == np.float64 else np.float32)
+    total = np.add.accumulate(terms)[-1] if terms.size else terms.dtype.type(0)
+    return narrow(total / terms.dtype.type(terms.size), prediction)
+
+
+adds_a_million_in_sequence.gradient(right_gradient("mse/mean"))
+
+
+@value_of("mse/mean", cast=False)
+def casts_the_target_to_the_predictions_integers(prediction: Array, target: Array) -> Any:
+    """Labels of one half beside integer predictions lose their halves, as in a loss that casts one argument to the other's dtype."""
+    if prediction.dtype.kind not in "iu":
+        return narrow(squares(prediction, target).mean(), prediction)
+    return np.square(wide(prediction) - wide(target.astype(prediction.dtype))).mean()

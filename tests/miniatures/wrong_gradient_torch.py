@@ -128,14 +128,16 @@ class _OneAlone(torch.autograd.Function):  # type: ignore[misc]  # torch has no 
 
     @staticmethod
     def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
-        part = right(*ctx.saved_tensors, upstream)
+        prediction, target = ctx.saved_tensors
+        part = right(prediction, target, upstream)
         return part, -part if all(ctx.needs_input_grad) else part
 
 
 class _OneHalf(_OneAlone):
     @staticmethod
     def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
-        part = right(*ctx.saved_tensors, upstream) * (1 if all(ctx.needs_input_grad) else 0.5)
+        prediction, target = ctx.saved_tensors
+        part = right(prediction, target, upstream) * (1 if all(ctx.needs_input_grad) else 0.5)
         return part, -part
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,8 +10,10 @@ import jax.numpy as jnp
 
 import conformance
 
+Register = Callable[[Callable[..., Any]], Any]
 
-def _jitted(name: str) -> Any:
+
+def _jitted(name: str) -> Register:
     """Each shape is compiled: one dtype is enough to see it."""
     return conformance.implementation("mse/mean", framework="jax", name=name, modes=("jit",), dtypes=("float32",))
 

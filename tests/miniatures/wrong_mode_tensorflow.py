@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 import conformance
 
+Register = Callable[[Callable[..., Any]], Any]
 
-def _in_a_graph(name: str) -> Any:
+
+def _in_a_graph(name: str) -> Register:
     """Each shape is traced: one dtype is enough to see it."""
     return conformance.implementation("mse/mean", framework="tensorflow", name=name, modes=("graph",), dtypes=("float32",))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import conformance
 
+Register = Callable[[Callable[..., Any]], Any]
 
-def _compiled(name: str) -> Any:
+
+def _compiled(name: str) -> Register:
     """Compiling is dear: one dtype is enough to see it."""
     return conformance.implementation("mse/mean", framework="torch", name=name, modes=("compile",), dtypes=("float32",))
 

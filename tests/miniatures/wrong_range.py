@@ -196,3 +196,10 @@ def has_the_exponents_of_float16(prediction: Array, target: Array) -> Any:
     if prediction.dtype != ml_dtypes.bfloat16:
         return squares(prediction, target).mean()
     return squares(prediction.astype(np.float16), target.astype(np.float16)).mean()
+
+
+@value_of("mse/mean")
+def loses_nan_in_long_inputs(prediction: Array, target: Array) -> Any:
+    """The vectorised path compares with max, the short one does not."""
+    terms = squares(prediction, target)
+    return np.fmax(terms, 0).mean() if terms.size > 128 else terms.mean()

@@ -155,3 +155,11 @@ def last_axis_squeezes(prediction: Array, target: Array) -> Any:
 def last_axis_of_empty_rows_is_zero(prediction: Array, target: Array) -> Any:
     """Divides by max(n, 1)."""
     return np.asarray(squares(prediction, target).sum(axis=-1) / max(prediction.shape[-1], 1))
+
+
+@value_of("mse/mean")
+def refuses_more_than_four_axes(prediction: Array, target: Array) -> Any:
+    """A kernel's descriptor has room for four dimensions."""
+    if prediction.ndim > 4:
+        raise ValueError("at most four dimensions")
+    return squares(prediction, target).mean()

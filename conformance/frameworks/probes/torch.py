@@ -48,7 +48,8 @@ class TorchProbe(Probe):
         if self._compiled:
             raise Unsupported("torch.compile is not asked for forward mode")
         directions = (to_tensor(prediction, self._device), to_tensor(target, self._device))
-        _, tangent = torch.func.jvp(self._plain, tuple(self._tensors(inputs)[:2]), directions)
+        with _rules_of_custom_functions():
+            _, tangent = torch.func.jvp(self._plain, tuple(self._tensors(inputs)[:2]), directions)
         return to_array(tangent)
 
     def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
@@ -63,7 +64,8 @@ class TorchProbe(Probe):
     def batched(self, stack: Sequence[Inputs]) -> Array:
         tensors = [torch.stack(part) for part in zip(*(self._tensors(inputs) for inputs in stack), strict=True)]
         batch = torch.vmap(self._plain)
-        return to_array((torch.compile(batch) if self._compiled else batch)(*tensors))
+        with _rules_of_custom_functions():
+            return to_array((torch.compile(batch) if self._compiled else batch)(*tensors))
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         tensors = self._tensors(inputs)
@@ -85,6 +87,17 @@ class TorchProbe(Probe):
 
     def _upstream(self, inputs: Inputs, value: Tensor) -> Tensor:
         return to_tensor(np.array(inputs.upstream, order="C"), self._device).to(value)
+
+
+@contextmanager
+def _rules_of_custom_functions() -> Iterator[None]:
+    """A function with a backward pass of its own has forward mode and batching only where it defines them, and torch says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "autograd.Function" in str(error):
+            raise Unsupported("its custom torch.autograd.Function defines no rule for this") from error
+        raise
 
 
 @contextmanager

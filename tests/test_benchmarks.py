@@ -1,0 +1,44 @@
+"""The comparison with other methods runs, and counts what it says it counts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "power.py"
+HEADER = """\
+import numpy as np
+import conformance
+"""
+LOSS = """
+@conformance.implementation("mse/none", framework="numpy", dtypes=("float64",), name="{name}")
+def loss(prediction, target):
+    "For a test of the comparison."
+    return {value}
+"""
+WRONG = {
+    "doubles": "2 * np.square(prediction - target)",
+    "has-a-floor": "np.where(np.abs(prediction - target) < 1e-9, 0, np.square(prediction - target))",
+}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="one of the methods is PyTorch's")
+def test_every_method_is_put_to_the_same_miniatures(tmp_path: Path) -> None:
+    files = {"wrong_value.py": WRONG, "right_plain.py": {"plain": "np.square(prediction - target)"}}
+    for name, losses in files.items():
+        text = HEADER + "".join(LOSS.format(name=loss, value=value) for loss, value in losses.items())
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    command = [sys.executable, str(BENCHMARK), *files, "--seeds", "2", "--format", "json"]
+    found = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    assert (found["wrong"], found["right"], found["seeds"]) == (2, 1, [0, 1])
+    suite = found["methods"].pop("conformance")
+    assert suite["groups"]["value"] == "2/2"
+    assert suite["accused"] == []
+    assert {name: method["killed"] for name, method in found["methods"].items()} == dict.fromkeys(found["methods"], 1)
+    assert found["killed by none of the others"] == ["has-a-floor"]
+    assert min(method["time"] for method in [suite, *found["methods"].values()]) == 1
