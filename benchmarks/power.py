@@ -227,7 +227,7 @@ def score_of(method: Method, files: Sequence[Path], seeds: Sequence[int]) -> Sco
 def score_of_the_suite(files: Sequence[Path], seeds: Sequence[int], profile: str) -> Score:
     """The same for the checks of this suite."""
     started = time.perf_counter()
-    verdicts = PowerRun(load(), PROFILES[profile], seeds, examine(files, (), 2), 2).execute()
+    verdicts = PowerRun(load(), PROFILES[profile], seeds, examine(files, (), 2), 2, once=True).execute()
     hows = {v.miniature.name: v.how(seeds) for v in verdicts}
     return Score(
         {name for name, how in hows.items() if how == "killed"},

@@ -403,9 +403,18 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int |
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
 @_PROFILE
 @_many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
+@click.option("--once", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
 @_FORMAT
-def power(files: tuple[Path, ...], seeds: int, profile: str, group: tuple[str, ...], jobs: int | None, as_format: str) -> None:
+def power(
+    files: tuple[Path, ...],
+    seeds: int,
+    profile: str,
+    group: tuple[str, ...],
+    once: bool,  # noqa: FBT001 - click passes it
+    jobs: int | None,
+    as_format: str,
+) -> None:
     """Put wrong and right miniatures to the checks: which are killed, by what, and whether right ones are accused.
 
     FILES are Python files named wrong_<group>….py or right….py, as --subject takes them; by default those that came with the suite.
@@ -426,7 +435,7 @@ def power(files: tuple[Path, ...], seeds: int, profile: str, group: tuple[str, .
     try:
         found = examine(files or own_files(), group, at_once)
         with counting("miniatures") as step:
-            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, step)
+            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
             shown = Power(task.execute(), task.seeds, profile, found, list(specs.operations))
     except MiniatureError as error:
         fail(error)

@@ -32,11 +32,11 @@ class Portion:
     framework: str
     planned: list[tuple[Verdict, list[Item]]]
 
-    def work(self, seed: int, ask: Ask) -> None:
-        """Ask whatever can still change a verdict."""
+    def work(self, seed: int, ask: Ask, *, once: bool = False) -> None:
+        """Ask whatever can still change a verdict; ``once``: one check that rejects a wrong one is enough."""
         for verdict, mine in self.planned:
             for item in mine:
-                if verdict.needs(item, seed):
+                if verdict.needs(item, seed, once=once):
                     verdict.note(item, seed, ask(item, seed))
 
 
@@ -65,6 +65,7 @@ class PowerRun:
     seeds: Sequence[int]
     files: Sequence[MiniatureFile]
     jobs: int
+    once: bool = False
     step: Step = lambda done, planned: None  # noqa: ARG005 - nobody need watch
     verdicts: list[Verdict] = field(default_factory=list)
     checks: dict[str, Check] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class PowerRun:
         return portions(verdicts, _on_the_cpu(description, self.checks, self.profile, self._subjects(framework)))
 
     def _work(self, portion: Portion, seed: int) -> None:
-        portion.work(seed, lambda item, with_seed: self._ask(portion.framework, item, with_seed))
+        portion.work(seed, lambda item, with_seed: self._ask(portion.framework, item, with_seed), once=self.once)
         with self._lock:
             self._done += 1
             self.step(self._done, self._planned)

@@ -45,7 +45,7 @@ class Verdict:
         """Whether an answer could still change the verdict. ``once``: one check that rejects it is enough."""
         if self.lost or item.left_out:
             return False
-        if seed == self.first_seed and not once:
+        if seed == self.first_seed and not (once and self.miniature.wrong):
             return True
         if item.request.model_dump_json() in self._settled:
             return False
