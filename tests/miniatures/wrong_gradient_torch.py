@@ -114,7 +114,7 @@ def doubles_the_curvature(prediction: Any, target: Any, upstream: Any) -> tuple[
 @_backward
 def loses_the_mixed_curvature(prediction: Any, target: Any, upstream: Any) -> tuple[Any, Any]:
     """The target is detached in the backward pass: what a gradient penalty sends there is zero."""
-    part = (upstream * 2 / prediction.numel()) * (prediction - (target.detach() + 0 * target))
+    part = (upstream * 2 / prediction.numel()) * (prediction - (target.detach() + torch.nan_to_num(0 * target)))
     return part, -part
 
 
