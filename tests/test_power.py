@@ -27,7 +27,7 @@ from conformance.plan import Item, Selection, items
 from conformance.power.miniatures import GROUPS, RIGHT, Miniature, MiniatureError, examine, group_of, miniatures_root, own_files
 from conformance.power.run import PowerRun
 from conformance.power.verdicts import Answer, Verdict
-from conformance.profiles import PROFILES
+from conformance.profiles import PROFILES, Profile
 from conformance.specs.load import load
 from conformance.subject import DTYPES, Subject, load_subjects
 
@@ -37,6 +37,8 @@ IN_PROCESS = ("numpy", "torch")
 HAS = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax", "tensorflow")}
 PROFILE = replace(PROFILES["quick"], growth_sizes=(1_000, 100_000))
 """The profile's million elements tell no miniature apart that these do not."""
+BRIEF = replace(PROFILE, examples=3, batch=2)
+"""For right ones, which run through everything: `conformance power` draws more of them, and with more seeds."""
 WRONG_SEEDS, RIGHT_SEEDS = (0, 1), (0,)
 
 
@@ -62,8 +64,8 @@ def parameters(*, wrong: bool) -> list[object]:
 
 
 @lru_cache
-def bench(framework: str) -> Bench:
-    return open_bench(framework, None, PROFILE, [])
+def bench(framework: str, profile: Profile = PROFILE) -> Bench:
+    return open_bench(framework, None, profile, [])
 
 
 @lru_cache
@@ -111,7 +113,7 @@ def test_what_is_wrong_is_rejected(path: Path, subject: Subject, record_property
 
 @pytest.mark.parametrize(("path", "subject"), parameters(wrong=False))
 def test_what_is_right_is_accepted(path: Path, subject: Subject) -> None:
-    assert accusations(verdict_on(path, subject, bench(subject.framework), RIGHT_SEEDS)) == []
+    assert accusations(verdict_on(path, subject, bench(subject.framework, BRIEF), RIGHT_SEEDS)) == []
 
 
 @pytest.mark.parametrize("path", [p for p in own_files() if framework_of(p) not in IN_PROCESS], ids=lambda path: path.stem)
