@@ -101,7 +101,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
                 implementation.operation,
                 first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
                 shape=shapes.get(check.id),
-                own_functions=check.id in own,
+                own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),
         )
         for implementation in description.implementations

@@ -73,9 +73,11 @@ class Profile:
         if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
             some = f"{' and '.join(thrift.operations)} in {' and '.join(thrift.dtypes)}"
             return f"the profile {self.name} compiles one implementation of {some}: --profile full runs them all"
+        if own_functions and target.mode == "compile" and thrift:
+            return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
-            return f"the profile {self.name} compiles further functions of {where}: --profile full runs them all"
+            return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"
         if self.largest_case is not None and shape is not None and math.prod(shape) > self.largest_case:
             return f"the profile {self.name} runs no case of more than {self.largest_case} elements: --profile full does"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
@@ -112,6 +114,7 @@ PROFILES = {
             compiled_shapes=(*_COMPILED, (33,), (2, 3, 4)),
             growth_sizes=(10, 1_000, 100_000, 1_000_000),
             timeout=300.0,
+            law_dtypes=("float32",),
         ),
         Profile(
             name="deep",

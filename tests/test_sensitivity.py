@@ -42,7 +42,8 @@ GRADIENT_OF_NONE = "part = 2 * (prediction - target) * upstream; return part, -p
 
 @lru_cache
 def bench() -> Bench:
-    return open_bench("numpy", None, PROFILES["quick"], [])
+    opened = open_bench("numpy", None, PROFILES["quick"], [])
+    return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of NumPy's own entry points
 
 
 def written(folder: Path, name: str, *, value: str = MEAN, gradient: str = GRADIENT, operation: str = "mean") -> Subject:

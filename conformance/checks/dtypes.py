@@ -68,6 +68,7 @@ class _Answers:
     "mixed-dtypes",
     "Two float formats in one call are refused, or give the value of the numbers that the returned format holds of them.",
     (Quantity.VALUE,),
+    own_functions=True,
 )
 def mixed_dtypes(trial: Trial) -> Mapping[Quantity, Tally]:
     """Small numbers that all formats hold, and numbers that only one of the two holds; the tested dtype as prediction's and as target's."""
@@ -89,6 +90,7 @@ def mixed_dtypes(trial: Trial) -> Mapping[Quantity, Tally]:
     "Small integers and truth values are refused, or give their mean squared error: a quotient of integers is not rounded down.",
     (Quantity.VALUE,),
     ("float32",),
+    own_functions=True,
 )
 def integer_inputs(trial: Trial) -> Mapping[Quantity, Tally]:
     """No difference is negative and no square is large; a mean is 5/4, or 3/4 of truth values."""
@@ -106,6 +108,7 @@ def integer_inputs(trial: Trial) -> Mapping[Quantity, Tally]:
     "Integers whose difference or square their dtype cannot hold are refused, or computed in one that can: nothing wraps round.",
     (Quantity.VALUE,),
     ("float32",),
+    own_functions=True,
 )
 def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
     """The ends of the range, the smaller one as the prediction; of an unsigned dtype that is a prediction below its target."""
@@ -123,6 +126,7 @@ def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
     "An integer beside a float32 is refused, or gives the value of both numbers: a half is not cut off to a whole.",
     (Quantity.VALUE,),
     ("float32",),
+    own_functions=True,
 )
 def integers_beside_floats(trial: Trial) -> Mapping[Quantity, Tally]:
     """Small integers or truth values against halves, as prediction and as target."""

@@ -15,6 +15,8 @@ _MOST_ELEMENTS = 8
 
 _PLACES = re.compile(r"\{\{.*?\}\}\s*|(?<![\w.])(?:/[\w.+\-@]+){3,}")
 """Names of nodes in TensorFlow's messages, and absolute paths."""
+_SHAPES = re.compile(r"\[s\d+(?:, s?\d+)*\]")
+"""Shapes as torch.compile writes them where they are dynamic."""
 _ADDRESSES = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 
@@ -40,7 +42,7 @@ def refusal(error: Exception) -> str:
 def settled(message: str, limit: int = MOST_CHARACTERS) -> str:
     """The first line of a message, without what changes from run to run, cut short and printable."""
     line = next((line.strip() for line in message.splitlines() if line.strip()), "")
-    line = _ADDRESSES.sub("0x…", _PLACES.sub("", line))
+    line = _SHAPES.sub("[…]", _ADDRESSES.sub("0x…", _PLACES.sub("", line)))
     line = "".join(character if character.isprintable() else "·" for character in line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

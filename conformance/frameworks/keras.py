@@ -56,11 +56,12 @@ class KerasFramework:
         default = losses.MeanSquaredError()
 
         def with_dtype(**arguments: Any) -> Callable[[Any, Any], Any]:
+            undecided = losses.MeanSquaredError(**arguments)
             known = {dtype: losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
 
             def call(prediction: Any, target: Any) -> Any:
-                dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else None  # a list has none
-                loss = known[dtype] if dtype in known else losses.MeanSquaredError(dtype=dtype, **arguments)
+                dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else ""  # a list has none
+                loss = known[dtype] if dtype in known else undecided  # a loss of integers is constructed without
                 return loss(target, prediction)
 
             return call

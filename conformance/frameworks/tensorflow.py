@@ -78,12 +78,13 @@ def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _class_with_dtype(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The class with the dtype of the prediction, constructed beforehand for each of the tested ones; without one for a list."""
+    """The class with the dtype of the prediction, constructed beforehand for each of the tested ones; without one for integers and lists."""
     losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
+    undecided = tf.keras.losses.MeanSquaredError(**arguments)
 
     def call(prediction: Tensor, target: Tensor) -> Tensor:
-        dtype = prediction.dtype.name if hasattr(prediction, "dtype") else None
-        loss = losses[dtype] if dtype in losses else tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments)
+        dtype = prediction.dtype.name if hasattr(prediction, "dtype") else ""
+        loss = losses.get(dtype, undecided)
         return loss(target, prediction)
 
     return call
