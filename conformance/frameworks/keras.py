@@ -61,7 +61,7 @@ class KerasFramework:
 
             def call(prediction: Any, target: Any) -> Any:
                 dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else ""  # a list has none
-                loss = known[dtype] if dtype in known else undecided  # a loss of integers is constructed without
+                loss = known.get(dtype, undecided)  # nor has a loss of integers
                 return loss(target, prediction)
 
             return call

@@ -78,7 +78,7 @@ def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _class_with_dtype(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The class with the dtype of the prediction, constructed beforehand for each of the tested ones; without one for integers and lists."""
+    """The class with the dtype of the prediction, constructed beforehand for each tested one; without one for integers and lists."""
     losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
     undecided = tf.keras.losses.MeanSquaredError(**arguments)
 
