@@ -240,10 +240,7 @@ class Trial:
             output = FORMATS[observed.dtype.name]
             if output.name != self.target.dtype:
                 tally.flags[f"returns {output.name}"] = None
-            expectation = self.cache.get(
-                (key, quantity, output.name, self.flushes, expect),
-                lambda q=quantity, o=output: (expect or self.expect)(lazy_oracle(), q, o),  # type: ignore[misc]  # mypy infers no type for a lambda with defaults
-            )
+            expectation = self._expectation(key, quantity, output, expect, lazy_oracle)
             judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement
             if judgement.conforms:
@@ -255,6 +252,24 @@ class Trial:
                     tally, quantity, inputs, expectation, observed, judgement, recipe, expect or self.expect, minimise=minimise
                 )
         return judgements
+
+    def _expectation(
+        self, key: Hashable, quantity: Quantity, output: Format, expect: Expect | None, oracle: Callable[[], Exact]
+    ) -> Expectation:
+        """Made once for all targets that see the same bits; the two gradients are each other's negation, in every rule."""
+
+        def of(wanted: Quantity) -> Expectation:
+            return self.cache.get(
+                (key, wanted, output.name, self.flushes, expect),
+                lambda: (expect or self.expect)(oracle(), wanted, output),
+            )
+
+        if quantity is not Quantity.GRADIENT_TARGET:
+            return of(quantity)
+        return self.cache.get(
+            (key, quantity, output.name, self.flushes, expect),
+            lambda: of(Quantity.GRADIENT_PREDICTION).negated(quantity),
+        )
 
     def _record_failure(
         self,

@@ -136,6 +136,10 @@ def _to_format(values: npt.NDArray[np.float64], fmt: Format) -> Array:
     return rounded
 
 
+_FEW = 64
+"""Upstream gradients over the whole range make every element's interval a case of its own: as many as are worth it."""
+
+
 def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
     match kind:
         case 0:
@@ -144,8 +148,10 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
             return _to_format(rng.choice([-2.0, -1.0, 0.5, 1.0, 4.0], shape), fmt)
         case 2:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
-        case _:
+        case _ if math.prod(shape) <= _FEW:
             return _to_format(np.ldexp(_mantissas(rng, shape), rng.integers(fmt.emin, fmt.emax, shape)), fmt)
+        case _:
+            return _to_format(np.asarray(rng.normal(size=shape)), fmt)
 
 
 def make(family: Family, descriptor: Descriptor, position: int, definition: Definition, dtype: str) -> Inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -86,6 +86,10 @@ class Interval:
             lower = -math.inf
         return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)), relative=relative)
 
+    def negated(self) -> Interval:
+        """What is allowed for the number of the other sign: rounding to nearest is symmetric."""
+        return replace(self, exact=-self.exact, lower=-self.upper, upper=-self.lower, infinity=-self.infinity)
+
     def admits(self, x: Number) -> bool:
         """Whether the result x conforms, by any of the rules."""
         if self.undefined:
@@ -122,6 +126,20 @@ class Expectation:
     def at(self, flat: int) -> Interval:
         """The interval of the element at a flat index."""
         return self.intervals[int(self.index[flat])]
+
+    def negated(self, quantity: Quantity) -> Expectation:
+        """What is allowed for the negated array, as ``quantity``. What has been worked out already is kept."""
+        other = replace(self, quantity=quantity, intervals=tuple(interval.negated() for interval in self.intervals), positive_zero=False)
+        center, rest, exponent, bound, u = self._measures
+        other.__dict__.update(
+            lower=-self.upper,
+            upper=-self.lower,
+            wide_lower=-self.wide_upper,
+            wide_upper=-self.wide_lower,
+            infinity=-self.infinity,
+            _measures=(-center, -rest, exponent, bound, u),
+        )
+        return other
 
     @cached_property
     def allowances(self) -> frozenset[str]:

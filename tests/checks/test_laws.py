@@ -8,18 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from one_target import cells_of
 
-from conformance.checks.catalogue import LAWS, all_checks
-from conformance.executors.protocol import Request
-from conformance.executors.worker import Bench
-from conformance.frameworks import registry
+from conformance.checks.catalogue import LAWS
 from conformance.frameworks.base import Implementation
 from conformance.numerics.formats import Array
-from conformance.profiles import PROFILES
 from conformance.results import Cell, Outcome
-from conformance.specs.load import load
 
-SPECS = load()
 Call = Callable[..., Any]
 
 
@@ -128,12 +123,7 @@ WRONG: dict[str, tuple[str, Call, Call | None]] = {
 def run(
     law: str, operation: str, call: Call, own: Call | None = None, framework: str = "numpy", others: tuple[Implementation, ...] = ()
 ) -> list[Cell]:
-    """The cells of one law on one implementation, in float32."""
-    adapter = registry.load(framework)
-    mine = Implementation("mine.form", "mine", operation, call, ("eager",), ("float32",), own)
-    bench = Bench(adapter, {i.name: i for i in (mine, *others)}, SPECS, PROFILES["quick"], "1", all_checks(SPECS))
-    request = Request(check=f"{operation}/law/{law}", implementation="mine.form", device="cpu", mode="eager", dtype="float32")
-    return list(bench.answer(request).cells)
+    return cells_of(f"{operation}/law/{law}", call, own, framework=framework, others=others)
 
 
 def outcomes(cells: list[Cell]) -> set[Outcome]:

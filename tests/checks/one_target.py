@@ -1,0 +1,38 @@
+"""One implementation on one framework, in this process: the cells of one check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from conformance.checks.catalogue import all_checks
+from conformance.executors.protocol import Request
+from conformance.executors.worker import Bench
+from conformance.frameworks import registry
+from conformance.frameworks.base import Implementation
+from conformance.profiles import PROFILES
+from conformance.results import Cell
+from conformance.specs.load import load
+from conformance.specs.model import Policy
+
+SPECS = load()
+CHECKS = all_checks(SPECS)
+
+
+def cells_of(
+    check: str,
+    call: Callable[..., Any],
+    own_gradient: Callable[..., Any] | None = None,
+    *,
+    framework: str = "numpy",
+    dtype: str = "float32",
+    others: Sequence[Implementation] = (),
+    policies: Sequence[Policy] = (),
+) -> list[Cell]:
+    """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
+    operation = "/".join(check.split("/")[:2])
+    mine = Implementation("mine.form", "mine", operation, call, ("eager",), (dtype,), own_gradient)
+    specs = replace(SPECS, policies=tuple(policies))
+    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, PROFILES["quick"], "1", CHECKS)
+    return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode="eager", dtype=dtype)).cells)

@@ -1,0 +1,114 @@
+"""A policy that is declared is held against what is observed; a wrong declaration fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from one_target import SPECS, cells_of
+
+from conformance.checks.policies import POLICIES as LAWS
+from conformance.numerics.formats import Array
+from conformance.results import Cell, Outcome
+from conformance.specs.load import load
+from conformance.specs.model import Policy
+from conformance.specs.policies import POLICIES, declared
+from conformance.specs.problems import SpecError
+
+
+def mean(p: Array, t: Array) -> Any:
+    return np.mean(np.square(p - t))
+
+
+def wide(p: Array, t: Array) -> Any:
+    return np.mean(np.square(p.astype(np.float64) - t.astype(np.float64))).astype(np.result_type(p, t))
+
+
+def strict(p: Array, t: Array) -> Any:
+    if p.shape != t.shape or p.dtype != t.dtype:
+        raise ValueError("shapes and dtypes must be equal")
+    return mean(p, t)
+
+
+def aligns(p: Array, t: Array) -> Any:
+    return mean(p.reshape(t.shape) if p.size == t.size else p, t)
+
+
+def narrows(p: Array, t: Array) -> Any:
+    return mean(p.astype(np.float32), t.astype(np.float32))
+
+
+def sums_in_half(p: Array, t: Array) -> Any:
+    return np.add.accumulate(np.square(p - t).ravel())[-1] / p.dtype.type(p.size)
+
+
+OBSERVED = [
+    ("broadcasting", "float32", mean, "broadcasts"),
+    ("broadcasting", "float32", strict, "raises"),
+    ("broadcasting", "float32", aligns, "aligns ranks"),
+    ("promotion", "float32", mean, "wider dtype"),
+    ("promotion", "float32", narrows, "narrower dtype"),
+    ("promotion", "float32", strict, "raises"),
+    ("half-accumulation", "float16", wide, "wider"),
+    ("half-accumulation", "float16", sums_in_half, "input format"),
+    ("square-overflow", "float16", mean, "overflows"),
+    ("square-overflow", "float16", wide, "wider"),
+    ("float64", "float64", mean, "kept"),
+    ("float64", "float64", narrows, "narrowed"),
+]
+
+
+def check(policy: str, dtype: str, call: Any, *answers: str) -> Cell:
+    entries = [Policy(policy, {}, answer, "It says so", "", Path()) for answer in answers]
+    (cell,) = cells_of(f"mse/mean/law/policy-{policy}", call, dtype=dtype, policies=entries)
+    return cell
+
+
+@pytest.mark.parametrize(("policy", "dtype", "call", "answer"), OBSERVED)
+def test_the_right_declaration_passes_and_every_other_fails(policy: str, dtype: str, call: Any, answer: str) -> None:
+    assert check(policy, dtype, call, answer).outcome is Outcome.PASS
+    for other in set(POLICIES[policy]) - {answer}:
+        cell = check(policy, dtype, call, other)
+        assert cell.outcome is Outcome.FAIL
+        assert cell.reason == f"declared {other!r} (because It says so), but observed {answer!r}"
+
+
+@pytest.mark.parametrize(("policy", "dtype", "call", "answer"), OBSERVED)
+def test_where_nothing_is_declared_the_cell_says_what_was_observed(policy: str, dtype: str, call: Any, answer: str) -> None:
+    cell = check(policy, dtype, call)
+    assert cell.outcome is Outcome.UNSUPPORTED
+    assert cell.reason == f"no declaration covers it; observed: {answer}"
+
+
+def test_of_several_declarations_the_last_counts() -> None:
+    assert check("broadcasting", "float32", mean, "raises", "broadcasts").outcome is Outcome.PASS
+
+
+def test_every_policy_that_may_be_declared_has_a_law() -> None:
+    assert {law.name for law in LAWS} == {f"policy-{name}" for name in POLICIES}
+
+
+def test_every_shipped_framework_declares_every_policy() -> None:
+    for framework in ("numpy", "torch", "tensorflow", "jax", "keras-tensorflow", "keras-torch", "keras-jax"):
+        target = {"framework": framework, "version": "99", "implementation": "", "device": "cpu", "mode": "eager", "dtype": "float16"}
+        assert declared(SPECS.policies, target), framework
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ('policy = "luck"\nis = "good"', "no such policy"),
+        ('policy = "broadcasting"\nis = "perhaps"', "perhaps"),
+        ('policy = "broadcasting"\nis = "raises"\nwhere.version = "newest"', "newest"),
+    ],
+)
+def test_a_mistake_in_a_declaration_is_one_sentence(written: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    table = f'format = 1\n[[policy]]\nwhere.framework = "numpy"\nbecause = "So."\n{written}\n'
+    (tmp_path / "policies" / "numpy.toml").write_text(table, encoding="utf-8")
+    with pytest.raises(SpecError) as found:
+        load(tmp_path)
+    assert "numpy.toml" in str(found.value)
+    assert sentence in str(found.value)
