@@ -12,10 +12,8 @@ from one_target import SPECS, cells_of
 from conformance.checks.policies import POLICIES as LAWS
 from conformance.numerics.formats import Array
 from conformance.results import Cell, Outcome
-from conformance.specs.load import load
 from conformance.specs.model import Policy
 from conformance.specs.policies import POLICIES, declared
-from conformance.specs.problems import SpecError
 
 
 def mean(p: Array, t: Array) -> Any:
@@ -94,21 +92,3 @@ def test_every_shipped_framework_declares_every_policy() -> None:
     for framework in ("numpy", "torch", "tensorflow", "jax", "keras-tensorflow", "keras-torch", "keras-jax"):
         target = {"framework": framework, "version": "99", "implementation": "", "device": "cpu", "mode": "eager", "dtype": "float16"}
         assert declared(SPECS.policies, target), framework
-
-
-@pytest.mark.parametrize(
-    ("written", "sentence"),
-    [
-        ('policy = "luck"\nis = "good"', "no such policy"),
-        ('policy = "broadcasting"\nis = "perhaps"', "perhaps"),
-        ('policy = "broadcasting"\nis = "raises"\nwhere.version = "newest"', "newest"),
-    ],
-)
-def test_a_mistake_in_a_declaration_is_one_sentence(written: str, sentence: str, tmp_path: Path) -> None:
-    (tmp_path / "policies").mkdir()
-    table = f'format = 1\n[[policy]]\nwhere.framework = "numpy"\nbecause = "So."\n{written}\n'
-    (tmp_path / "policies" / "numpy.toml").write_text(table, encoding="utf-8")
-    with pytest.raises(SpecError) as found:
-        load(tmp_path)
-    assert "numpy.toml" in str(found.value)
-    assert sentence in str(found.value)

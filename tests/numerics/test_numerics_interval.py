@@ -12,6 +12,7 @@ from drawing import examples, formats, numbers, situations, width
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.inputs.families import FAMILIES, Descriptor, make
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact import exact
@@ -19,7 +20,9 @@ from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.interval import Expectation, Interval
 from conformance.specs.load import load
 
-ERROR_MODEL = load().error_model
+SPECS = load()
+ERROR_MODEL, OPERATIONS = SPECS.error_model, SPECS.operations
+GRADIENTS = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 
 
@@ -207,3 +210,32 @@ def test_what_is_empty_has_empty_ends() -> None:
     for array in (nothing.lower, nothing.upper, nothing.center, nothing.rest, nothing.ulp_exponent, nothing.bound_ulp, nothing.u_per_ulp):
         assert array.size == 0
     assert nothing.allowances == frozenset()
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_gradients_are_each_others_negation_in_every_respect(operation: str, family: str, *, flushes: bool) -> None:
+    """So that the one is worked out from the other."""
+    definition = OPERATIONS[operation].definition
+    for fmt in FORMATS.values():
+        for upstream in range(4):
+            oracle = exact(definition, make(FAMILIES[family], Descriptor(upstream, (7,), 8, upstream), 0, definition, fmt.name))
+            of = [expectation_of(oracle, ERROR_MODEL, quantity, fmt, flushes=flushes) for quantity in GRADIENTS]
+            derived, direct = of[0].negated(GRADIENTS[1]), of[1]
+            assert derived.quantity is direct.quantity
+            for name in (
+                "lower",
+                "upper",
+                "wide_lower",
+                "wide_upper",
+                "infinity",
+                "center",
+                "rest",
+                "ulp_exponent",
+                "bound_ulp",
+                "u_per_ulp",
+            ):
+                assert np.array_equal(getattr(derived, name), getattr(direct, name), equal_nan=True), name
+            for name in ("nan", "undefined", "relative", "allowances"):
+                assert np.all(getattr(derived, name) == getattr(direct, name)), name
