@@ -108,8 +108,8 @@ PROFILES = {
         ),
         Profile(
             name="full",
-            examples=12,
-            batch=8,
+            examples=8,
+            batch=6,
             shapes=(*_SHAPES, (257,)),
             compiled_shapes=(*_COMPILED, (33,), (2, 3, 4)),
             growth_sizes=(10, 1_000, 100_000, 1_000_000),

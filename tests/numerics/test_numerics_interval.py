@@ -22,6 +22,8 @@ from conformance.specs.load import load
 
 SPECS = load()
 ERROR_MODEL, OPERATIONS = SPECS.error_model, SPECS.operations
+ENDS = ("lower", "upper", "wide_lower", "wide_upper", "infinity")
+MEASURES = ("center", "rest", "ulp_exponent", "bound_ulp", "u_per_ulp")
 GRADIENTS = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 
