@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.base import Finding, Kind, Level, computed_in, findings
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.trial import Tally, Trial
 from conformance.numerics.definition import Divisor, Inputs, Quantity
@@ -110,12 +110,13 @@ class GrowthCheck:
             ulp = float(fmt.ulp(Fraction(exact_value)))
             lost = judgement.error_ulp * ulp * scale
             chain.length, chain.at = lost, n
+        wide = computed_in(trial, tallies[Quantity.VALUE])
         chain.grades.append(
             grade(
                 error_u=judgement.error_u,
                 error_ulp=judgement.error_ulp,
                 correctly_rounded=judgement.correctly_rounded,
-                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, n),
+                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, wide, wide, n),
                 n=n,
                 random=name == "random",
                 chain=lost,
