@@ -86,7 +86,10 @@ def _scaled(x: Fraction | float, factor: Fraction) -> Fraction | float:
 
 @cache
 def _gradient(p: float, t: float, upstream: float, divisor: int) -> Fraction | float:
-    return _scaled(_difference(p, t), 2 * Fraction(upstream) / divisor)
+    difference = _difference(p, t)
+    if not math.isfinite(upstream):
+        return upstream * (difference if isinstance(difference, float) else float((difference > 0) - (difference < 0)))
+    return _scaled(difference, 2 * Fraction(upstream) / divisor)
 
 
 def _total(pairs: list[tuple[float, float]]) -> Fraction | float:
