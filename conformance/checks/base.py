@@ -72,7 +72,7 @@ def _finding(trial: Trial, quantity: Quantity, tally: Tally, grades: Mapping[Qua
         return Finding(quantity, outcome, reason, flags, error_u, error_ulp, None, None, tally.failed.witness(), tally.evaluations)
     if outcome is not Outcome.PASS or tally.worst is None:
         return Finding(quantity, outcome, reason, flags, evaluations=tally.evaluations)
-    chosen = grades[quantity] if grades is not None else _grade(trial, tally, tally.worst.summands)
+    chosen = grades[quantity] if grades is not None else _grade(trial, quantity, tally, tally.worst.summands)
     witness = tally.worst.witness(arrays=8) if tally.worst.recipe else None  # a pinned case is its own witness
     return Finding(
         quantity, outcome, reason, flags, tally.error_u, tally.error_ulp, tally.error_over_bound, chosen, witness, tally.evaluations
@@ -86,10 +86,12 @@ def computed_in(trial: Trial, tally: Tally) -> Format:
     return expectation.output if expectation is not None and expectation.output.is_wider_than(fmt) else fmt
 
 
-def _grade(trial: Trial, tally: Tally, summands: int) -> Grade:
+def _grade(trial: Trial, quantity: Quantity, tally: Tally, summands: int) -> Grade:
     fmt = computed_in(trial, tally)
     bound = 0.0
     if tally.error_ulp > CONSTANT_ULP:
+        if quantity is not Quantity.VALUE:  # no element of it is a sum: what its few roundings add up to is the same for every n
+            return Grade.CONSTANT
         bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, summands)
     return grade(
         error_u=tally.error_u,
