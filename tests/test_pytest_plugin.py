@@ -26,7 +26,7 @@ def test_items_have_the_ids_of_the_cells_and_can_be_selected(tmp_path: Path) -> 
     done = pytest_in(tmp_path, *WHERE, "-q", "-m", "law")
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
-    assert "failed" not in done.stdout
+    assert " failed" not in done.stdout  # an xfailed one is a documented departure
 
 
 def test_the_same_cells_as_the_command(tmp_path: Path) -> None:

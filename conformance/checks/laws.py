@@ -105,6 +105,11 @@ class LawCheck:
         return self.law.why
 
     @property
+    def own_functions(self) -> bool:
+        """Whether the law asks for functions beside value and gradients."""
+        return self.law.own_functions
+
+    @property
     def quantities(self) -> tuple[Quantity, ...]:
         """The quantities the law speaks of."""
         return self.law.quantities
