@@ -212,15 +212,26 @@ def test_every_framework_has_an_environment() -> None:
     ]
 
 
+def built(kind: str, folder: Path) -> zipfile.ZipFile:
+    """What ``build_wheel`` or ``build_editable`` makes of the project."""
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is not installed: nothing is built")
+    build = f"from hatchling.build import {kind}; import sys; print({kind}(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", build, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return zipfile.ZipFile(folder / done.stdout.split()[-1])
+
+
+def test_it_can_be_installed_editable(tmp_path: Path) -> None:
+    """As the README's commands do: the checkout's root is put on the path, and nothing is copied."""
+    with built("build_editable", tmp_path) as archive:
+        assert archive.read("_mse_conformance.pth").decode().strip() == str(ROOT)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names in the wheel."""
-    if importlib.util.find_spec("hatchling") is None:
-        pytest.skip("hatchling is not installed: the wheel is not built")
-    folder = tmp_path_factory.mktemp("wheel")
-    build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", build, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
-    with zipfile.ZipFile(folder / done.stdout.split()[-1]) as archive:
+    with built("build_wheel", tmp_path_factory.mktemp("wheel")) as archive:
         return archive.namelist()
 
 
