@@ -18,7 +18,7 @@ import conformance
 
 if TYPE_CHECKING:
     from conformance.plan import Selection
-    from conformance.results import Cell, Results
+    from conformance.results import Results
     from conformance.specs.model import Specs
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -196,6 +196,8 @@ def _finish(
     from rich.console import Console
 
     from conformance.reports import Table, write_all
+    from conformance.reports.behaviours import is_judged
+    from conformance.reports.reproduce import most_readable
     from conformance.reports.terminal import show
     from conformance.results import Outcome
 
@@ -208,36 +210,15 @@ def _finish(
         console = Console(width=None if sys.stdout.isatty() else 100)
         show(table, console)
         if subjects:
-            _print_reproducers(results)
+            for name, program in most_readable(results).items():
+                click.echo(f"\nTo see {name} fail again, in a few lines:\n\n{program}")
         click.echo(f"\nreports: {', '.join(str(path) for path in written)}")
     for complaint in complaints:
         click.echo(f"conformance: deviations: {complaint}", err=True)
-    outcomes = {cell.outcome for part in results for cell in part.cells if cell.kind != "behaviour"}
+    outcomes = {cell.outcome for part in results for cell in part.cells if is_judged(cell)}
     if complaints or table.total.broken or (strict and outcomes & {Outcome.FAIL, Outcome.ERROR}):
         sys.exit(NONCONFORMING)
     sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and not table.incomplete else INCOMPLETE)
-
-
-def _effort_to_read(cell: Cell) -> tuple[bool, bool, bool, int]:
-    """Pinned cases before generated ones, float32 first, a few elements rather than one or many."""
-    size = len(cell.witness.prediction) if cell.witness else 0
-    return cell.kind != "case", cell.target.dtype != "float32", not 2 <= size <= 8, size
-
-
-def _print_reproducers(results: Sequence[Results], most: int = 3) -> None:
-    """For each implementation of one's own that fails, a standalone program of its most readable failure."""
-    from conformance.reports.reproduce import reproducer
-    from conformance.results import Outcome
-
-    failing = [(cell, part.header.entries) for part in results for cell in part.cells if cell.outcome is Outcome.FAIL and cell.witness]
-    failing.sort(key=lambda pair: _effort_to_read(pair[0]))
-    shown: set[str] = set()
-    for cell, entries in failing:
-        name = cell.target.implementation
-        if name in shown or len(shown) >= most or not (program := reproducer(cell, entries.get(name, ""))):
-            continue
-        shown.add(name)
-        click.echo(f"\nTo see {name} fail again, in a few lines:\n\n{program}")
 
 
 @main.command()
@@ -261,53 +242,16 @@ def list_(what: str, framework: tuple[str, ...], operation: tuple[str, ...], as_
     selection = _selection(specs, operations=operation)
     rows: list[dict[str, str]]
     if what == "operations":
-        rows = [{"id": o.name, "title": o.title} for o in specs.operations.values() if not operation or _wanted(o.name, operation)]
-    elif what == "checks":
-        from conformance.checks.catalogue import all_checks
-        from conformance.plan import operation_of
-
-        rows = [{"id": c.id, "title": c.why} for c in all_checks(specs).values() if selection.wants_check(c, operation_of(c))]
+        rows = [{"id": o.name, "title": o.title} for o in specs.operations.values() if selection.wants_operation(o.name)]
     else:
-        rows = _targets(_frameworks(framework), operation)
+        from conformance import listing  # imports Hypothesis, with the checks
+
+        rows = listing.checks(specs, selection) if what == "checks" else listing.targets(_frameworks(framework), selection)
     if as_format == "json":
         click.echo(json.dumps(rows))
         return
     for row in rows:
         click.echo(f"{row['id']}  {row['title']}" if row["title"] else row["id"])
-
-
-def _wanted(name: str, globs: Sequence[str]) -> bool:
-    from fnmatch import fnmatchcase
-
-    return any(fnmatchcase(name, glob) for glob in globs)
-
-
-def _targets(chosen: Sequence[Any], operations: Sequence[str]) -> list[dict[str, str]]:
-    """Every target of the chosen frameworks; one that is not installed is a row with the reason."""
-    from conformance.executors.local import Worker, WorkerLost, WorkerOptions
-    from conformance.profiles import PROFILES
-
-    rows = []
-    for info in chosen:
-        worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
-        try:
-            if reason := info.why_missing():
-                raise WorkerLost(reason)
-            description = worker.start()
-        except WorkerLost as lost:
-            rows.append({"id": f"{info.name}/*", "title": f"not-run: {lost}"})
-            continue
-        finally:
-            worker.close()
-        rows += [
-            {"id": f"{info.name}/{i.name}/{device.name}/{mode}/{dtype}", "title": f"{i.operation}  {i.entry}"}
-            for i in description.implementations
-            if not operations or _wanted(i.operation, operations)
-            for device in description.devices
-            for mode in i.modes
-            for dtype in i.dtypes
-        ]
-    return rows
 
 
 @main.command()

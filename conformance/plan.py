@@ -35,7 +35,11 @@ class Selection:
 
     def wants_check(self, check: Check, operation: str) -> bool:
         """Whether the check was selected."""
-        return _matches(self.operations, operation) and _matches(self.checks, check.id)
+        return self.wants_operation(operation) and _matches(self.checks, check.id)
+
+    def wants_operation(self, name: str) -> bool:
+        """Whether the operation was selected."""
+        return _matches(self.operations, name)
 
     def wants_device(self, name: str) -> bool:
         """``cuda`` selects ``cuda:0`` too."""

@@ -70,11 +70,11 @@ class Profile:
         check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
+        if own_functions and target.mode == "compile" and thrift:
+            return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
             some = f"{' and '.join(thrift.operations)} in {' and '.join(thrift.dtypes)}"
             return f"the profile {self.name} compiles one implementation of {some}: --profile full runs them all"
-        if own_functions and target.mode == "compile" and thrift:
-            return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"

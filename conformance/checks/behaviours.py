@@ -35,9 +35,8 @@ def given(argument: Argument) -> Any:
 def in_words(returned: Returned) -> str:
     """What came back: the value, its dtype, its shape, the type of the result, and what was warned of."""
     value = returned.value
-    shape = f"shape ({', '.join(map(str, value.shape))}{',' if value.ndim == 1 else ''})"
     said = [f"{WARNS}{settled(warning)}" for warning in returned.warnings]
-    return BETWEEN.join([in_decimal(value), value.dtype.name, shape, returned.type, *dict.fromkeys(said)])
+    return BETWEEN.join([in_decimal(value), value.dtype.name, f"shape {value.shape}", returned.type, *dict.fromkeys(said)])
 
 
 @dataclass(frozen=True)

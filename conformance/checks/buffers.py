@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.checks.compare import exact_inputs, exact_shapes, same, same_evaluation, tallies_of
+from conformance.checks.compare import exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws import law
-from conformance.checks.trial import QUANTITIES, Sight, Tally, Trial
+from conformance.checks.trial import Sight, Tally, Trial, new_tallies
 from conformance.frameworks.base import Unsupported
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -77,7 +77,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 )
 def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
-    tallies = tallies_of(*QUANTITIES)
+    tallies = new_tallies()
     drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
     each = not compiles_each_shape(trial.target)  # some compile for each layout too
     for where, laid in _laid_out(drawn.inputs, each=each):
@@ -141,7 +141,7 @@ def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def one_buffer(trial: Trial) -> Mapping[Quantity, Tally]:
     """As when an autoencoder is perfect; the sign of zero is that of a square."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     for shape in exact_shapes(trial)[:3]:
         drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
         found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value

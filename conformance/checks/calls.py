@@ -11,20 +11,22 @@ import numpy as np
 
 from conformance.checks.bounds import with_last_axis
 from conformance.checks.cases import exactly
-from conformance.checks.compare import draw, exact_inputs, exact_shapes, same, same_evaluation, tallies_of
+from conformance.checks.compare import draw, exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws import law
-from conformance.checks.trial import QUANTITIES, Tally, Trial, new_tallies
+from conformance.checks.trial import Tally, Trial, new_tallies
 from conformance.inputs.families import opposite
-from conformance.numerics.definition import Quantity
+from conformance.numerics.definition import Divisor, Quantity
 
-_MANY = 70_000
+_MANY = 2**16
 """Elements: enough for every framework to share them out among its threads."""
+_UNEVEN = 70_001
+"""No number of threads divides it; only sums stay exact on it."""
 
 
 @law("repetition", "The same call gives the same bits the second time: a loss that remembers is not a function.")
 def repetition(trial: Trial) -> Mapping[Quantity, Tally]:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
-    tallies = tallies_of(*QUANTITIES)
+    tallies = new_tallies()
     for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
         for seed in trial.profile.seeds():
             drawn = draw(trial, opposite, "opposite", shape, seed)
@@ -52,7 +54,7 @@ def after_other_shapes(trial: Trial) -> Mapping[Quantity, Tally]:
 @law("after-a-failure", "A call gives the same bits after one that was refused: an exception must leave nothing behind.")
 def after_a_failure(trial: Trial) -> Mapping[Quantity, Tally]:
     """The refused call has a prediction and a target of shapes that fit in no way; a framework may also accept them."""
-    tallies = tallies_of(*QUANTITIES)
+    tallies = new_tallies()
     shape = next(shape for shape in exact_shapes(trial) if shape and shape[-1] > 1)
     drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
     before = trial.attested(drawn.inputs)
@@ -72,7 +74,7 @@ def after_a_failure(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def edited_in_place(trial: Trial) -> Mapping[Quantity, Tally]:
     """The same two tensors with one content, then with another."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     seeds = trial.profile.seeds()
     for shape in exact_shapes(trial)[:3]:
         first, second = exact_inputs(trial, shape, seeds[0]), exact_inputs(trial, shape, seeds[-1])
@@ -90,12 +92,9 @@ def edited_in_place(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def thread_count(trial: Trial) -> Mapping[Quantity, Tally]:
     """One, two and three threads, on enough elements for each to get some, and on a number that none of them divides."""
-    tallies = tallies_of(*QUANTITIES)
-    for length in (_MANY - 4464, _MANY):  # 2^16, and one that is no power of two: sums only stay exact on it
-        shape = (length,)
-        if shape != (2**16,) and trial.operation.definition.divisor.value != "one":
-            continue
-        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
+    tallies = new_tallies()
+    for length in (_MANY, _UNEVEN) if trial.operation.definition.divisor is Divisor.ONE else (_MANY,):
+        drawn = exact_inputs(trial, (length,), trial.profile.seeds()[0])
         with trial.probe.threads(1):
             alone = trial.attested(drawn.inputs)
         for threads in (2, 3):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
+from conformance.checks.bounds import with_last_axis
 from conformance.checks.trial import Sight, Tally, Trial
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import Descriptor, Family, exact_data, make
-from conformance.numerics.definition import Divisor, Inputs, Over, Quantity, Shape
+from conformance.numerics.definition import Divisor, Inputs, Quantity, Shape
+from conformance.numerics.errormodel import is_power_of_two
 from conformance.numerics.formats import Array
 
 GRADIENTS = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
@@ -39,14 +41,10 @@ def exact_inputs(trial: Trial, shape: Shape, seed: int, *, upstream: int = 0) ->
 def exact_shapes(trial: Trial) -> list[Shape]:
     """The profile's shapes on which exact data stays exact: what is divided by is a power of two."""
     definition = trial.operation.definition
-    shapes = [shape for shape in trial.profile.shapes_for(trial.target) if shape or definition.over is not Over.LAST_AXIS]
+    shapes = with_last_axis(trial.profile.shapes_for(trial.target), definition.over)
     if definition.divisor is Divisor.ONE:
         return shapes
-    return [shape for shape in shapes if _power_of_two(shape[-1] if definition.over is Over.LAST_AXIS else math.prod(shape))]
-
-
-def _power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0
+    return [shape for shape in shapes if is_power_of_two(Fraction(definition.summands(shape)))]
 
 
 def same(trial: Trial, tally: Tally, quantity: Quantity, found: Array, wanted: Array, drawn: Drawn, where: str = "") -> None:
@@ -90,9 +88,4 @@ def note_missing(tallies: Mapping[Quantity, Tally], evaluation: Evaluation) -> N
     """Say of each gradient that did not come back why it did not."""
     for quantity in GRADIENTS:
         if quantity in tallies and quantity.value not in evaluation.gradients:
-            tallies[quantity].missing = evaluation.no_gradient or "the implementation returned no such gradient"
-
-
-def tallies_of(*quantities: Quantity) -> dict[Quantity, Tally]:
-    """One empty tally for each."""
-    return {quantity: Tally() for quantity in quantities}
+            tallies[quantity].missing = evaluation.why_no_gradient

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.checks.cases import exactly
-from conformance.checks.compare import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same, tallies_of
+from conformance.checks.compare import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.judge import judge, sentence
 from conformance.checks.laws import law
-from conformance.checks.trial import Sight, Tally, Trial
+from conformance.checks.trial import Sight, Tally, Trial, new_tallies
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact import exact
 from conformance.numerics.formats import FORMATS, Array
@@ -41,7 +41,7 @@ def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
 )
 def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
     """A plain call against the value that came with gradients."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     for drawn in _inputs(trial):
         found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.target).value
         same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, trial.attested(drawn.inputs).value, drawn, "with no gradient asked for")
@@ -56,7 +56,7 @@ def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
     """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
-    tallies = tallies_of(*GRADIENTS)
+    tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(trial, upstream=1):
         both = trial.attested(drawn.inputs)
         note_missing(tallies, both)
@@ -75,7 +75,7 @@ def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
     """Along the prediction, then along the target; directions of −1, 0 and 1, so that the products are exact."""
-    tallies = tallies_of(*GRADIENTS)
+    tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(trial):
         inputs = drawn.inputs
         reverse = trial.attested(inputs)
@@ -127,7 +127,7 @@ def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def batching(trial: Trial) -> Mapping[Quantity, Tally]:
     """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     for shape in _shapes(trial):
         drawn = [exact_inputs(trial, shape, seed) for seed in range(trial.profile.seeds()[0], trial.profile.seeds()[0] + 3)]
         found = trial.probe.batched([one.inputs for one in drawn])

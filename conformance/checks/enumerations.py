@@ -43,7 +43,7 @@ class OnlyTheDivisionRounds:
     "Every length from 1 to 130 gives its sum exactly: the tail of no vector width is dropped, repeated or read beyond its end.",
 )
 def every_length(trial: Trial) -> Mapping[Quantity, Tally]:
-    """Whole numbers from −3 to 3, of which no element and no gradient is 0; only the division by the length may round."""
+    """Whole numbers, of which no difference is 0; only the division by the length may round. A profile may leave lengths out."""
     tallies = new_tallies()
     fmt = FORMATS[trial.target.dtype]
     lengths = (

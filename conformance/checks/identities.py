@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -18,13 +19,13 @@ from conformance.checks.compare import (
     gradients_of,
     note_missing,
     same,
-    tallies_of,
 )
 from conformance.checks.laws import law
-from conformance.checks.trial import QUANTITIES, Sight, Tally, Trial
+from conformance.checks.trial import Sight, Tally, Trial, new_tallies
 from conformance.frameworks.base import Unsupported
 from conformance.inputs.families import extremes, wide_exponents
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity
+from conformance.numerics.errormodel import is_power_of_two
 from conformance.numerics.formats import FORMATS, Array
 
 
@@ -41,7 +42,7 @@ def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
 )
 def euler(trial: Trial) -> Mapping[Quantity, Tally]:
     """Ties the gradient to the value of the same call, whatever both should have been."""
-    tallies = tallies_of(*GRADIENTS)
+    tallies = new_tallies(*GRADIENTS)
     for shape in exact_shapes(trial):
         for seed in trial.profile.seeds():
             drawn = exact_inputs(trial, shape, seed)
@@ -59,7 +60,7 @@ def euler(trial: Trial) -> Mapping[Quantity, Tally]:
 @law("equality", "Equal inputs have a loss of exactly +0 and a gradient of exactly 0, be they tiny or huge.")
 def equality(trial: Trial) -> Mapping[Quantity, Tally]:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
-    tallies = tallies_of(*QUANTITIES)
+    tallies = new_tallies()
     for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
         for seed in trial.profile.seeds():
             drawn = draw(trial, wide_exponents, "wide-exponents", shape, seed, spread=8)
@@ -88,7 +89,7 @@ def equality(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def sign(trial: Trial) -> Mapping[Quantity, Tally]:
     """Zeros, subnormals and the largest numbers; what they sum to may be infinite."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
         if not math.prod(shape):
             continue
@@ -114,7 +115,7 @@ def sign(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
     """Each axis is shuffled by itself, so that rows stay rows: also what depends on a row's place in the batch is seen."""
-    tallies = tallies_of(*QUANTITIES)
+    tallies = new_tallies()
     for shape in exact_shapes(trial):
         drawn = exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=1)
         rng = np.random.default_rng([trial.profile.seeds()[0], 2])
@@ -144,7 +145,7 @@ def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
 )
 def concatenation(trial: Trial) -> Mapping[Quantity, Tally]:
     """Cut along the first axis; a row's result must not depend on the rows that are evaluated with it."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     definition = trial.operation.definition
     for shape in exact_shapes(trial):
         if not shape or shape[0] % 2:
@@ -175,11 +176,11 @@ def _rows(definition: Definition, inputs: Inputs, rows: slice) -> Inputs:
 )
 def reductions_agree(trial: Trial) -> Mapping[Quantity, Tally]:
     """One form against each other form of the same entry point that the framework offers."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     siblings = trial.siblings()
     if not siblings:
         raise Unsupported("the entry point has no other reduction to compare with")
-    shapes = [shape for shape in exact_shapes(trial) if shape and all(_power_of_two(length) for length in shape)]
+    shapes = [shape for shape in exact_shapes(trial) if shape and all(is_power_of_two(Fraction(length)) for length in shape)]
     for shape in shapes[-1:]:
         drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
         own = _total(trial.operation.definition, trial.attested(drawn.inputs).value, drawn.inputs)
@@ -191,10 +192,6 @@ def reductions_agree(trial: Trial) -> Mapping[Quantity, Tally]:
     return tallies
 
 
-def _power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0
-
-
 @law(
     "rounds-once",
     "Each unreduced error is one rounded difference, squared with one rounding: a product of two numbers, not a formula.",
@@ -202,7 +199,7 @@ def _power_of_two(n: int) -> bool:
 )
 def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
     """fl(fl(d)²) in the inputs' format or, until the end, in a wider one: these, and nothing near them."""
-    tallies = tallies_of(Quantity.VALUE)
+    tallies = new_tallies(Quantity.VALUE)
     if trial.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
     fmt = FORMATS[trial.target.dtype]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from conformance.checks.bounds import with_last_axis
-from conformance.checks.compare import GRADIENTS, draw, gradients_of, note_missing, same, tallies_of
+from conformance.checks.compare import GRADIENTS, draw, gradients_of, note_missing, same
 from conformance.checks.laws import law
-from conformance.checks.trial import QUANTITIES, Tally, Trial
+from conformance.checks.trial import QUANTITIES, Tally, Trial, new_tallies
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Inputs, Quantity
@@ -26,7 +26,7 @@ def _relate(
     upstream: int = 0,
 ) -> Mapping[Quantity, Tally]:
     """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``."""
-    tallies = tallies_of(*quantities)
+    tallies = new_tallies(*quantities)
     for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
         for seed in trial.profile.seeds():
             drawn = draw(trial, opposite, "opposite", shape, seed, upstream=upstream)

@@ -226,13 +226,13 @@ class Trial:
         for quantity, tally in tallies.items():
             observed = evaluation.value if quantity is Quantity.VALUE else evaluation.gradients.get(quantity.value)
             if observed is None:
-                tally.missing = evaluation.no_gradient or "the implementation returned no such gradient"
+                tally.missing = evaluation.why_no_gradient
                 continue
             wanted_shape = self.operation.definition.value_shape(inputs.shape) if quantity is Quantity.VALUE else inputs.shape
             summands = self.operation.definition.summands(inputs.shape)
             if observed.shape != wanted_shape:
                 tally.evaluations += 1
-                found, wanted = f"shape {_shape(observed.shape)}", f"shape {_shape(wanted_shape)}"
+                found, wanted = f"shape {observed.shape}", f"shape {wanted_shape}"
                 tally.fail(
                     f"{quantity}: found {found}, expected {wanted}", Sight(inputs, summands, None, observed, 0, recipe, found, wanted)
                 )
@@ -312,9 +312,9 @@ def _is_finite(observed: Array, judgement: Judgement) -> bool:
     return bool(np.isfinite(observed.ravel()[judgement.worst].astype(np.float64)))
 
 
-def new_tallies() -> dict[Quantity, Tally]:
-    """One tally for each quantity under test."""
-    return {quantity: Tally() for quantity in QUANTITIES}
+def new_tallies(*quantities: Quantity) -> dict[Quantity, Tally]:
+    """One empty tally for each of them; for the value and both gradients where none is named."""
+    return {quantity: Tally() for quantity in quantities or QUANTITIES}
 
 
 def outcome_of(tally: Tally) -> tuple[Outcome, str]:
@@ -326,7 +326,3 @@ def outcome_of(tally: Tally) -> tuple[Outcome, str]:
     if not tally.evaluations:
         return Outcome.ERROR, "nothing was evaluated"
     return Outcome.PASS, ""
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -92,6 +92,11 @@ class Evaluation:
     no_gradient: str = ""
     changed: tuple[str, ...] = ()
 
+    @property
+    def why_no_gradient(self) -> str:
+        """Why a gradient is missing, in words."""
+        return self.no_gradient or "the implementation returned no such gradient"
+
 
 Evaluate = Callable[[Inputs], Evaluation]
 

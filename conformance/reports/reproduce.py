@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conformance.reports.text import visible
-from conformance.results import Cell, Witness
+from conformance.results import Cell, Outcome, Results, Witness
 
 _IMPORTS = {
     "numpy": "",
@@ -112,3 +114,21 @@ def _literal(hexadecimal: str) -> str:
     except (ValueError, OverflowError):
         return "float('nan')"
     return repr(x) if x - x == 0 else f"float({str(x)!r})"
+
+
+def most_readable(results: Iterable[Results], most: int = 3) -> dict[str, str]:
+    """For each implementation that fails, by name, a program of its most readable failure."""
+    failing = [(cell, part.header.entries) for part in results for cell in part.cells if cell.outcome is Outcome.FAIL and cell.witness]
+    failing.sort(key=lambda pair: _effort_to_read(pair[0]))
+    programs: dict[str, str] = {}
+    for cell, entries in failing:
+        name = cell.target.implementation
+        if name not in programs and len(programs) < most and (program := reproducer(cell, entries.get(name, ""))):
+            programs[name] = program
+    return programs
+
+
+def _effort_to_read(cell: Cell) -> tuple[bool, bool, bool, int]:
+    """Pinned cases before generated ones, float32 first, a few elements rather than one or many."""
+    size = len(cell.witness.prediction) if cell.witness else 0
+    return cell.kind != "case", cell.target.dtype != "float32", not 2 <= size <= 8, size

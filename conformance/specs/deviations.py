@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion
 
 from conformance.specs.grammar import DeviationFile, DeviationTable
 from conformance.specs.literals import LiteralError, parse, show
 from conformance.specs.model import Deviation
 from conformance.specs.read import Reader
+from conformance.specs.where import build_where, several, stands_on
 
 _GLOB = frozenset("*?[")
 
@@ -32,51 +30,25 @@ def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str,
     return fnmatchcase(check, deviation.check) and fnmatchcase(quantity, deviation.quantity) and stands_on(deviation.where, target)
 
 
-def stands_on(where: Mapping[str, tuple[str, ...]], target: Mapping[str, str]) -> bool:
-    """Whether a target has one of the wanted values under every key of ``where``."""
-    return all(_equals(key, wanted, target.get(key, "")) for key, wanted in where.items())
-
-
-def _equals(key: str, wanted: tuple[str, ...], found: str) -> bool:
-    if key != "version":
-        return found in wanted
-    try:
-        return any(SpecifierSet(specifier).contains(found, prereleases=True) for specifier in wanted)
-    except InvalidVersion:
-        return False
-
-
 def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> list[Deviation]:
     before = len(reader.problems)
-    named = _several(table.check)
+    named = several(table.check)
     for check in named:
         if checks is not None and not _names_a_check(check, checks):
             reader.complain(
                 file, check, "check", "no such check", "the id of a check, such as mse/mean/case/mean-thirds, or a glob of some"
             )
-    where: dict[str, tuple[str, ...]] = {}
-    for key, wanted in table.where:
-        if wanted is not None:
-            where[key] = _several(wanted)
-    if table.where.version is not None:
-        try:
-            SpecifierSet(table.where.version)
-        except InvalidSpecifier:
-            reader.complain(file, named[0], "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
+    where = build_where(reader, file, named[0], table.where)
     signature = _signature(reader, file, table)
     if len(reader.problems) > before:
         return []
     return [
         Deviation(
-            check, table.quantity, where | {"framework": (framework,)}, signature, table.because, table.url or "", table.review_by, file
+            check, table.quantity, {**where, "framework": (framework,)}, signature, table.because, table.url or "", table.review_by, file
         )
         for check in named
         for framework in where["framework"]
     ]
-
-
-def _several(wanted: str | Sequence[str]) -> tuple[str, ...]:
-    return (wanted,) if isinstance(wanted, str) else tuple(wanted)
 
 
 def _names_a_check(name: str, checks: frozenset[str]) -> bool:
@@ -84,7 +56,7 @@ def _names_a_check(name: str, checks: frozenset[str]) -> bool:
 
 
 def _signature(reader: Reader, file: Path, table: DeviationTable) -> Mapping[str, str | Fraction]:
-    written, name = table.signature, _several(table.check)[0]
+    written, name = table.signature, several(table.check)[0]
     shape = None if written.shape is None else str(tuple(written.shape))
     words = {"outcome": written.outcome, "dtype": written.dtype, "shape": shape}
     signature: dict[str, str | Fraction] = {key: word for key, word in words.items() if word is not None}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-from conformance.specs.deviations import stands_on
 from conformance.specs.grammar import PolicyFile, PolicyTable
 from conformance.specs.literals import show
 from conformance.specs.model import Policy
 from conformance.specs.read import Reader
+from conformance.specs.where import build_where, stands_on
 
 POLICIES: Mapping[str, tuple[str, ...]] = {
     "broadcasting": ("broadcasts", "aligns ranks", "raises"),
@@ -40,12 +38,7 @@ def _build(reader: Reader, file: Path, table: PolicyTable) -> Policy | None:
         reader.complain(file, table.policy, "policy", "no such policy", f"one of {', '.join(POLICIES)}")
     elif table.answer not in answers:
         reader.complain(file, table.policy, "is", show(table.answer), f"one of {', '.join(show(answer) for answer in answers)}")
-    where = {key: (wanted,) if isinstance(wanted, str) else tuple(wanted) for key, wanted in table.where if wanted is not None}
-    if table.where.version is not None:
-        try:
-            SpecifierSet(table.where.version)
-        except InvalidSpecifier:
-            reader.complain(file, table.policy, "where.version", show(table.where.version), 'a version specifier such as ">=2.13,<2.22"')
+    where = build_where(reader, file, table.policy, table.where)
     if len(reader.problems) > before:
         return None
     return Policy(table.policy, where, table.answer, table.because, table.url or "", file)

@@ -45,16 +45,14 @@ class Remembers:
 
 
 class Caches:
-    """The result of a tensor, by its identity."""
+    """The result of the tensor it was last called with."""
 
-    def __init__(self) -> None:
-        self.known: dict[int, tuple[Array, Any]] = {}
+    last: tuple[Array, Any] | None = None
 
     def __call__(self, p: Array, t: Array) -> Any:
-        kept, value = self.known.get(id(p), (None, None))
-        if kept is not p:
-            self.known = {id(p): (p, mean(p, t))}
-        return self.known[id(p)][1] if kept is p else mean(p, t) if value is None else self.known[id(p)][1]
+        if self.last is None or self.last[0] is not p:
+            self.last = p, mean(p, t)
+        return self.last[1]
 
 
 class Fails:
@@ -134,7 +132,7 @@ def outcomes(cells: list[Cell]) -> set[Outcome]:
 def test_a_law_is_broken_by_what_it_is_about(law: str) -> None:
     operation, call, own = WRONG[law]
     found = run(law, operation, call, own or (gradient if operation == "mse/mean" else None))
-    assert outcomes(found) & {Outcome.FAIL, Outcome.ERROR}, [(cell.outcome, cell.reason) for cell in found]
+    assert Outcome.FAIL in outcomes(found), [(cell.outcome, cell.reason) for cell in found]
 
 
 @pytest.mark.parametrize("law", WRONG)

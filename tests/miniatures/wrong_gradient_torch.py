@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from parts_torch import EveryMode
 
 import conformance
 
@@ -118,13 +119,8 @@ def loses_the_mixed_curvature(prediction: Any, target: Any, upstream: Any) -> tu
     return part, -part
 
 
-class _OneAlone(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+class _OneAlone(EveryMode):
     """A backward pass that is right where both gradients are needed."""
-
-    @staticmethod
-    def forward(ctx: Any, prediction: Any, target: Any) -> Any:
-        ctx.save_for_backward(prediction, target)
-        return (prediction - target).square().mean()
 
     @staticmethod
     def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
@@ -133,7 +129,7 @@ class _OneAlone(torch.autograd.Function):  # type: ignore[misc]  # torch has no 
         return part, -part if all(ctx.needs_input_grad) else part
 
 
-class _OneHalf(_OneAlone):
+class _OneHalf(EveryMode):
     @staticmethod
     def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
         prediction, target = ctx.saved_tensors

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from parts_torch import EveryMode
 
 import conformance
 
@@ -40,58 +41,29 @@ def compiled_detaches_the_target(prediction: Any, target: Any) -> Any:
     return (prediction - other).square().mean()
 
 
-class _Transformed(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
-    """The mean with rules for reverse mode, forward mode and batching, all of them right."""
-
-    @staticmethod
-    def forward(prediction: Any, target: Any) -> Any:
-        return (prediction - target).square().mean()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, _output: Any) -> None:
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
-        prediction, target = ctx.saved_tensors
-        part = (upstream * 2 / prediction.numel()) * (prediction - target)
-        return part, -part
-
+class _ForwardForgetsTheTwo(EveryMode):
     @staticmethod
     def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
-        prediction, target = ctx.saved_tensors
-        return ((prediction - target) * (along_prediction - along_target)).sum() * 2 / prediction.numel()
-
-    @staticmethod
-    def vmap(_info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
-        moved = [x.movedim(d, 0) if d is not None else x.unsqueeze(0) for x, d in zip((prediction, target), in_dims, strict=True)]
-        return (moved[0] - moved[1]).square().flatten(1).mean(dim=1), 0
+        return EveryMode.jvp(ctx, along_prediction, along_target) / 2
 
 
-class _ForwardForgetsTheTwo(_Transformed):
+class _ForwardIgnoresTheTarget(EveryMode):
     @staticmethod
     def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
-        return _Transformed.jvp(ctx, along_prediction, along_target) / 2
+        return EveryMode.jvp(ctx, along_prediction, torch.zeros_like(along_target))
 
 
-class _ForwardIgnoresTheTarget(_Transformed):
-    @staticmethod
-    def jvp(ctx: Any, along_prediction: Any, along_target: Any) -> Any:
-        return _Transformed.jvp(ctx, along_prediction, torch.zeros_like(along_target))
-
-
-class _BatchAveragesItsMembers(_Transformed):
+class _BatchAveragesItsMembers(EveryMode):
     @staticmethod
     def vmap(info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
-        each, _ = _Transformed.vmap(info, in_dims, prediction, target)
+        each, _ = EveryMode.vmap(info, in_dims, prediction, target)
         return each.mean().expand(info.batch_size), 0
 
 
-class _BatchIsReversed(_Transformed):
+class _BatchIsReversed(EveryMode):
     @staticmethod
     def vmap(info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
-        each, _ = _Transformed.vmap(info, in_dims, prediction, target)
+        each, _ = EveryMode.vmap(info, in_dims, prediction, target)
         return each.flip(0), 0
 
 

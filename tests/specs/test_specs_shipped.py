@@ -11,14 +11,16 @@ from collections import Counter
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema  # type: ignore[import-untyped,unused-ignore]  # its stubs are a distribution of their own
 import numpy as np
 import pytest
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
+from conformance.results import Grade
 from conformance.specs.arrays import Numbers
+from conformance.specs.grammar import Accuracy
 from conformance.specs.lint import lint
 from conformance.specs.literals import RawFloat, equal
 from conformance.specs.load import load, specs_root
@@ -204,3 +206,7 @@ def test_the_json_schema_refuses_an_unknown_key() -> None:
     raw = tomllib.loads((specs_root() / "mse/sum.toml").read_text(encoding="utf-8"), parse_float=RawFloat)
     raw["case"][0]["tolerance"] = 1
     assert not jsonschema.Draft202012Validator(spec_schema()).is_valid(_plain(raw))
+
+
+def test_a_grade_that_may_be_asked_for_is_one_that_is_given() -> None:
+    assert get_args(Accuracy) == tuple(grade.value for grade in Grade)
