@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.trial import QUANTITIES, Expect, Tally, Trial, new_tallies
 from conformance.inputs.families import FAMILIES, Descriptor, Family, make
-from conformance.numerics.definition import Over, Quantity, Shape
+from conformance.numerics.definition import Definition, Quantity, Shape
 from conformance.numerics.formats import FORMATS
 
 
@@ -33,8 +33,8 @@ def search(
 
     Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
     """
-    tallies = new_tallies()
     profile, dtype, definition = trial.profile, trial.target.dtype, trial.operation.definition
+    tallies = new_tallies(*definition.quantities)
 
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in tallies.values()):
@@ -67,9 +67,9 @@ def search(
     return tallies
 
 
-def with_last_axis(shapes: Sequence[Shape], over: Over) -> list[Shape]:
-    """Shapes the operation is defined on: a sum over the last axis needs one."""
-    return [s for s in shapes if s or over is not Over.LAST_AXIS]
+def fitting(shapes: Sequence[Shape], definition: Definition) -> list[Shape]:
+    """Shapes the operation is defined on: a sum over the last axis needs one, samples with weights need two."""
+    return [shape for shape in shapes if len(shape) >= definition.least_rank]
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class BoundCheck:
 
     operation: str
     family: str
+    quantities: tuple[Quantity, ...] = QUANTITIES
     kind: Kind = "bound"
     level: Level = "must"
-    quantities: tuple[Quantity, ...] = QUANTITIES
 
     @property
     def id(self) -> str:
@@ -99,5 +99,5 @@ class BoundCheck:
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Search the family."""
-        shapes = with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over)
+        shapes = fitting(trial.profile.shapes_for(trial.target), trial.operation.definition)
         return findings(trial, search(trial, FAMILIES[self.family], self.family, shapes))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.bounds import with_last_axis
+from conformance.checks.bounds import fitting
 from conformance.checks.cases import exactly
 from conformance.checks.compare import draw, exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws import law
@@ -27,7 +27,7 @@ _UNEVEN = 70_001
 def repetition(trial: Trial) -> Mapping[Quantity, Tally]:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
     tallies = new_tallies()
-    for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
+    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
         for seed in trial.profile.seeds():
             drawn = draw(trial, opposite, "opposite", shape, seed)
             first = trial.attested(drawn.inputs)

@@ -40,8 +40,8 @@ class CaseCheck:
 
     operation: str
     case: Case
-    kind: Kind = "case"
     quantities: tuple[Quantity, ...] = QUANTITIES
+    kind: Kind = "case"
 
     @property
     def id(self) -> str:
@@ -70,7 +70,7 @@ class CaseCheck:
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Evaluate the example once."""
-        tallies = new_tallies()
+        tallies = new_tallies(*self.quantities)
         inputs = self.case.inputs(trial.target.dtype)
         rule = _RULES[self.case.tighten]
         trial.observe(tallies, inputs, key=(self.id, trial.target.dtype), recipe="", expect=rule, minimise=False)

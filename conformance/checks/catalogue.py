@@ -18,21 +18,24 @@ from conformance.checks.identities import IDENTITIES
 from conformance.checks.laws import ALONE, LawCheck
 from conformance.checks.policies import POLICIES
 from conformance.checks.relations import RELATIONS
+from conformance.checks.weights import WEIGHTS
 from conformance.results import Grade
 from conformance.specs.model import Operation, Specs
 
-LAWS = {law.name: law for law in (*ALONE, *RELATIONS, *IDENTITIES, *ENUMERATIONS, *DERIVATIVES, *BUFFERS, *CALLS, *DTYPES, *POLICIES)}
+_GROUPS = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, DTYPES, POLICIES, WEIGHTS)
+LAWS = {law.name: law for group in _GROUPS for law in group}
 """Every law by the name that spec files use."""
 
 
 def checks_of(operation: Operation) -> list[Check]:
     """The checks of one operation: laws first, then cases, then bounds."""
-    laws: Iterable[Check] = (LawCheck(operation.name, LAWS[name]) for name in operation.laws)
-    cases: Iterable[Check] = (CaseCheck(operation.name, case) for case in operation.cases)
+    name, quantities = operation.name, operation.definition.quantities
+    laws: Iterable[Check] = (LawCheck(name, LAWS[law], quantities) for law in operation.laws)
+    cases: Iterable[Check] = (CaseCheck(name, case, quantities) for case in operation.cases)
     bounds: Iterable[Check] = (
-        GrowthCheck(operation.name) if name == "growth" else BoundCheck(operation.name, name) for name in operation.families
+        GrowthCheck(name) if family == "growth" else BoundCheck(name, family, quantities) for family in operation.families
     )
-    accuracy = [AccuracyCheck(operation.name, Grade(operation.accuracy))] if operation.accuracy else []
+    accuracy = [AccuracyCheck(name, Grade(operation.accuracy))] if operation.accuracy else []
     return [*laws, *cases, *bounds, *accuracy]
 
 

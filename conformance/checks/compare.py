@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.bounds import with_last_axis
+from conformance.checks.bounds import fitting
 from conformance.checks.trial import Sight, Tally, Trial
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import Descriptor, Family, exact_data, make
-from conformance.numerics.definition import Divisor, Inputs, Quantity, Shape
+from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity, Shape
 from conformance.numerics.errormodel import is_power_of_two
 from conformance.numerics.formats import Array
 
@@ -41,10 +42,20 @@ def exact_inputs(trial: Trial, shape: Shape, seed: int, *, upstream: int = 0) ->
 def exact_shapes(trial: Trial) -> list[Shape]:
     """The profile's shapes on which exact data stays exact: what is divided by is a power of two."""
     definition = trial.operation.definition
-    shapes = with_last_axis(trial.profile.shapes_for(trial.target), definition.over)
-    if definition.divisor is Divisor.ONE:
-        return shapes
-    return [shape for shape in shapes if is_power_of_two(Fraction(definition.summands(shape)))]
+    shapes = fitting(trial.profile.shapes_for(trial.target), definition)
+    return [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
+
+
+def _divides(definition: Definition, shape: Shape) -> list[int]:
+    """What is divided by, whatever the weights are; exact weights see to what they decide themselves."""
+    row = [math.prod(shape[1:])] if definition.by_sample else []
+    match definition.divisor:
+        case Divisor.COUNT:
+            return [*row, definition.summands(shape)]
+        case Divisor.LAST_AXIS:
+            return [*row, shape[-1]]
+        case _:
+            return row
 
 
 def same(trial: Trial, tally: Tally, quantity: Quantity, found: Array, wanted: Array, drawn: Drawn, where: str = "") -> None:
@@ -86,6 +97,6 @@ def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:
 
 def note_missing(tallies: Mapping[Quantity, Tally], evaluation: Evaluation) -> None:
     """Say of each gradient that did not come back why it did not."""
-    for quantity in GRADIENTS:
+    for quantity in (*GRADIENTS, Quantity.GRADIENT_WEIGHT):
         if quantity in tallies and quantity.value not in evaluation.gradients:
             tallies[quantity].missing = evaluation.why_no_gradient

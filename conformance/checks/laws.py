@@ -12,7 +12,7 @@ from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
 from conformance.checks.compare import exact_shapes
 from conformance.checks.judge import FLUSHES
-from conformance.checks.trial import QUANTITIES, Tally, Trial
+from conformance.checks.trial import OF_THE_OPERATION, QUANTITIES, Tally, Trial
 from conformance.inputs.families import exact_data
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
@@ -48,6 +48,7 @@ def law(
 @law(
     "exact-arithmetic",
     "Where every difference, square and partial sum is representable, nothing rounds: any order must give the result, bit for bit.",
+    OF_THE_OPERATION,
 )
 def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
@@ -91,6 +92,7 @@ class LawCheck:
 
     operation: str
     law: Law
+    of_the_operation: tuple[Quantity, ...] = QUANTITIES
     kind: Kind = "law"
     level: Level = "must"
 
@@ -112,7 +114,7 @@ class LawCheck:
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         """The quantities the law speaks of."""
-        return self.law.quantities
+        return self.law.quantities or self.of_the_operation
 
     @property
     def dtypes(self) -> Sequence[str]:

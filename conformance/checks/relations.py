@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from conformance.checks.bounds import with_last_axis
+from conformance.checks.bounds import fitting
 from conformance.checks.compare import GRADIENTS, draw, gradients_of, note_missing, same
 from conformance.checks.laws import law
 from conformance.checks.trial import QUANTITIES, Tally, Trial, new_tallies
@@ -27,7 +27,7 @@ def _relate(
 ) -> Mapping[Quantity, Tally]:
     """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``."""
     tallies = new_tallies(*quantities)
-    for shape in with_last_axis(trial.profile.shapes_for(trial.target), trial.operation.definition.over):
+    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
         for seed in trial.profile.seeds():
             drawn = draw(trial, opposite, "opposite", shape, seed, upstream=upstream)
             first, second = trial.attested(drawn.inputs), trial.attested(change(drawn.inputs))

@@ -12,20 +12,23 @@ from typing import Any
 import numpy as np
 
 from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, in_words, judge, sentence
-from conformance.frameworks.base import Evaluate, Evaluation, NotAttested
+from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Refused
 from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds import expectation_of
-from conformance.numerics.definition import Definition, Inputs, Quantity
+from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.errormodel import Step
 from conformance.numerics.exact import Exact, exact
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.numerics.interval import Expectation
+from conformance.numerics.rounding import what_rounds
 from conformance.profiles import Profile
 from conformance.results import Outcome, Target, Witness
 from conformance.specs.model import Operation, Policy
 
 QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
+OF_THE_OPERATION: tuple[Quantity, ...] = ()
+"""In the place of a law's quantities: all that the operation has."""
 Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
@@ -130,6 +133,8 @@ class Tally:
     failure: str = ""
     failed: Sight | None = None
     missing: str = ""
+    refused: str = ""
+    """What the implementation said of inputs that it does not take; it may have taken others."""
 
     def fail(self, sentence: str, sight: Sight) -> None:
         """Keep the first failure."""
@@ -214,7 +219,11 @@ class Trial:
         minimise: bool = True,
     ) -> dict[Quantity, Judgement]:
         """Evaluate once and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
-        evaluation = self.attested(inputs)
+        try:
+            evaluation = self.attested(inputs)
+        except Refused as refusal:
+            self._note_refusal(tallies, refusal)
+            return {}
         judgements = {}
         oracle: list[Exact] = []
 
@@ -228,7 +237,7 @@ class Trial:
             if observed is None:
                 tally.missing = evaluation.why_no_gradient
                 continue
-            wanted_shape = self.operation.definition.value_shape(inputs.shape) if quantity is Quantity.VALUE else inputs.shape
+            wanted_shape = self._shape(quantity, inputs)
             summands = self.operation.definition.summands(inputs.shape)
             if observed.shape != wanted_shape:
                 tally.evaluations += 1
@@ -252,6 +261,16 @@ class Trial:
                     tally, quantity, inputs, expectation, observed, judgement, recipe, expect or self.expect, minimise=minimise
                 )
         return judgements
+
+    def _note_refusal(self, tallies: Mapping[Quantity, Tally], refusal: Refused) -> None:
+        for tally in tallies.values():
+            tally.refused = str(refusal)
+            tally.flags["refuses some inputs"] = None
+
+    def _shape(self, quantity: Quantity, inputs: Inputs) -> Shape:
+        if quantity is Quantity.VALUE:
+            return self.operation.definition.value_shape(inputs.shape)
+        return inputs.weight.shape if quantity is Quantity.GRADIENT_WEIGHT and inputs.weight is not None else inputs.shape
 
     def _expectation(
         self, key: Hashable, quantity: Quantity, output: Format, expect: Expect | None, oracle: Callable[[], Exact]
@@ -291,7 +310,10 @@ class Trial:
             try:
                 evaluation = self.attested(candidate)
                 result = evaluation.value if quantity is Quantity.VALUE else evaluation.gradients[quantity.value]
-                wanted = expect(exact(self.operation.definition, candidate), quantity, FORMATS[result.dtype.name])
+                oracle = exact(self.operation.definition, candidate)
+                if expect != self.expect and candidate.shape != inputs.shape and what_rounds(oracle, candidate.format):
+                    return None  # of other inputs than those for which nothing rounds, no right result would be exact either
+                wanted = expect(oracle, quantity, FORMATS[result.dtype.name])
                 if result.shape != wanted.shape:
                     return None
                 judged = judge(wanted, result, flushes=self.flushes)
@@ -323,6 +345,8 @@ def outcome_of(tally: Tally) -> tuple[Outcome, str]:
         return Outcome.FAIL, tally.failure
     if tally.missing:
         return Outcome.UNSUPPORTED, tally.missing
+    if not tally.evaluations and tally.refused:
+        return Outcome.UNSUPPORTED, tally.refused
     if not tally.evaluations:
         return Outcome.ERROR, "nothing was evaluated"
     return Outcome.PASS, ""

@@ -14,6 +14,10 @@ class Unsupported(Exception):
     """The framework says it does not offer this combination; the message is the reason shown in the cell."""
 
 
+class Refused(Unsupported):
+    """The implementation does not take these inputs, and documents that it does not; it may take others. The message is its own."""
+
+
 class NotAttested(Exception):
     """What ran is not what was asked for (device, mode, dtype): the cell is an error, never a pass.
 

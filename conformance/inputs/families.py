@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from conformance.inputs.weights import HEAVIEST, exact_weights, weights
 from conformance.numerics.definition import Definition, Inputs, Shape
 from conformance.numerics.formats import FORMATS, Array, Format
 
@@ -97,14 +98,18 @@ def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     return chosen[0], chosen[1]
 
 
-def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
-    """All differences, squares and partial sums representable: the sum is exact in any order, in every format allowed."""
+def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight: float = 0.0) -> Pair:
+    """All differences, squares and partial sums representable: the sum is exact in any order, in every format allowed.
+
+    ``weight`` is the sum of the magnitudes of all weights, where there are some.
+    """
     size = int(np.prod(shape, dtype=np.int64))
     limit = 2.0**fmt.precision
-    largest = int(np.sqrt(limit / max(size, 1)))  # size·largest² ≤ 2^p
+    largest = int(np.sqrt(limit / max(size, 2 * weight, 1)))  # size·largest² ≤ 2^p, and twice that weight too, since gradients subtract
     if largest < 1:  # more elements than the format counts: only some may differ
         difference = np.zeros(size)
-        difference[rng.choice(size, int(limit) - 1, replace=False)] = 1.0
+        few = int(limit) - 1 if not weight else int(limit) // (4 * HEAVIEST)
+        difference[rng.choice(size, few, replace=False)] = 1.0
     else:
         difference = rng.integers(-largest, largest + 1, size).astype(np.float64)
     room = int(2 ** (fmt.precision - 1)) - largest
@@ -158,8 +163,16 @@ def make(family: Family, descriptor: Descriptor, position: int, definition: Defi
     """The arrays at ``position`` of a descriptor: the same bits wherever and whenever they are made."""
     fmt = FORMATS[dtype]
     rng = np.random.default_rng([descriptor.seed, position])
-    prediction, target = family(rng, descriptor.shape, fmt, descriptor.spread)
-    upstream = _upstream(rng, definition.value_shape(descriptor.shape), fmt, descriptor.upstream)
-    weight_shape = definition.weight_shape(descriptor.shape)
-    weight = None if weight_shape is None else _to_format(rng.integers(0, 5, weight_shape).astype(np.float64) / 2, fmt)
+    shape = descriptor.shape
+    if family is exact_data:
+        weight = exact_weights(rng, definition, shape, fmt)
+        total = 0.0
+        if weight is not None:
+            row = math.prod(shape) / max(weight.size, 1)
+            total = float(np.abs(weight.astype(np.float64)).sum()) * row * row  # spread over a row, and a row's gradients are added
+        prediction, target = exact_data(rng, shape, fmt, descriptor.spread, weight=total)
+    else:
+        prediction, target = family(rng, shape, fmt, descriptor.spread)
+        weight = weights(rng, definition, shape, fmt)
+    upstream = _upstream(rng, definition.value_shape(shape), fmt, descriptor.upstream)
     return Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream)

@@ -15,6 +15,7 @@ from conformance.numerics.formats import Format
 from conformance.numerics.gradient_bounds import gradient_intervals
 from conformance.numerics.interval import Expectation
 from conformance.numerics.value_bounds import value_interval
+from conformance.numerics.weight_bounds import weight_intervals
 
 
 def expectation_of(
@@ -31,6 +32,8 @@ def expectation_of(
     array = oracle.of(quantity)
     if quantity is Quantity.VALUE:
         intervals = [value_interval(oracle, model, i, fmt, flushes=flushes) for i in range(len(array.distinct))]
+    elif quantity is Quantity.GRADIENT_WEIGHT:
+        intervals = weight_intervals(oracle, model, fmt, flushes=flushes)
     else:
         intervals = gradient_intervals(oracle, model, quantity, fmt, flushes=flushes)
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None and oracle.definition.factor > 0

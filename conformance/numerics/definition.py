@@ -1,6 +1,6 @@
 """What is computed, and on what: an operation's definition as data, and the arrays it is applied to.
 
-Every member of the family is ``factor · Σ_axes w·(p−t)² / divisor``.
+Every member of the family is ``factor · Σ_axes w·(p−t)² / divisor``, or the square root of that.
 """
 
 from __future__ import annotations
@@ -25,20 +25,23 @@ class Over(StrEnum):
 
 
 class Divisor(StrEnum):
-    """What the sum is divided by; counts are per sum, not over the whole array."""
+    """What the sum is divided by; counts are per sum, not over the whole array. ``last-axis``: by the length of that axis alone."""
 
     ONE = "one"
     COUNT = "count"
+    LAST_AXIS = "last-axis"
     WEIGHTS = "weights"
     NONZERO_WEIGHTS = "nonzero-weights"
 
 
 class Weights(StrEnum):
-    """None, one weight per element, or one per row (first axis)."""
+    """None, one weight per element, or one per sample (first axis); a mask is a weight of 0 or 1, and what has 0 takes no part at all."""
 
     NONE = "none"
     ELEMENT = "element"
     SAMPLE = "sample"
+    MASK = "mask"
+    SAMPLE_MASK = "sample-mask"
 
 
 class Quantity(StrEnum):
@@ -53,12 +56,34 @@ class Quantity(StrEnum):
 
 @dataclass(frozen=True)
 class Definition:
-    """``factor · Σ_over w·(p−t)² / divisor``."""
+    """``factor · Σ_over w·(p−t)² / divisor``; with ``root`` the square root of it all."""
 
     factor: Fraction
     over: Over
     divisor: Divisor
     weights: Weights
+    root: bool = False
+
+    @property
+    def masked(self) -> bool:
+        """Whether the weights say who takes part."""
+        return self.weights in {Weights.MASK, Weights.SAMPLE_MASK}
+
+    @property
+    def by_sample(self) -> bool:
+        """Whether a weight is that of a whole sample."""
+        return self.weights in {Weights.SAMPLE, Weights.SAMPLE_MASK}
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The value and the gradients; a mask has none."""
+        unweighted = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
+        return unweighted if self.weights is Weights.NONE or self.masked else (*unweighted, Quantity.GRADIENT_WEIGHT)
+
+    @property
+    def least_rank(self) -> int:
+        """The fewest axes that inputs must have: a last axis to sum over, or samples of more than one number to weight."""
+        return 2 if self.by_sample else int(self.over is Over.LAST_AXIS or self.divisor is Divisor.LAST_AXIS)
 
     def value_shape(self, shape: Shape) -> Shape:
         """Shape of the value for inputs of ``shape``. A 0-d input has no last axis: it is one element, unsummed."""
@@ -77,9 +102,9 @@ class Definition:
         match self.weights:
             case Weights.NONE:
                 return None
-            case Weights.ELEMENT:
+            case Weights.ELEMENT | Weights.MASK:
                 return shape
-            case Weights.SAMPLE:
+            case Weights.SAMPLE | Weights.SAMPLE_MASK:
                 return shape[:1]
 
     def summands(self, shape: Shape) -> int:

@@ -23,7 +23,7 @@ class Step(Protocol):
 
     @property
     def quantity(self) -> str:
-        """``value`` or ``gradient``."""
+        """``value``, ``gradient`` or ``gradient-weight``."""
         ...
 
     @property
@@ -80,11 +80,15 @@ class Roundings:
     def situation(self) -> frozenset[str]:
         """Which of the error model's situations hold (specs/README.md explains each)."""
         reduced = self.definition.over is not Over.NONE
+        by_weights = self.definition.divisor is Divisor.WEIGHTS and not self.definition.masked
         divided = self._divisor_rounds or (self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor))
         holds = {
             "always": True,
             "reduced": reduced,
             "weighted": self.weighted,
+            "by-weights": by_weights,
+            "rows": self.definition.by_sample or self.definition.divisor is Divisor.LAST_AXIS,
+            "sum-apart": reduced and (by_weights or self.definition.divisor is Divisor.NONZERO_WEIGHTS or self.definition.factor != 1),
             "divided": divided,
             "factored": not is_power_of_two(abs(self.definition.factor)),
             "upstream": not self.unit_upstream,
@@ -95,7 +99,7 @@ class Roundings:
     @property
     def _divisor_rounds(self) -> bool:
         """Whether the divisor is itself a rounded sum, so that it may come out as another number than the exact one."""
-        return self.definition.divisor is Divisor.WEIGHTS and self.summands > 1
+        return self.definition.divisor is Divisor.WEIGHTS and self.summands > 1 and not self.definition.masked
 
     def format_of(self, step: Step) -> Format:
         """The format in which a step is rounded."""
@@ -115,7 +119,7 @@ class Roundings:
     @cached_property
     def steps(self) -> tuple[tuple[Step, int], ...]:
         """Each step that exists here, with its number of roundings."""
-        kind = "value" if self.quantity is Quantity.VALUE else "gradient"
+        kind = {Quantity.VALUE: "value", Quantity.GRADIENT_WEIGHT: "gradient-weight"}.get(self.quantity, "gradient")
         return tuple((s, self._count(s)) for s in self.model if s.quantity == kind and s.when in self.situation)
 
     @cached_property

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
 from conformance.numerics.decode import Integers, decode, fractions, sum_of_squared_differences
-from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
+from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape
 from conformance.numerics.formats import Array, power_of_two
 
 Number = Fraction | float
@@ -73,6 +73,38 @@ def divide(numerator: Number, denominator: Number) -> Number:
     return multiply(numerator, Fraction(-1 if denominator < 0 else 1))
 
 
+ROOT_BITS = 300
+"""Significant bits of a root that is not rational: far beyond those of every format."""
+
+
+def square_root(x: Number) -> Number:
+    """The root where it is rational, else the rational just below it, of ``ROOT_BITS`` significant bits; nan of a negative number."""
+    if isinstance(x, float):
+        return math.nan if x < 0 else x
+    if x < 0:
+        return math.nan
+    numerator, denominator = math.isqrt(x.numerator), math.isqrt(x.denominator)
+    if numerator * numerator == x.numerator and denominator * denominator == x.denominator:
+        return Fraction(numerator, denominator)
+    shift = max(0, 2 * ROOT_BITS - x.numerator.bit_length() + x.denominator.bit_length())
+    shift += shift % 2
+    return math.isqrt((x.numerator << shift) // x.denominator) * power_of_two(-shift // 2)
+
+
+def _without_the_masked_out(inputs: Inputs, mask: Array) -> Inputs:
+    """Zeros in place of whatever the mask leaves out: it takes no part, be it NaN or infinite.
+
+    Raises:
+        ValueError: a mask of other numbers than 0 and 1.
+    """
+    ones = mask.astype(np.float64)
+    if not np.isin(ones, (0.0, 1.0)).all():
+        raise ValueError("weight: found another number than 0 and 1 in a mask")
+    chosen = ones.reshape(mask.shape + (1,) * (len(inputs.shape) - mask.ndim)) != 0
+    zero = np.zeros((), inputs.prediction.dtype)
+    return replace(inputs, prediction=np.where(chosen, inputs.prediction, zero), target=np.where(chosen, inputs.target, zero))
+
+
 class Exact:
     """Exact results of ``definition`` on ``inputs``; each quantity is computed when first asked for."""
 
@@ -92,9 +124,14 @@ class Exact:
         weight = self.inputs.weight
         if weight is None:
             return None
-        if self.definition.weights is Weights.SAMPLE and self.shape:
+        if self.definition.by_sample and self.shape:
             weight = np.repeat(weight.ravel(), self.size // self.shape[0] if self.shape[0] else 0)
         return weight.ravel()
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a weight is multiplied in, which may round; a mask only chooses."""
+        return self.element_weight is not None and not self.definition.masked
 
     @cached_property
     def group(self) -> Integers:
@@ -113,7 +150,7 @@ class Exact:
     def _distinct(self) -> tuple[Integers, Integers]:
         """A representative of every kind of element, and for every element its kind."""
         everything = np.arange(self.size)
-        if self.size <= BULK or self.definition.divisor not in {Divisor.ONE, Divisor.COUNT}:
+        if self.size <= BULK or self.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}:
             return everything, everything
         key = np.zeros(self.size, dtype=np.int64)
         for column in self._columns:
@@ -121,6 +158,11 @@ class Exact:
             _, key = np.unique(key * len(values) + place.ravel(), return_inverse=True)
         _, representative, index = np.unique(key, return_index=True, return_inverse=True)
         return representative, index.ravel()
+
+    @property
+    def distinct_elements(self) -> Integers:
+        """The flat index of an element of every distinct kind: what ``gradient_prediction.distinct`` and the like speak of."""
+        return self._distinct[0]
 
     def _array(self, numbers: Sequence[Number], index: Integers | None = None, shape: Shape | None = None) -> ExactArray:
         return ExactArray(self.shape if shape is None else shape, tuple(numbers), np.arange(len(numbers)) if index is None else index)
@@ -160,12 +202,15 @@ class Exact:
                 return [Fraction(1)] * values
             case Divisor.COUNT:
                 return [Fraction(self.summands)] * values
+            case Divisor.LAST_AXIS:
+                return [Fraction(self.shape[-1] if self.shape else 1)] * values
             case Divisor.WEIGHTS:
-                return [add(self.weights[s]) for s in self._slices()]
+                return [add(self.weights[s]) for s in self.slices()]
             case Divisor.NONZERO_WEIGHTS:
-                return [Fraction(sum(w != 0 for w in self.weights[s])) for s in self._slices()]
+                return [Fraction(sum(w != 0 for w in self.weights[s])) for s in self.slices()]
 
-    def _slices(self) -> list[slice]:
+    def slices(self) -> list[slice]:
+        """The flat indices of the elements that each element of the value sums."""
         n = self.summands
         return [slice(i * n, (i + 1) * n) for i in range(math.prod(self.value_shape))]
 
@@ -188,14 +233,21 @@ class Exact:
             return [multiply(d, d) for d in self.differences.distinct]
         if self.summands > BULK and self.finite_inputs and self.element_weight is None:
             p, t = self._columns[:2]
-            return [sum_of_squared_differences(p[s], t[s]) for s in self._slices()]
-        return [add(self._terms(s)) for s in self._slices()]
+            return [sum_of_squared_differences(p[s], t[s]) for s in self.slices()]
+        return [add(self._terms(s)) for s in self.slices()]
 
     # -- quantities -----------------------------------------------------------------------------------------------
 
     @cached_property
     def value(self) -> ExactArray:
-        """factor · Σ w·(p−t)² / divisor, of the value's shape."""
+        """factor · Σ w·(p−t)² / divisor, or the square root of that, of the value's shape."""
+        if not self.definition.root:
+            return self.radicand
+        return replace(self.radicand, distinct=tuple(square_root(x) for x in self.radicand.distinct))
+
+    @cached_property
+    def radicand(self) -> ExactArray:
+        """The value before a root is taken, where one is."""
         factor = self.definition.factor
         if self._value_per_element:
             divisor = next(iter(self.divisors), Fraction(1))
@@ -232,6 +284,11 @@ class Exact:
                 counts[i] += isinstance(x, Fraction) and 0 < abs(x) < smallest
         return counts
 
+    def has_subnormal_input(self, element: int) -> bool:
+        """Whether prediction or target is subnormal at a flat index."""
+        smallest = float(self.inputs.format.smallest_normal)
+        return any(0 < abs(float(column[element])) < smallest for column in self._columns[:2])
+
     @cached_property
     def scales(self) -> tuple[list[Number], list[Number], list[Number]]:
         """For every distinct element: upstream, weight, divisor."""
@@ -247,6 +304,9 @@ class Exact:
         """∂/∂p contracted with the upstream gradient: 2·factor·w·(p−t)·G / divisor."""
         factor = 2 * self.definition.factor
         numbers = [divide(multiply(factor, w, d, g), n) for d, g, w, n in zip(self.differences.distinct, *self.scales, strict=True)]
+        if self.definition.root:  # the derivative of √x is 1/(2√x)
+            roots = [self.value.at(i) for i in self.group[self._distinct[0]].tolist()]
+            numbers = [divide(x, multiply(Fraction(2), root)) for x, root in zip(numbers, roots, strict=True)]
         return self._array(numbers, self._distinct[1])
 
     @cached_property
@@ -257,7 +317,8 @@ class Exact:
 
     @cached_property
     def curvature(self) -> ExactArray:
-        """∂²/∂p² of each element, contracted with the upstream gradient: 2·factor·w·G / divisor."""
+        """∂²/∂p² of each element, contracted with the upstream gradient: 2·factor·w·G / divisor. Not that of a root."""
+        assert not self.definition.root, "the second derivative of a root is not one number per element"
         factor = 2 * self.definition.factor
         numbers = [divide(multiply(factor, w, g), n) for g, w, n in zip(*self.scales, strict=True)]
         return self._array(numbers, self._distinct[1])
@@ -298,7 +359,7 @@ class Exact:
             case Quantity.CURVATURE:
                 return self.curvature
             case Quantity.GRADIENT_WEIGHT:
-                if self.gradient_weight is None:
+                if self.gradient_weight is None or quantity not in self.definition.quantities:
                     raise ValueError(f"{quantity}: the operation has no weights")
                 return self.gradient_weight
 
@@ -319,4 +380,6 @@ def exact(definition: Definition, inputs: Inputs) -> Exact:
         raise ValueError(f"upstream: found shape {inputs.upstream.shape}, expected {definition.value_shape(inputs.shape)}")
     if any(a is not None and a.dtype != inputs.prediction.dtype for a in (inputs.target, inputs.weight, inputs.upstream)):
         raise ValueError("the arrays are of different formats, expected one")
+    if definition.masked and inputs.weight is not None:
+        inputs = _without_the_masked_out(inputs, inputs.weight)
     return Exact(definition, inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -13,11 +13,20 @@ from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact, Number
 from conformance.numerics.formats import Format
 from conformance.numerics.interval import Interval
-from conformance.numerics.value_bounds import DIFFERENCE_OVERFLOWS, DIVISOR_UNDEFINED, divisor_drift, lost_to_underflow, may_underflow
+from conformance.numerics.value_bounds import (
+    DIFFERENCE_OVERFLOWS,
+    DIVISOR_UNDEFINED,
+    divisor_drift,
+    lost_to_underflow,
+    may_underflow,
+    value_interval,
+)
 
 PRODUCT_OVERFLOWS = "product overflows"
 NARROW_SCALE = "narrow gradient scale"
 """G·2/N, rounded in the input format before it meets d, is subnormal there and has lost digits."""
+ROOT_UNDEFINED = "root of zero"
+"""The root may come out as 0, or as infinity: what it divides is then infinite, NaN or 0."""
 
 
 def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, output: Format, *, flushes: bool) -> list[Interval]:
@@ -32,7 +41,9 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     if quantity is not Quantity.GRADIENT_PREDICTION:
         raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
     upstreams, weights, divisors = exact.scales
+    roots = _Roots(exact, model, output, flushes=flushes)
     gradients = exact.of(quantity).distinct
+    # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
     made: dict[tuple[Number, bool], Roundings] = {}
     drifts: dict[int, Fraction | None] = {}
     intervals = []
@@ -44,13 +55,24 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
         if group not in drifts:
             drifts[group] = divisor_drift(exact, group, flushes=flushes)
         drift = drifts[group]
-        if drift is None:
+        if drift is None or (exact.definition.masked and divisor == 0):
             intervals.append(Interval.anything(gradient, DIVISOR_UNDEFINED))
+            continue
+        if roots.infinite(position) and isinstance(d, Fraction):
+            far = 2 * abs(d) >= exact.inputs.format.overflow_threshold  # doubled it may be infinite, and times 1/inf that is nan
+            intervals.append(Interval.anything(gradient, PRODUCT_OVERFLOWS) if far else Interval.special(gradient))
+            continue
+        root, drift = roots.of(position, drift)
+        if drift is None:
+            intervals.append(Interval.anything(gradient, ROOT_UNDEFINED))
             continue
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             intervals.append(Interval.special(gradient))
             continue
-        key = (divisor, upstream == 1)
+        assert isinstance(divisor, Fraction)
+        unit = upstream == 1 and root is None
+        reciprocals = (1 / divisor,) if root is None else (1 / divisor, 1 / (2 * root))
+        key = (divisor, unit)
         if key not in made:
             made[key] = Roundings(
                 model,
@@ -60,11 +82,49 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
                 output,
                 exact.summands,
                 divisor,
-                weighted=exact.element_weight is not None,
-                unit_upstream=upstream == 1,
+                weighted=exact.weighted,
+                unit_upstream=unit,
             )
-        intervals.append(_interval(made[key], gradient, d, upstream, weight, divisor, subnormals, drift, flushes=flushes))
+        intervals.append(_interval(made[key], gradient, d, upstream, weight, reciprocals, subnormals, drift, flushes=flushes))
     return intervals
+
+
+@dataclass
+class _Roots:
+    """The root that a gradient is divided by twice, where the operation takes one, and what its error adds to the divisor's."""
+
+    exact: Exact
+    model: Sequence[Step]
+    output: Format
+    flushes: bool
+    known: dict[int, Interval] = field(default_factory=dict)
+
+    def _interval(self, position: int) -> Interval:
+        """What is allowed for the root that a distinct element takes part in."""
+        group = int(self.exact.group[self.exact.distinct_elements[position]])
+        if group not in self.known:
+            self.known[group] = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
+        return self.known[group]
+
+    def infinite(self, position: int) -> bool:
+        """Whether that root is infinite."""
+        return self.exact.definition.root and self._interval(position).exact == math.inf
+
+    def of(self, position: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
+        """The root of a distinct element's sum, None where there is none; the drift, None where the root may come out as 0.
+
+        1/(2R) takes a division, a doubling and a product: three roundings at most.
+        """
+        if not self.exact.definition.root:
+            return None, drift
+        interval = self._interval(position)
+        root, lower = interval.exact, interval.lower
+        if not isinstance(root, Fraction):
+            return Fraction(1), drift  # the gradient is nan, exactly
+        if not isinstance(lower, Fraction) or lower <= 0 or interval.infinity or not isinstance(interval.upper, Fraction):
+            return None, None
+        off = max(root / lower - 1, interval.upper / root - 1)
+        return root, 1 - (1 - drift) / ((1 + off) * (1 + self.output.rounding) ** 3)
 
 
 def _negated(interval: Interval) -> Interval:
@@ -125,7 +185,7 @@ def _interval(
     d: Fraction,
     upstream: Number,
     weight: Number,
-    divisor: Number,
+    reciprocals: tuple[Fraction, ...],
     subnormals: int,
     drift: Fraction,
     *,
@@ -133,15 +193,14 @@ def _interval(
 ) -> Interval:
     assert isinstance(upstream, Fraction)
     assert isinstance(weight, Fraction)
-    assert isinstance(divisor, Fraction)
     fmt, output, factor = steps.input, steps.output, steps.definition.factor
     theta = (1 + steps.theta) / (1 - drift) - 1
     magnitude = abs(gradient)
     bound = rounding = theta * magnitude
-    if not subnormals and _far_from_the_ends(steps, d, upstream, weight, factor, 1 / divisor):
+    if not subnormals and _far_from_the_ends(steps, d, upstream, weight, factor, *reciprocals):
         return Interval(gradient, bound, gradient - bound, gradient + bound)
     inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
-    parts = [*inputs, *(abs(x) for x in (factor, 1 / divisor) if x != 1)]
+    parts = [*inputs, *(abs(x) for x in (factor, *reciprocals) if x != 1)]
     moved = subnormals * fmt.smallest_normal / abs(d) if d else Fraction(0)
     losses = _losses(steps, parts, len(inputs), theta, moved, flushes=flushes)
     names = []

@@ -12,8 +12,8 @@ import numpy as np
 from conformance.numerics.decode import Integers
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
-from conformance.numerics.exact import Exact, Number
-from conformance.numerics.formats import FORMATS, Format
+from conformance.numerics.exact import ROOT_BITS, Exact, Number, square_root
+from conformance.numerics.formats import FORMATS, Format, power_of_two
 from conformance.numerics.interval import Floats, Interval
 
 DIFFERENCE_OVERFLOWS = "difference overflows"
@@ -22,6 +22,7 @@ SUM_OVERFLOWS = "sum overflows"
 WEIGHTED_OVERFLOWS = "weighted square overflows"
 CAUTIOUS = Fraction(1) + Fraction(1, 1 << 20)
 """Widens a bound that was computed in float64 by far more than float64's own rounding."""
+RADICAND_OVERFLOWS = "mean overflows before its root"
 DIVISOR_UNDEFINED = "sum of weights undefined"
 """Rounding alone can bring Σw to zero, or it lies where its reciprocal or a flushed weight is."""
 
@@ -94,7 +95,7 @@ def _weighted_terms(
         error = weight * Fraction(moved) * (2 * difference + Fraction(moved))
         if may_underflow(square, steps.theta * square, fmt):
             error += weight * lost
-        if may_underflow(product, error + steps.theta * product, fmt):
+        if weight != 1 and may_underflow(product, error + steps.theta * product, fmt):
             error += lost
         if factor != 1 and may_underflow(factor * product, factor * (error + steps.theta * product), fmt):
             error += lost / factor
@@ -122,13 +123,15 @@ def _finite(x: Number) -> Fraction:
 
 
 def divisor_drift(exact: Exact, group: int, *, flushes: bool) -> Fraction | None:
-    """Bound on the relative error of the computed divisor of a value element: that of Σw, 0 for everything else.
+    """Bound on the relative error of the computed divisor of a value element: that of Σw, 0 for every count.
 
     None where rounding may bring Σw to zero, or where Σw is so small or so large that it or its reciprocal may be subnormal or infinite.
     """
     divisor = exact.divisors[group]
     if exact.definition.divisor is not Divisor.WEIGHTS or not isinstance(divisor, Fraction):
         return Fraction(0)
+    if exact.definition.masked and divisor <= power_of_two(exact.inputs.format.accumulator.precision):
+        return Fraction(0)  # a number of ones is counted exactly
     weights = [abs(_finite(w)) for w in exact.weights[group * exact.summands : (group + 1) * exact.summands]]
     total = sum(weights, Fraction(0))
     if not total:
@@ -145,32 +148,87 @@ def divisor_drift(exact: Exact, group: int, *, flushes: bool) -> Fraction | None
     return error / abs(divisor)
 
 
+@dataclass(frozen=True)
+class _Bounded:
+    """A finite exact number, how far a conforming result may be off, and the names of what may overflow on the way."""
+
+    value: Fraction
+    bound: Fraction
+    names: tuple[str, ...]
+    relative: bool
+
+
 def value_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
     """The interval of one element of the value, ``position`` counting the distinct elements of ``exact.value``."""
-    value = exact.value.distinct[position]
+    if exact.definition.root:
+        return _root_interval(exact, model, position, output, flushes=flushes)
+    found = _bounded(exact, model, position, output, flushes=flushes)
+    if isinstance(found, Interval):
+        return found
+    infinity = 1 if found.names else 0
+    return Interval.around(found.value, found.bound, output, infinity=infinity, names=found.names, relative=found.relative)
+
+
+def _root_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
+    """The roots of both ends of what is allowed for the radicand, rounded once, and once more for a cast before or after it.
+
+    The radicand may overflow where the root is finite. No root of a number of a format is subnormal there, and none overflows.
+    """
+    accumulator = exact.inputs.format.accumulator
+    cast = accumulator.is_wider_than(output)
+    found = _bounded(exact, model, position, accumulator if cast else output, flushes=flushes)
+    if isinstance(found, Interval):
+        root = square_root(found.exact)
+        return Interval.anything(root, *found.names) if found.undefined else Interval.special(root)
+    value = square_root(found.value)
+    if not isinstance(value, Fraction):
+        return Interval.special(value)  # of a negative number
+    bound = found.bound
+    if cast and may_underflow(found.value, bound, output):
+        bound += lost_to_underflow(output, flushes=flushes)
+    roundings, v = 2 if cast else 1, output.rounding
+    lowest = _finite(square_root(max(found.value - bound, Fraction(0)))) * (1 - v) ** roundings
+    highest = _finite(square_root(found.value + bound)) * (1 + power_of_two(1 - ROOT_BITS)) * (1 + v) ** roundings
+    names = found.names
+    if found.value + bound >= output.overflow_threshold:
+        names = (*names, RADICAND_OVERFLOWS)
+    off = max(value - lowest, highest - value)
+    return Interval.around(value, off, output, infinity=1 if names else 0, names=names, relative=found.relative)
+
+
+def _bounded(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> _Bounded | Interval:
+    """The value before a root is taken, with its bound; an interval where nothing rounds or nothing can be said."""
+    value = exact.radicand.distinct[position]
     definition = exact.definition
     drift = divisor_drift(exact, position, flushes=flushes) if definition.divisor is Divisor.WEIGHTS else Fraction(0)
     if drift is None and isinstance(exact.sums[position], Fraction):
         return Interval.anything(value, DIVISOR_UNDEFINED)
     if drift is None or not isinstance(value, Fraction):
         return Interval.special(value)
-    fmt = exact.inputs.format
     elements = exact.elements_of_value(position)
     weights = None if exact.element_weight is None else exact.weights[elements[0] : elements[-1] + 1] if len(elements) else []
-    divisor = exact.divisor_of_value(position)
     steps = Roundings(
-        model, definition, Quantity.VALUE, fmt, output, len(elements), divisor, weighted=weights is not None, unit_upstream=True
+        model,
+        definition,
+        Quantity.VALUE,
+        exact.inputs.format,
+        output,
+        len(elements),
+        exact.divisor_of_value(position),
+        weighted=exact.weighted,
+        unit_upstream=True,
     )
     terms = _terms(exact, elements, weights, _finite(exact.sums[position]), steps, flushes=flushes)
     theta = (1 + steps.theta) / (1 - drift) - 1
-    scale = abs(definition.factor / _finite(divisor))
+    scale = abs(definition.factor / _finite(steps.divisor))
     rounding = theta * terms.magnitude * scale
     bound = rounding + terms.underflow * (1 + theta) * scale
     bound += _last_losses(steps, abs(value), bound, flushes=flushes)
     names = _overflows(terms, steps)
     if names and terms.cancels:
         return Interval.anything(value, *names)
-    return Interval.around(value, bound, output, infinity=1 if names else 0, names=names, relative=bound <= 2 * rounding)
+    cancels = terms.magnitude * scale > 2 * abs(value)  # the error is then one of the terms, not of what is left of them
+    return _Bounded(value, bound, tuple(names), relative=bound <= 2 * rounding and not cancels)
 
 
 def _last_losses(steps: Roundings, value: Fraction, bound: Fraction, *, flushes: bool) -> Fraction:
@@ -201,6 +259,7 @@ def _overflows(terms: _Terms, steps: Roundings) -> list[str]:
         names.append(SQUARE_OVERFLOWS)
     if (steps.weighted or factor > 1) and terms.largest_term * v**4 >= fmt.overflow_threshold:
         names.append(WEIGHTED_OVERFLOWS if steps.weighted else SQUARE_OVERFLOWS)
-    if terms.magnitude * max(factor, Fraction(1)) * (1 + steps.theta) >= accumulator.overflow_threshold:
+    holds_the_sum = fmt if "sum-apart" in steps.situation else accumulator
+    if terms.magnitude * max(factor, Fraction(1)) * (1 + steps.theta) >= holds_the_sum.overflow_threshold:
         names.append(SUM_OVERFLOWS)
     return names

@@ -11,7 +11,7 @@ from pathlib import Path
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
 from conformance.specs.arrays import ArrayError, Numbers, ones, parse_array
 from conformance.specs.grammar import CaseTable, CatchTable, DefinitionTable, OperationFile
-from conformance.specs.literals import LiteralError, parse, show
+from conformance.specs.literals import LiteralError, parse, show, spell
 from conformance.specs.model import Allowance, Case, Catch, Operation
 from conformance.specs.read import Reader
 
@@ -41,7 +41,12 @@ def _build_definition(reader: Reader, file: Path, table: DefinitionTable) -> Def
         factor = number
     except LiteralError as error:
         reader.complain(file, "", "definition.factor", error.found, error.expected)
-    return Definition(factor, Over(table.over), Divisor(table.divisor), Weights(table.weights))
+    definition = Definition(factor, Over(table.over), Divisor(table.divisor), Weights(table.weights), table.root)
+    if definition.weights is Weights.NONE and definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}:
+        reader.complain(
+            file, "", "definition.divisor", show(table.divisor), "one, count or last-axis, because the operation has no weights"
+        )
+    return definition
 
 
 @lru_cache(maxsize=128)
@@ -88,6 +93,9 @@ class _CaseBuilder:
         if prediction is None or target is None:
             return None
         self._require_shape("target", target, prediction.shape, "the shape of prediction")
+        if len(prediction.shape) < self.definition.least_rank:
+            self.complain("prediction", f"{len(prediction.shape)} axes", f"{self.definition.least_rank} or more, by the definition")
+            return None
         value_shape = self.definition.value_shape(prediction.shape)
         weight = self._weight(prediction.shape)
         upstream = ones(value_shape) if table.upstream is None else self._input("upstream", table.upstream)
@@ -149,6 +157,8 @@ class _CaseBuilder:
         weight = self._input("weight", self.table.weight)
         if weight is not None:
             self._require_shape("weight", weight, weight_shape, "the shape of the weights of the operation")
+            if self.definition.masked and (other := next((x for x in weight.written if x not in (0, 1)), None)) is not None:
+                self.complain("weight", spell(other), "0 or 1, because it is a mask")
         return weight
 
     def _require_shape(self, key: str, numbers: Numbers, shape: Shape, meaning: str) -> None:
@@ -162,11 +172,15 @@ class _CaseBuilder:
             "value": (Quantity.VALUE, self.definition.value_shape(shape), "the shape of the value"),
             "gradient": (Quantity.GRADIENT_PREDICTION, shape, "the shape of prediction"),
             "gradient-target": (Quantity.GRADIENT_TARGET, shape, "the shape of target"),
+            "gradient-weight": (Quantity.GRADIENT_WEIGHT, self.definition.weight_shape(shape) or (), "the shape of weight"),
         }
         for key, (quantity, right_shape, meaning) in expected.items():
             raw = getattr(table, key.replace("-", "_"), None)
             numbers = None if raw is None else self._array(prefix + key, raw, fractions=True)
             if numbers is None:
+                continue
+            if quantity not in self.definition.quantities:
+                self.complain(prefix + key, "this key", "none, because the operation has no such gradient")
                 continue
             if not prefix or quantity is not Quantity.VALUE:
                 self._require_shape(prefix + key, numbers, right_shape, meaning)

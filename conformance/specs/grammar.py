@@ -64,12 +64,13 @@ class Table(BaseModel):
 
 
 class DefinitionTable(Table):
-    """``factor · Σ_over w·(p−t)² / divisor``."""
+    """``factor · Σ_over w·(p−t)² / divisor``, or the square root of it."""
 
     factor: RawLiteral
     over: Literal["all", "last-axis", "all-but-first", "none"]
-    divisor: Literal["one", "count", "weights", "nonzero-weights"]
-    weights: Literal["none", "element", "sample"]
+    divisor: Literal["one", "count", "last-axis", "weights", "nonzero-weights"]
+    weights: Literal["none", "element", "sample", "mask", "sample-mask"]
+    root: bool = False
 
 
 class AllowTable(Table):
@@ -88,6 +89,7 @@ class CatchTable(Table):
     value: RawArray | None = None
     gradient: RawArray | None = None
     gradient_target: RawArray | None = Field(None, alias="gradient-target")
+    gradient_weight: RawArray | None = Field(None, alias="gradient-weight")
 
 
 class CaseTable(Table):
@@ -103,6 +105,7 @@ class CaseTable(Table):
     upstream: RawArray | None = None
     value: RawArray
     gradient: RawArray
+    gradient_weight: RawArray | None = Field(None, alias="gradient-weight")
     tighten: Literal["exact", "correctly-rounded"] | None = None
     allow: list[AllowTable] = []
     catches: list[CatchTable] = []
@@ -130,10 +133,10 @@ class RoundingTable(Table):
     """One step of a conforming evaluation, the roundings it may commit, and why."""
 
     step: Slug
-    quantity: Literal["value", "gradient"]
+    quantity: Literal["value", "gradient", "gradient-weight"]
     count: Annotated[int, Field(ge=1, le=16)] | Literal["n-1", "division"]
     format: Literal["input", "accumulator", "output"]
-    when: Literal["always", "reduced", "weighted", "divided", "factored", "upstream", "cast"]
+    when: Literal["always", "reduced", "weighted", "by-weights", "rows", "sum-apart", "divided", "factored", "upstream", "cast"]
     because: Sentence
 
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from conformance.numerics.bounds import expectation_of
-from conformance.numerics.definition import Divisor, Over, Quantity
-from conformance.numerics.errormodel import is_power_of_two
+from conformance.numerics.definition import Quantity
 from conformance.numerics.exact import Exact, ExactArray, exact
-from conformance.numerics.formats import FORMATS, Format, power_of_two
+from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.interval import Expectation
+from conformance.numerics.rounding import what_rounds
 from conformance.specs.arrays import Numbers
 from conformance.specs.literals import Number, equal, spell
 from conformance.specs.load import collect, specs_root
 from conformance.specs.model import Case, Operation, Rounding
 from conformance.specs.problems import Problem
 
-_KEYS = {Quantity.VALUE: "value", Quantity.GRADIENT_PREDICTION: "gradient", Quantity.GRADIENT_TARGET: "gradient-target"}
-_STATED = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION)
+_KEYS = {
+    Quantity.VALUE: "value",
+    Quantity.GRADIENT_PREDICTION: "gradient",
+    Quantity.GRADIENT_TARGET: "gradient-target",
+    Quantity.GRADIENT_WEIGHT: "gradient-weight",
+}
+_ALLOWING = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION)
 
 
 def lint(root: Path | None = None) -> list[Problem]:
@@ -42,8 +47,9 @@ def _lint_case(operation: Operation, case: Case, model: tuple[Rounding, ...]) ->
     yield from wrong
     if wrong:
         return
+    quantities = operation.definition.quantities
     expectations = {
-        dtype: {quantity: expectation_of(exact(operation.definition, case.inputs(dtype)), model, quantity) for quantity in _KEYS}
+        dtype: {quantity: expectation_of(exact(operation.definition, case.inputs(dtype)), model, quantity) for quantity in quantities}
         for dtype in case.dtypes
     }
     yield from _check_allowed(case, expectations)
@@ -61,7 +67,7 @@ def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Numb
 
 
 def _check_stated(case: Case, oracle: Exact) -> Iterator[Problem]:
-    for quantity in _STATED:
+    for quantity in case.stated:
         array = oracle.of(quantity)
         for flat, truth, stated in _pairs(array, case.stated[quantity]):
             if not equal(truth, stated):
@@ -89,7 +95,7 @@ def _permitted(expectation: Expectation) -> Mapping[str, tuple[str, ...]]:
 
 
 def _check_allowed(case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> Iterator[Problem]:
-    for quantity in _STATED:
+    for quantity in _ALLOWING:
         key = _KEYS[quantity]
         permitted = {dtype: _permitted(expectations[dtype][quantity]) for dtype in case.dtypes}
         for outcome in ("inf", "narrow-scale"):
@@ -167,51 +173,7 @@ def _check_tightened(case: Case, oracle: Exact) -> Iterator[Problem]:
     if not case.tighten:
         return
     for dtype in case.dtypes:
-        why = _loose(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
+        why = what_rounds(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
         if why:
             yield Problem(case.file, case.id, "tighten", f"{case.tighten}, though in {dtype} {why}", "a case in which nothing else rounds")
             return
-
-
-def _loose(oracle: Exact, fmt: Format, *, rounded_once: bool) -> str:
-    """What may round in a conforming evaluation in ``fmt``, beside the last step if ``rounded_once``; empty if nothing may."""
-    differences = oracle.differences.distinct
-    finite = [d for d in differences if isinstance(d, Fraction)]
-    if len(finite) < len(differences):
-        return "a difference is not finite"
-    if not all(fmt.contains(d) for d in finite):
-        return "a difference rounds"
-    if any(0 < abs(x) < fmt.smallest_normal for x in _met_on_the_way(oracle, finite)):
-        return "a subnormal number may be flushed to zero"
-    definition, accumulator = oracle.definition, fmt.accumulator
-    elementwise = definition.over is Over.NONE and definition.divisor is Divisor.ONE
-    if not (rounded_once and elementwise):
-        if not all(fmt.contains(d * d) for d in finite):
-            return "a square rounds"
-        grid = min((_lowest_bit(d * d) for d in finite if d), default=Fraction(1))
-        sums = [s for s in oracle.sums if isinstance(s, Fraction)]
-        if any(s > grid * power_of_two(accumulator.precision) for s in sums):
-            return "a partial sum may round"
-    if definition.divisor is not Divisor.ONE and any(finite) and not all(is_power_of_two(n) for n in oracle.divisors):
-        return "the division rounds"
-    if not is_power_of_two(definition.factor):
-        return "the factor rounds"
-    quantities = (oracle.gradient_prediction,) if rounded_once else (oracle.value, oracle.gradient_prediction)
-    if not all(isinstance(x, float) or fmt.contains(x) for quantity in quantities for x in quantity.distinct):
-        return "a result rounds"
-    return ""
-
-
-def _met_on_the_way(oracle: Exact, differences: Sequence[Fraction]) -> Iterator[Fraction]:
-    """Inputs, differences, squares and results, as far as they are finite."""
-    for array in (oracle.inputs.prediction, oracle.inputs.target):
-        yield from (Fraction(x) for x in np.unique(np.asarray(array, dtype=np.float64)).tolist() if math.isfinite(x))
-    for d in differences:
-        yield from (d, d * d)
-    for quantity in (oracle.value, oracle.gradient_prediction):
-        yield from (x for x in quantity.distinct if isinstance(x, Fraction))
-
-
-def _lowest_bit(x: Fraction) -> Fraction:
-    """The largest power of two of which a dyadic x is a multiple."""
-    return Fraction(x.numerator & -x.numerator, x.denominator)

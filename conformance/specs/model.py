@@ -93,10 +93,10 @@ class Rounding:
     """
 
     step: str
-    quantity: Literal["value", "gradient"]
+    quantity: Literal["value", "gradient", "gradient-weight"]
     count: int | Literal["n-1", "division"]
     format: Literal["input", "accumulator", "output"]
-    when: Literal["always", "reduced", "weighted", "divided", "factored", "upstream", "cast"]
+    when: Literal["always", "reduced", "weighted", "by-weights", "rows", "sum-apart", "divided", "factored", "upstream", "cast"]
     because: str
 
 

@@ -1,6 +1,6 @@
 """The definition, once more, slowly: one Fraction per element, one loop per sum, nothing shared with the oracle it is compared with.
 
-``factor · Σ_over w·(p−t)² / divisor``, its gradients and its curvature. Numbers that are not finite are floats, and follow IEEE 754.
+``factor · Σ_over w·(p−t)² / divisor``, its gradients and its curvature, and the square of a root. Numbers that are not finite are floats, and follow IEEE 754.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def value_shape(summed: str, shape: Index) -> Index:
 
 
 def weight_shape(weights: str, shape: Index) -> Index | None:
-    return {"none": None, "element": shape, "sample": shape[:1]}[weights]
+    return {"none": None, "element": shape, "sample": shape[:1], "mask": shape, "sample-mask": shape[:1]}[weights]
 
 
 def reference(factor: Fraction, summed: str, divisor: str, weights: str, arrays: tuple[Any, Any, Any, Any]) -> Reference:
@@ -106,7 +106,10 @@ def reference(factor: Fraction, summed: str, divisor: str, weights: str, arrays:
     def weight_of(i: Index) -> Number:
         if weights == "none":
             return Fraction(1)
-        return read(weight[i if weights == "element" else i[:1]])
+        return read(weight[i if weights in {"element", "mask"} else i[:1]])
+
+    if "mask" in weights:  # what is left out takes no part, whatever it is
+        difference = {i: d if weight_of(i) else Fraction(0) for i, d in difference.items()}
 
     sums: dict[Index, Number] = {}
     divisors: dict[Index, Number] = {}
@@ -117,6 +120,7 @@ def reference(factor: Fraction, summed: str, divisor: str, weights: str, arrays:
         divisors[v] = {
             "one": Fraction(1),
             "count": Fraction(len(mine)),
+            "last-axis": Fraction(shape[-1] if shape else 1),
             "weights": total(weight_of(i) for i in mine),
             "nonzero-weights": Fraction(sum(weight_of(i) != 0 for i in mine)),
         }[divisor]
@@ -137,7 +141,7 @@ def reference(factor: Fraction, summed: str, divisor: str, weights: str, arrays:
             change = times(factor, times(difference[i], difference[i]))
             if divisor == "weights":  # the quotient rule: w stands in the divisor too
                 change = plus(change, times(Fraction(-1), values[value_index(summed, i)]))
-            per_weight[i if weights == "element" else i[:1]].append(scaled(i, change))
+            per_weight[i if weights in {"element", "mask"} else i[:1]].append(scaled(i, change))
         of_weights = [total(parts) for parts in per_weight.values()]
     ordered = list(gradients.values())
     return Reference(list(values.values()), ordered, [times(Fraction(-1), x) for x in ordered], list(curvatures.values()), of_weights)

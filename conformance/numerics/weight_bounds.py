@@ -1,0 +1,139 @@
+"""Intervals of the gradient with respect to the weights: squares, scaled, and less the value where the weights divide too.
+
+For a division by a count it is Σ factor·d²·G/divisor over the elements of a weight, whose terms cannot cancel but by G. For a division by
+W = Σw it is Σ (factor·d² − value)·G/W, whose two parts may: the bound is relative to the sum of magnitudes (Higham, chapter 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from conformance.numerics.decode import fractions
+from conformance.numerics.definition import Divisor, Quantity
+from conformance.numerics.errormodel import Roundings, Step
+from conformance.numerics.exact import Exact
+from conformance.numerics.formats import Format
+from conformance.numerics.interval import Interval
+from conformance.numerics.value_bounds import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
+
+NEAR_THE_ENDS = "partial product near the ends of the range"
+"""A product of some of square, value, upstream gradient and reciprocals lies where it may overflow, underflow or be flushed to zero."""
+_MARGIN = 16
+"""The roundings of a partial product move it by far less than this factor."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What the elements of one value share: the reciprocal of its divisor, and for a division by Σw its error and the value's part."""
+
+    reciprocal: Fraction
+    drift: Fraction
+    value: Fraction
+    value_bound: Fraction
+
+
+def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flushes: bool) -> list[Interval]:
+    """The interval of every element of the gradient with respect to the weights.
+
+    Raises:
+        ValueError: the operation has no such gradient.
+    """
+    gradients = exact.of(Quantity.GRADIENT_WEIGHT).distinct
+    row = exact.size // max(len(gradients), 1)
+    upstreams = fractions(exact.inputs.upstream)
+    groups: dict[int, _Group | str] = {}
+    intervals = []
+    for position, gradient in enumerate(gradients):
+        elements = range(position * row, (position + 1) * row)
+        if not isinstance(gradient, Fraction):
+            overflows = exact.definition.divisor is Divisor.WEIGHTS and _a_square_overflows(exact, elements)
+            intervals.append(Interval.anything(gradient, SQUARE_OVERFLOWS) if overflows else Interval.special(gradient))
+            continue
+        magnitude = value_error = drift = Fraction(0)
+        undefined = ""
+        for element in elements:
+            index = int(exact.group[element])
+            if index not in groups:
+                groups[index] = _group(exact, model, index, output, flushes=flushes)
+            group, upstream = groups[index], upstreams[index]
+            assert isinstance(upstream, Fraction), "what is not finite makes the gradient special"
+            if isinstance(group, str):
+                undefined = group
+                break
+            square = exact.definition.factor * _square(exact, element)
+            if _near_the_ends(exact, group, square, upstream, element, flushes=flushes):
+                undefined = NEAR_THE_ENDS
+                break
+            scale = abs(upstream) * group.reciprocal
+            magnitude += (square + abs(group.value)) * scale
+            value_error += group.value_bound * scale
+            drift = max(drift, group.drift)
+        if undefined or magnitude * _MARGIN >= exact.inputs.format.largest:
+            intervals.append(Interval.anything(gradient, undefined or NEAR_THE_ENDS))
+            continue
+        unit = all(upstreams[int(exact.group[element])] == 1 for element in elements)
+        divisor = exact.divisors[int(exact.group[elements[0]])] if row else Fraction(1)
+        steps = Roundings(
+            model, exact.definition, Quantity.GRADIENT_WEIGHT, exact.inputs.format, output, row, divisor, weighted=True, unit_upstream=unit
+        )
+        theta = (1 + steps.theta) / (1 - drift) ** 2 - 1
+        rounding = theta * magnitude + (1 + theta) * value_error
+        bound = rounding
+        if _may_vanish(exact, gradient, rounding):
+            bound += (row + 1) * exact.inputs.format.smallest_normal
+        cancels = magnitude > 2 * abs(gradient)
+        intervals.append(Interval.around(gradient, bound, output, relative=bound <= 2 * rounding and not cancels))
+    return intervals
+
+
+def _square(exact: Exact, element: int) -> Fraction:
+    difference = exact.difference(element)
+    assert isinstance(difference, Fraction), "what is not finite makes the gradient special"
+    return difference * difference
+
+
+def _a_square_overflows(exact: Exact, elements: Sequence[int]) -> bool:
+    """Whether a finite difference has a square that may come out infinite: less an infinite value, that is nan."""
+    limit = exact.inputs.format.largest / _MARGIN
+    return any(isinstance(d := exact.difference(element), Fraction) and d * d > limit for element in elements)
+
+
+def _may_vanish(exact: Exact, gradient: Fraction, error: Fraction) -> bool:
+    """Whether the sum itself, whose terms lie in the normal range, may come out below it."""
+    return abs(gradient) + error > 0 and abs(gradient) - error < exact.inputs.format.smallest_normal
+
+
+def _group(exact: Exact, model: Sequence[Step], index: int, output: Format, *, flushes: bool) -> _Group | str:
+    """What an element of the value contributes; or the name of what leaves nothing to be said."""
+    divisor = exact.divisors[index]
+    if exact.definition.divisor is not Divisor.WEIGHTS:
+        return _Group(1 / Fraction(divisor), Fraction(0), Fraction(0), Fraction(0)) if divisor else DIVISOR_UNDEFINED
+    drift = divisor_drift(exact, index, flushes=flushes)
+    if drift is None or not divisor:
+        return DIVISOR_UNDEFINED
+    interval = value_interval(exact, model, index, output, flushes=flushes)
+    if interval.undefined or interval.infinity or not isinstance(interval.exact, Fraction) or not isinstance(interval.upper, Fraction):
+        return NEAR_THE_ENDS
+    return _Group(1 / abs(Fraction(divisor)), drift, interval.exact, interval.bound)
+
+
+def _near_the_ends(exact: Exact, group: _Group, square: Fraction, upstream: Fraction, element: int, *, flushes: bool) -> bool:
+    """Whether some partial product, in whatever order, is not safely inside the normal range of the inputs' format."""
+    fmt = exact.inputs.format
+    low, high = fmt.smallest_normal * _MARGIN, fmt.largest / _MARGIN
+    if flushes and exact.has_subnormal_input(element):
+        return True
+    reciprocal = group.reciprocal
+    products: list[tuple[Fraction, ...]] = [(square, upstream, reciprocal)]
+    if group.value:
+        products.append((group.value / reciprocal, upstream, reciprocal, reciprocal))
+    for parts in products:
+        chosen = [abs(x) for x in parts if x not in (0, 1)]
+        for size in range(1, len(chosen) + 1):
+            if any(not low <= math.prod(some, start=Fraction(1)) <= high for some in combinations(chosen, size)):
+                return True
+    return False
