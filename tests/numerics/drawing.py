@@ -135,14 +135,24 @@ def _neighbours(fmt: Format, x: Fraction) -> st.SearchStrategy[Fraction]:
 
 
 @st.composite
+def masks(draw: st.DrawFn, fmt: Format, shape: Index) -> Array:
+    """Zeros, of either sign, and ones."""
+    count = int(np.prod(shape, dtype=np.int64))
+    drawn = draw(st.lists(st.sampled_from([0.0, -0.0, 1.0]), min_size=count, max_size=count))
+    array: Array = np.asarray(drawn).astype(fmt.dtype).reshape(shape)
+    return array
+
+
+@st.composite
 def any_inputs(draw: st.DrawFn, definition: Definition, fmt: Format) -> Inputs:
     """Arrays of any rank and any bits."""
     shape = draw(st.sampled_from(SHAPES))
     wanted = weight_shape(definition.weights, shape)
+    weights = st.none() if wanted is None else masks(fmt, wanted) if definition.masked else bit_arrays(fmt, wanted)
     return Inputs(
         draw(bit_arrays(fmt, shape)),
         draw(bit_arrays(fmt, shape)),
-        None if wanted is None else draw(bit_arrays(fmt, wanted)),
+        draw(weights),
         draw(bit_arrays(fmt, value_shape(definition.over, shape))),
     )
 

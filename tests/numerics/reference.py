@@ -1,6 +1,7 @@
 """The definition, once more, slowly: one Fraction per element, one loop per sum, nothing shared with the oracle it is compared with.
 
-``factor · Σ_over w·(p−t)² / divisor``, its gradients and its curvature, and the square of a root. Numbers that are not finite are floats, and follow IEEE 754.
+``factor · Σ_over w·(p−t)² / divisor``, its gradients and its curvature; of a root, what is under it. Numbers that are not finite are
+floats, and follow IEEE 754.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from reference import Number, over, plus, times
 
+from conformance.numerics.exact import square_root
 from conformance.numerics.formats import Format
 
 
@@ -165,3 +166,53 @@ def gradient(machine: Machine, factors: Factors) -> Number:
             result = x if result is None else machine.step(times(result, x))
     assert result is not None
     return machine.cast(result)
+
+
+def rooted(machine: Machine, radicand: Number) -> Number:
+    """The root of a computed mean, taken in the accumulator's format and cast, or after the cast."""
+    if machine.choose.random() < 0.5:
+        radicand = machine.cast(radicand)
+    return machine.cast(machine.rounded(square_root(radicand), machine.wide))
+
+
+def weight_gradient(machine: Machine, terms: Terms, upstream: Number, elements: Sequence[int]) -> Number:
+    """The gradient with respect to a weight that the given elements share, by one way of differentiating a product or a quotient."""
+    choose = machine.choose
+    differences = [
+        machine.step(plus(machine.read(p), times(Fraction(-1), machine.read(t))))
+        for p, t in zip(terms.prediction, terms.target, strict=True)
+    ]
+    factor = machine.rounded(terms.factor, machine.narrow)
+    squares = [machine.step(times(d, d)) for d in differences]
+    if terms.factor != 1:
+        squares = [machine.step(times(factor, s)) for s in squares]
+    assert terms.weight is not None
+    weights = [machine.read(w) for w in terms.weight]
+    divisor = machine.step(machine.summed(weights)) if terms.divisor is None else machine.rounded(terms.divisor, machine.wide)
+
+    def scaled(x: Number) -> Number:
+        """x·upstream/divisor, joined in some order."""
+        if choose.random() < 0.5:
+            return machine.step(times(x, _divided(machine, machine.read(upstream), divisor)))
+        return _divided(machine, machine.step(times(x, machine.read(upstream))), divisor)
+
+    if terms.divisor is not None:
+        parts = [scaled(squares[i]) for i in elements]
+        return machine.cast(machine.summed(parts))
+    total = machine.step(machine.summed([machine.step(times(w, s)) for w, s in zip(weights, squares, strict=True)]))
+    mean = _divided(machine, total, divisor)
+    if choose.random() < 0.5:
+        parts = [scaled(machine.step(plus(squares[i], times(Fraction(-1), mean)))) for i in elements]
+    else:
+        shared = scaled(mean)
+        parts = [machine.step(plus(scaled(squares[i]), times(Fraction(-1), shared))) for i in elements]
+    return machine.cast(machine.summed(parts))
+
+
+def _divided(machine: Machine, x: Number, divisor: Number) -> Number:
+    """A division, or a product with a rounded reciprocal."""
+    if divisor == 1:
+        return x
+    if machine.choose.random() < 0.5:
+        return machine.step(over(x, divisor))
+    return machine.step(times(x, machine.step(over(Fraction(1), divisor))))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +15,8 @@ import pytest
 from drawing import Situation, examples, situations, to_array
 from hypothesis import event, given
 from hypothesis import strategies as st
-from simulation import Factors, Machine, Terms, gradient, value
+from reference import over, times
+from simulation import Factors, Machine, Terms, gradient, rooted, value, weight_gradient
 
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
@@ -99,6 +101,78 @@ def test_gradients(data: st.DataObject, choose: random.Random, *, weighted: bool
             result = one_gradient(situation, oracle, on, i)
             assert allowed.admits(i, result), (result, allowed.at(i), on)
             assert mirrored.admits(i, -result), (result, mirrored.at(i), on)
+
+
+@pytest.mark.parametrize("factored", [False, True])
+@pytest.mark.parametrize("by_sample", [False, True])
+@examples(150)
+@given(data=st.data(), choose=chosen, wider=st.booleans(), flushes=st.booleans())
+def test_gradients_of_weights(
+    data: st.DataObject, choose: random.Random, *, factored: bool, by_sample: bool, wider: bool, flushes: bool
+) -> None:
+    """Of every element, or with one weight for all of them: a sample."""
+    situation = data.draw(situations(weighted=True, factored=factored))
+    assert situation.weight is not None
+    definition, count = situation.definition, len(situation.prediction)
+    if by_sample:
+        if definition.over is not Over.ALL:
+            return
+        definition = replace(definition, weights=Weights.SAMPLE)
+        flat = situation.inputs
+        inputs = Inputs(
+            flat.prediction.reshape(1, -1), flat.target.reshape(1, -1), to_array(situation.weight[:1], situation.format), flat.upstream
+        )
+    else:
+        inputs = situation.inputs
+    weights = situation.weight[:1] * count if by_sample else situation.weight
+    oracle = exact(definition, inputs)
+    allowed = expectation_of(
+        oracle, ERROR_MODEL, Quantity.GRADIENT_WEIGHT, machine(situation, choose, wider=wider, flushes=flushes).output, flushes=flushes
+    )
+    note(allowed.at(0))
+    divisor = None if definition.divisor is Divisor.WEIGHTS else oracle.divisors[0]
+    terms = Terms(situation.prediction, situation.target, weights, definition.factor, divisor)
+    for i in range(len(allowed.intervals)):
+        elements = range(count) if by_sample else [i]
+        for _ in range(RUNS):
+            on = machine(situation, choose, wider=wider, flushes=flushes)
+            result = weight_gradient(on, terms, situation.upstream[0], elements)
+            assert allowed.admits(i, result), (result, allowed.at(i), on)
+
+
+@examples(200)
+@given(data=st.data(), choose=chosen, wider=st.booleans(), flushes=st.booleans())
+def test_roots(data: st.DataObject, choose: random.Random, *, wider: bool, flushes: bool) -> None:
+    situation = data.draw(situations(weighted=False, factored=False))
+    situation = replace(situation, definition=replace(situation.definition, root=True))
+    oracle, allowed = expectation(situation, Quantity.VALUE, machine(situation, choose, wider=wider, flushes=flushes), flushes=flushes)
+    note(allowed.at(0))
+    for _ in range(RUNS):
+        on = machine(situation, choose, wider=wider, flushes=flushes)
+        divisor = oracle.divisors[0]
+        in_the_middle = replace(on, output=on.wide if on.wide.is_wider_than(on.output) else on.output)
+        result = rooted(on, value(in_the_middle, Terms(situation.prediction, situation.target, None, Fraction(1), divisor)))
+        assert allowed.admits(0, result), (result, allowed.at(0), on)
+
+
+@examples(200)
+@given(data=st.data(), choose=chosen, wider=st.booleans(), flushes=st.booleans())
+def test_gradients_of_roots(data: st.DataObject, choose: random.Random, *, wider: bool, flushes: bool) -> None:
+    """What arrives at the mean is upstream/(2·root), of the root that was computed."""
+    situation = data.draw(situations(weighted=False, factored=False))
+    situation = replace(situation, definition=replace(situation.definition, root=True))
+    on = machine(situation, choose, wider=wider, flushes=flushes)
+    oracle, allowed = expectation(situation, Quantity.GRADIENT_PREDICTION, on, flushes=flushes)
+    note(allowed.at(0))
+    for _ in range(RUNS):
+        on = machine(situation, choose, wider=wider, flushes=flushes)
+        terms = Terms(situation.prediction, situation.target, None, Fraction(1), oracle.divisors[0])
+        root = rooted(on, value(replace(on, output=on.wide if on.wide.is_wider_than(on.output) else on.output), terms))
+        arrives = on.step(over(on.read(situation.upstream[0]), times(Fraction(2), root)))
+        for i in range(len(situation.prediction)):
+            factors = Factors(situation.prediction[i], situation.target[i], arrives, None, Fraction(1), oracle.divisors[0])
+            result = gradient(replace(on, flushes_inputs=False), factors)
+            assert allowed.admits(i, result), (result, allowed.at(i), on)
 
 
 def mean_over(count: int, number: str) -> list[Fraction]:

@@ -11,12 +11,15 @@ import pytest
 from drawing import SHAPES, any_inputs, formats, random_bits, seeds, to_array
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reference import Index, Number, Reference, reference, same, value_shape, weight_shape
+from reference import Index, Number, Reference, reference, same, times, value_index, value_shape, weight_shape
+from reference import over as over_
 
 from conformance.numerics import exact as module
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
-from conformance.numerics.exact import Exact, ExactArray, exact
+from conformance.numerics.exact import Exact, ExactArray, exact, square_root
 from conformance.numerics.formats import FORMATS
+from conformance.specs.literals import Number as Literal
+from conformance.specs.literals import parse as parse_literal
 
 definitions = [Definition(Fraction(f), o, d, w) for f, o, d, w in product(["1", "1/2", "3", "1/3"], Over, Divisor, Weights)]
 F64 = FORMATS["float64"]
@@ -44,7 +47,7 @@ def check_all(definition: Definition, inputs: Inputs) -> Exact:
     check(oracle.of(Quantity.GRADIENT_TARGET), slow.gradient_target, shape, "gradient/target")
     check(oracle.of(Quantity.CURVATURE), slow.curvature, shape, "curvature")
     wanted = weight_shape(definition.weights, shape)
-    if slow.gradient_weight is None or wanted is None:
+    if slow.gradient_weight is None or wanted is None or definition.masked:
         with pytest.raises(ValueError, match="no weights"):
             oracle.of(Quantity.GRADIENT_WEIGHT)
     else:
@@ -66,6 +69,8 @@ def test_every_combination_on_every_shape(definition: Definition) -> None:
         wanted = weight_shape(definition.weights, shape)
         sizes = [math.prod(s) for s in (shape, shape, wanted or (), value_shape(definition.over, shape))]
         p, t, w, g = (random_bits(7 * k + j, size, fmt, finite=True) for j, size in enumerate(sizes))
+        if definition.masked:
+            w = (np.arange(w.size) % 3 > 0).astype(fmt.dtype)
         upstream = g.reshape(value_shape(definition.over, shape))
         check_all(definition, Inputs(p.reshape(shape), t.reshape(shape), None if wanted is None else w.reshape(wanted), upstream))
 
@@ -175,3 +180,40 @@ def test_arrays_that_do_not_fit_together(change: dict[str, np.ndarray], message:
     definition = Definition(Fraction(1), Over.ALL, Divisor.COUNT, Weights.NONE)
     with pytest.raises(ValueError, match=message):
         exact(definition, Inputs(**arrays))  # type: ignore[arg-type]  # the table of arrays is a plain dictionary
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_root_and_its_gradient(data: st.DataObject) -> None:
+    """Against the reference of the radicand: the root squared is it, and what the mean passes down is divided by twice the root."""
+    over, weights = data.draw(st.sampled_from(list(Over))), data.draw(st.sampled_from([Weights.NONE, Weights.ELEMENT, Weights.SAMPLE]))
+    definition = Definition(Fraction(1), over, Divisor.COUNT, weights, root=True)
+    inputs = data.draw(any_inputs(definition, data.draw(formats)))
+    oracle, slow = exact(definition, inputs), expected(definition, inputs)
+    roots = list(oracle.value)
+    for root, radicand in zip(roots, slow.value, strict=True):
+        if isinstance(root, float):
+            assert same(root, radicand) or (math.isnan(root) and radicand < 0)
+        else:
+            assert isinstance(radicand, Fraction)
+            assert root**2 <= radicand <= (root * (1 + Fraction(1, 2**298))) ** 2
+    indices = list(np.ndindex(*value_shape(over, inputs.shape)))
+    for found, below, index in zip(oracle.gradient_prediction, slow.gradient_prediction, np.ndindex(*inputs.shape), strict=True):
+        root = roots[indices.index(value_index(over, index))]
+        assert same(found, times(over_(below, root), Fraction(1, 2)))
+
+
+def number(text: str) -> Literal:
+    return parse_literal(text, fractions=True)
+
+
+@pytest.mark.parametrize(("x", "root"), [("0", "0"), ("1/4", "1/2"), ("0x1p-300", "0x1p-150"), ("49/9", "7/3"), ("0x1p+2000", "0x1p+1000")])
+def test_rational_roots_are_exact(x: str, root: str) -> None:
+    assert square_root(number(x)) == number(root)
+
+
+def test_a_mask_holds_zeros_and_ones_only() -> None:
+    definition = Definition(Fraction(1), Over.ALL, Divisor.WEIGHTS, Weights.MASK)
+    p = np.ones(2, np.float32)
+    with pytest.raises(ValueError, match="another number than 0 and 1 in a mask"):
+        exact(definition, Inputs(p, p, p * 2, np.ones((), np.float32)))
