@@ -7,7 +7,7 @@ W = Σw it is Σ (factor·d² − value)·G/W, whose two parts may: the bound is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -15,7 +15,7 @@ from itertools import combinations
 from conformance.numerics.decode import fractions
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
-from conformance.numerics.exact import Exact
+from conformance.numerics.exact import Exact, Number
 from conformance.numerics.formats import Format
 from conformance.numerics.interval import Interval
 from conformance.numerics.value_bounds import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
@@ -44,50 +44,55 @@ def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flu
     """
     gradients = exact.of(Quantity.GRADIENT_WEIGHT).distinct
     row = exact.size // max(len(gradients), 1)
-    upstreams = fractions(exact.inputs.upstream)
-    groups: dict[int, _Group | str] = {}
-    intervals = []
-    for position, gradient in enumerate(gradients):
-        elements = range(position * row, (position + 1) * row)
-        if not isinstance(gradient, Fraction):
-            overflows = exact.definition.divisor is Divisor.WEIGHTS and _a_square_overflows(exact, elements)
-            intervals.append(Interval.anything(gradient, SQUARE_OVERFLOWS) if overflows else Interval.special(gradient))
-            continue
-        magnitude = value_error = drift = Fraction(0)
-        undefined = ""
-        for element in elements:
-            index = int(exact.group[element])
-            if index not in groups:
-                groups[index] = _group(exact, model, index, output, flushes=flushes)
-            group, upstream = groups[index], upstreams[index]
-            assert isinstance(upstream, Fraction), "what is not finite makes the gradient special"
-            if isinstance(group, str):
-                undefined = group
-                break
-            square = exact.definition.factor * _square(exact, element)
-            if _near_the_ends(exact, group, square, upstream, element, flushes=flushes):
-                undefined = NEAR_THE_ENDS
-                break
-            scale = abs(upstream) * group.reciprocal
-            magnitude += (square + abs(group.value)) * scale
-            value_error += group.value_bound * scale
-            drift = max(drift, group.drift)
-        if undefined or magnitude * _MARGIN >= exact.inputs.format.largest:
-            intervals.append(Interval.anything(gradient, undefined or NEAR_THE_ENDS))
-            continue
-        unit = all(upstreams[int(exact.group[element])] == 1 for element in elements)
-        divisor = exact.divisors[int(exact.group[elements[0]])] if row else Fraction(1)
-        steps = Roundings(
-            model, exact.definition, Quantity.GRADIENT_WEIGHT, exact.inputs.format, output, row, divisor, weighted=True, unit_upstream=unit
-        )
-        theta = (1 + steps.theta) / (1 - drift) ** 2 - 1
-        rounding = theta * magnitude + (1 + theta) * value_error
-        bound = rounding
-        if _may_vanish(exact, gradient, rounding):
-            bound += (row + 1) * exact.inputs.format.smallest_normal
-        cancels = magnitude > 2 * abs(gradient)
-        intervals.append(Interval.around(gradient, bound, output, relative=bound <= 2 * rounding and not cancels))
-    return intervals
+    groups = {index: _group(exact, model, index, output, flushes=flushes) for index in sorted(set(exact.group.tolist()))}
+    rows = (range(i * row, (i + 1) * row) for i in range(len(gradients)))
+    return [_interval(exact, model, g, elements, groups, output, flushes=flushes) for g, elements in zip(gradients, rows, strict=True)]
+
+
+def _interval(
+    exact: Exact,
+    model: Sequence[Step],
+    gradient: Number,
+    elements: Sequence[int],
+    groups: Mapping[int, _Group | str],
+    output: Format,
+    *,
+    flushes: bool,
+) -> Interval:
+    """What is allowed for the gradient of one weight, that of ``elements``."""
+    fmt = exact.inputs.format
+    if any(exact.divisors[int(exact.group[element])] == 0 for element in elements):
+        return Interval.anything(gradient, DIVISOR_UNDEFINED)  # what is divided may underflow to 0
+    if not isinstance(gradient, Fraction):
+        overflows = exact.definition.divisor is Divisor.WEIGHTS and _a_square_overflows(exact, elements)
+        return Interval.anything(gradient, SQUARE_OVERFLOWS) if overflows else Interval.special(gradient)
+    magnitude = value_error = drift = Fraction(0)
+    unit = True
+    for element in elements:
+        index = int(exact.group[element])
+        group, (upstream,) = groups[index], fractions(exact.inputs.upstream.ravel()[index : index + 1])
+        assert isinstance(upstream, Fraction), "what is not finite makes the gradient special"
+        square = exact.definition.factor * _square(exact, element)
+        if isinstance(group, str):
+            return Interval.anything(gradient, group)
+        if _near_the_ends(exact, group, square, upstream, element, flushes=flushes):
+            return Interval.anything(gradient, NEAR_THE_ENDS)
+        scale = abs(upstream) * group.reciprocal
+        magnitude += (square + abs(group.value)) * scale
+        value_error += group.value_bound * scale
+        drift = max(drift, group.drift)
+        unit &= upstream == 1
+    if magnitude * _MARGIN >= fmt.largest:
+        return Interval.anything(gradient, NEAR_THE_ENDS)
+    divisor = exact.divisors[int(exact.group[elements[0]])] if elements else Fraction(1)
+    count = len(elements)
+    steps = Roundings(model, exact.definition, Quantity.GRADIENT_WEIGHT, fmt, output, count, divisor, weighted=True, unit_upstream=unit)
+    theta = (1 + steps.theta) / (1 - drift) ** 2 - 1
+    bound = rounding = theta * magnitude + (1 + theta) * value_error
+    if _may_vanish(exact, gradient, rounding):
+        bound += (count + 1) * fmt.smallest_normal
+    cancels = magnitude > 2 * abs(gradient)
+    return Interval.around(gradient, bound, output, relative=bound <= 2 * rounding and not cancels)
 
 
 def _square(exact: Exact, element: int) -> Fraction:
