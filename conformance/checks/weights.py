@@ -149,18 +149,20 @@ def _compare_outside(trial: Trial, tallies: Mapping[Quantity, Tally], pair: tupl
     (Quantity.VALUE,),
 )
 def whole_roots(trial: Trial) -> Mapping[Quantity, Tally]:
-    """Residuals of one magnitude and any sign, on counts for which their mean is exact."""
+    """Residuals of one magnitude and any sign, on counts whose root is exact as well: ‖p − t‖/√N is right too."""
     tallies = new_tallies(Quantity.VALUE)
-    fmt = FORMATS[trial.target.dtype]
+    fmt, definition = FORMATS[trial.target.dtype], trial.operation.definition
     for shape in exact_shapes(trial):
+        if math.isqrt(definition.summands(shape)) ** 2 != definition.summands(shape):
+            continue
         for seed in trial.profile.seeds():
             rng = np.random.default_rng([seed, 3])
-            most = math.isqrt(2**fmt.precision // max(trial.operation.definition.summands(shape), 1))  # no partial sum rounds
+            most = math.isqrt(2**fmt.precision // max(definition.summands(shape), 1))  # no partial sum rounds
             magnitude = float(rng.integers(1, most + 1))
             drawn = exact_inputs(trial, shape, seed)
             residuals = (rng.choice([-1.0, 1.0], shape) * magnitude).astype(fmt.dtype)
             inputs = replace(drawn.inputs, prediction=residuals, target=np.zeros_like(residuals))
-            wanted = np.full(trial.operation.definition.value_shape(shape), magnitude)
+            wanted = np.full(definition.value_shape(shape), magnitude)
             seen = Drawn(inputs, f"residuals=±{magnitude:g} {drawn.recipe}")
             same(trial, tallies[Quantity.VALUE], Quantity.VALUE, trial.attested(inputs).value, wanted, seen)
     return tallies

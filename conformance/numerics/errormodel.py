@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
-from conformance.numerics.exact import Number
+from conformance.numerics.exact import Number, square_root
 from conformance.numerics.formats import Format
 
 
@@ -54,6 +54,11 @@ def is_power_of_two(x: Number) -> bool:
     return x.numerator & (x.numerator - 1) == 0 and x.denominator & (x.denominator - 1) == 0
 
 
+def _has_an_exact_root(divisor: Number) -> bool:
+    """Whether it is a power of four: dividing by its root is then exact as well."""
+    return is_power_of_two(divisor) and is_power_of_two(square_root(divisor))
+
+
 @dataclass(frozen=True)
 class Roundings:
     """The steps of a conforming evaluation of one element of one quantity.
@@ -82,6 +87,7 @@ class Roundings:
         reduced = self.definition.over is not Over.NONE
         by_weights = self.definition.divisor is Divisor.WEIGHTS and not self.definition.masked
         divided = self._divisor_rounds or (self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor))
+        rooted, cast = self.definition.root, (reduced or divided) and self.accumulator.is_wider_than(self.output)
         holds = {
             "always": True,
             "reduced": reduced,
@@ -92,7 +98,10 @@ class Roundings:
             "divided": divided,
             "factored": not is_power_of_two(abs(self.definition.factor)),
             "upstream": not self.unit_upstream,
-            "cast": (reduced or divided) and self.accumulator.is_wider_than(self.output),
+            "rooted": rooted,
+            "rooted-divided": rooted and not _has_an_exact_root(self.divisor),
+            "cast": cast,
+            "rooted-cast": rooted and cast,
         }
         return frozenset(name for name, value in holds.items() if value)
 

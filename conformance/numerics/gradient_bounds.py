@@ -101,14 +101,17 @@ class _Roots:
 
     def _interval(self, position: int) -> Interval:
         """What is allowed for the root that a distinct element takes part in."""
-        group = int(self.exact.group[self.exact.distinct_elements[position]])
+        group = self._group(position)
         if group not in self.known:
             self.known[group] = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
         return self.known[group]
 
     def infinite(self, position: int) -> bool:
-        """Whether that root is infinite."""
-        return self.exact.definition.root and self._interval(position).exact == math.inf
+        """Whether that root is infinite: exactly, not because a format ends before it."""
+        return self.exact.definition.root and self.exact.value.at(self._group(position)) == math.inf
+
+    def _group(self, position: int) -> int:
+        return int(self.exact.group[self.exact.distinct_elements[position]])
 
     def of(self, position: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
         """The root of a distinct element's sum, None where there is none; the drift, None where the root may come out as 0.
@@ -119,6 +122,8 @@ class _Roots:
             return None, drift
         interval = self._interval(position)
         root, lower = interval.exact, interval.lower
+        if root == math.inf:
+            return None, None  # it rounds to infinity, or is kept in a wider format
         if not isinstance(root, Fraction):
             return Fraction(1), drift  # the gradient is nan, exactly
         if not isinstance(lower, Fraction) or lower <= 0 or interval.infinity or not isinstance(interval.upper, Fraction):

@@ -170,27 +170,21 @@ def value_interval(exact: Exact, model: Sequence[Step], position: int, output: F
 
 
 def _root_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
-    """The roots of both ends of what is allowed for the radicand, rounded once, and once more for a cast before or after it.
+    """The roots of both ends of what is allowed for the radicand; the error model counts a rounding of the root twice in it.
 
     The radicand may overflow where the root is finite. No root of a number of a format is subnormal there, and none overflows.
     """
-    accumulator = exact.inputs.format.accumulator
-    cast = accumulator.is_wider_than(output)
-    found = _bounded(exact, model, position, accumulator if cast else output, flushes=flushes)
+    found = _bounded(exact, model, position, output, flushes=flushes)
     if isinstance(found, Interval):
         root = square_root(found.exact)
         return Interval.anything(root, *found.names) if found.undefined else Interval.special(root)
     value = square_root(found.value)
     if not isinstance(value, Fraction):
         return Interval.special(value)  # of a negative number
-    bound = found.bound
-    if cast and may_underflow(found.value, bound, output):
-        bound += lost_to_underflow(output, flushes=flushes)
-    roundings, v = 2 if cast else 1, output.rounding
-    lowest = _finite(square_root(max(found.value - bound, Fraction(0)))) * (1 - v) ** roundings
-    highest = _finite(square_root(found.value + bound)) * (1 + power_of_two(1 - ROOT_BITS)) * (1 + v) ** roundings
+    lowest = _finite(square_root(max(found.value - found.bound, Fraction(0))))
+    highest = _finite(square_root(found.value + found.bound)) * (1 + power_of_two(1 - ROOT_BITS))
     names = found.names
-    if found.value + bound >= output.overflow_threshold:
+    if found.value + found.bound >= output.overflow_threshold:
         names = (*names, RADICAND_OVERFLOWS)
     off = max(value - lowest, highest - value)
     return Interval.around(value, off, output, infinity=1 if names else 0, names=names, relative=found.relative)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
 
 from conformance.specs.literals import show
+from conformance.specs.model import Situation
 
 _LITERAL_SCHEMA = {
     "description": "One exact number: integer, hexadecimal float, exact decimal, fraction (expected values only), inf, -inf, nan, -0.",
@@ -136,7 +137,7 @@ class RoundingTable(Table):
     quantity: Literal["value", "gradient", "gradient-weight"]
     count: Annotated[int, Field(ge=1, le=16)] | Literal["n-1", "division"]
     format: Literal["input", "accumulator", "output"]
-    when: Literal["always", "reduced", "weighted", "by-weights", "rows", "sum-apart", "divided", "factored", "upstream", "cast"]
+    when: Situation
     because: Sentence
 
 

@@ -14,6 +14,22 @@ from conformance.numerics.formats import Array
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]
+Situation = Literal[
+    "always",
+    "reduced",
+    "weighted",
+    "by-weights",
+    "rows",
+    "sum-apart",
+    "divided",
+    "factored",
+    "upstream",
+    "rooted",
+    "rooted-divided",
+    "cast",
+    "rooted-cast",
+]
+"""When a step of the error model exists; ``numerics.errormodel`` says when that is."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,7 @@ class Rounding:
     quantity: Literal["value", "gradient", "gradient-weight"]
     count: int | Literal["n-1", "division"]
     format: Literal["input", "accumulator", "output"]
-    when: Literal["always", "reduced", "weighted", "by-weights", "rows", "sum-apart", "divided", "factored", "upstream", "cast"]
+    when: Situation
     because: str
 
 

@@ -11,6 +11,7 @@ import pytest
 from one_target import cells_of
 
 from conformance.checks.catalogue import LAWS
+from conformance.checks.weights import WEIGHTS
 from conformance.frameworks.base import Implementation
 from conformance.numerics.formats import Array
 from conformance.results import Cell, Outcome
@@ -213,5 +214,6 @@ def test_a_law_of_derivatives_sees_what_it_is_about(law: str) -> None:
 
 
 def test_every_law_is_put_to_the_test_here_or_by_its_own_tests() -> None:
-    elsewhere = {name for name in LAWS if name.startswith(("policy-", "integer")) or "dtypes" in name}
+    of_weights = {law.name for law in WEIGHTS}
+    elsewhere = {name for name in LAWS if name.startswith(("policy-", "integer")) or "dtypes" in name} | of_weights
     assert set(LAWS) == set(WRONG) | RESPECTS | {"reductions-agree"} | elsewhere
