@@ -170,7 +170,9 @@ def citations(page: Path) -> list[Citation]:
             if source := sources[link["label"]]:
                 cited.append(Citation(page, number, link.span("text"), link["text"], source.results, source.field, source.cells))
     for label, source in unused.items():
-        raise CitationError(f"{page}:{source.line}: found the label {label!a}, which nothing cites; expected a link with it, or no definition")
+        raise CitationError(
+            f"{page}:{source.line}: found the label {label!a}, which nothing cites; expected a link with it, or no definition"
+        )
     return cited
 
 
