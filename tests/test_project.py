@@ -88,8 +88,12 @@ def test_ci_is_a_program() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "specs" / "README.md"]
-    links = [(document, link) for document in documents for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())]
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "specs" / "README.md"]
+    links = [
+        (document, link)
+        for document in documents
+        for link in re.findall(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]+)", document.read_text(), re.MULTILINE)
+    ]
     assert [f"{d.name}: {link}" for d, link in links if "://" not in link and not (d.parent / link).exists()] == []
 
 
