@@ -42,13 +42,17 @@ class Weights(StrEnum):
 
 
 class Quantity(StrEnum):
-    """What is compared."""
+    """What is compared: of an operation the value and its derivatives, of a procedure the other ones."""
 
     VALUE = "value"
     GRADIENT_PREDICTION = "gradient/prediction"
     GRADIENT_TARGET = "gradient/target"
     GRADIENT_WEIGHT = "gradient/weight"
     CURVATURE = "curvature"
+    PARAMETERS = "parameters"
+    LOSS = "loss"
+    EVALUATION = "evaluation"
+    METRIC = "metric"
 
 
 @dataclass(frozen=True)
