@@ -79,6 +79,11 @@ def dtype_name(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def place(tensor: Tensor) -> str:
+    """The device of a tensor, as the suite names it too."""
+    return str(tensor.device)
+
+
 def _mean(prediction: Tensor, target: Tensor) -> Tensor:
     return torch.mean(torch.square(prediction - target))
 

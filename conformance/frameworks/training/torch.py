@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.torch import MODES, fresh_compiler, graphs, to_array, to_tensor
+from conformance.frameworks.torch import MODES, fresh_compiler, graphs, place, to_array, to_tensor
 from conformance.frameworks.training.record import NO_METRIC, Record
 from conformance.numerics.formats import Array
 from conformance.numerics.training import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
@@ -74,7 +74,7 @@ class _Training:
             with torch.no_grad():
                 record.evaluation[LOSS] = self._pass(self.task.evaluation, None)
         ran = "compile" if self.compiled == {True} and graphs() > self.before else "eager"
-        return record.produced(str(self.output.weight.device), ran, no_metric=NO_METRIC)
+        return record.produced(place(self.output.weight), ran, no_metric=NO_METRIC)
 
     def _forward(self, inputs: Tensor, targets: Tensor, weight: Tensor | None) -> tuple[Tensor, bool]:
         # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
