@@ -106,7 +106,7 @@ class _Fit:
 
     @contextmanager
     def _computing_in(self, setting: Setting) -> Iterator[None]:
-        """Losses and metrics compute in Keras' ``floatx``; layers in its dtype policy, which follows ``floatx`` until it is first asked for."""
+        """Losses and metrics compute in ``floatx``; layers by the dtype policy, which follows it only until it is first asked for."""
         config = self.keras.config
         before = config.floatx(), config.dtype_policy()
         config.set_floatx(setting.dtype)
