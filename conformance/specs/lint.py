@@ -43,7 +43,10 @@ def lint(root: Path | None = None) -> list[Problem]:
 def _lint_pinned(case: ProcedureCase) -> Iterator[Problem]:
     """A run of a procedure: every stated number, and whether nothing on the way to it rounds in any dtype."""
     run = case.exactly()
-    yield from (Problem(case.file, case.id, "", found, "a run that shows more") for found in dict.fromkeys(run.objections))
+    yield from (
+        Problem(case.file, case.id, "case", found, "a run in which nothing can be done in two ways")
+        for found in dict.fromkeys(run.objections)
+    )
     for quantity, arrays in run.arrays.items():
         stated = case.stated.get(quantity, {})
         for name in arrays.keys() ^ stated.keys():

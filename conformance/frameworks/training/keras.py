@@ -112,7 +112,9 @@ class _Fit:
         config.set_floatx(setting.dtype)
         config.set_dtype_policy(setting.dtype)
         try:
-            with self.keras.device(setting.device if ":" in setting.device else f"{setting.device}:0"):
+            # On PyTorch cpu:0 is another device than cpu, where its variables are.
+            alone = ":" in setting.device or self.backend.name == "torch"
+            with self.keras.device(setting.device if alone else f"{setting.device}:0"):
                 yield
         finally:
             config.set_floatx(before[0])
