@@ -58,7 +58,7 @@ class _Training:
         self.hidden, self.output = nn.Linear(inputs, units, **options), nn.Linear(units, outputs, **options)
         self.model = nn.Sequential(self.hidden, nn.ReLU(), self.output)
         state = {"0.weight": HIDDEN_WEIGHT, "0.bias": HIDDEN_BIAS, "2.weight": OUTPUT_WEIGHT, "2.bias": OUTPUT_BIAS}
-        self.model.load_state_dict({key: given[name].T for key, name in state.items()})  # PyTorch's weights have a row an output
+        self.model.load_state_dict({key: given[name].t() for key, name in state.items()})  # PyTorch's weights have a row an output
         self.compiled: set[bool] = set()
         self.before = fresh_compiler() if setting.mode == "compile" else 0
         self.forward = torch.compile(self._forward, fullgraph=True) if setting.mode == "compile" else self._forward
