@@ -237,8 +237,13 @@ def score_of_the_suite(files: Sequence[Path], seeds: Sequence[int], profile: str
 
 
 def comparable(files: Sequence[Path]) -> list[Path]:
-    """The files whose miniatures all methods can run: plain NumPy and eager PyTorch."""
-    return [path for path in files if all(s.framework in FRAMEWORKS and s.modes == ("eager",) for s in load_subjects(path))]
+    """The files whose miniatures all methods can run: losses, in plain NumPy and eager PyTorch."""
+    losses = load().operations
+
+    def can_be_run(subject: Subject) -> bool:
+        return subject.operation in losses and subject.framework in FRAMEWORKS and subject.modes == ("eager",)
+
+    return [path for path in files if all(can_be_run(subject) for subject in load_subjects(path))]
 
 
 def table(files: Sequence[Path], seeds: Sequence[int], profile: str) -> dict[str, Any]:

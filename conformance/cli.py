@@ -92,8 +92,8 @@ def _subjects(files: Sequence[Path], specs: Specs) -> list[str]:
         except SubjectError as error:
             fail(error)
         for framework, operation in found:
-            if operation not in specs.operations:
-                fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.operations)}")
+            if operation not in specs.titles:
+                fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.titles)}")
             needed[framework] = None
     return list(needed)
 
@@ -104,8 +104,8 @@ def _selection(specs: Specs, **options: Any) -> Selection:
     from conformance.plan import Selection
 
     for glob in options.get("operations", ()):
-        if not any(fnmatchcase(name, glob) for name in specs.operations):
-            fail(f"--operation: found {glob!r}, which matches none of {', '.join(specs.operations)}")
+        if not any(fnmatchcase(name, glob) for name in specs.titles):
+            fail(f"--operation: found {glob!r}, which matches none of {', '.join(specs.titles)}")
     return Selection(**options)
 
 
@@ -242,7 +242,7 @@ def list_(what: str, framework: tuple[str, ...], operation: tuple[str, ...], as_
     selection = _selection(specs, operations=operation)
     rows: list[dict[str, str]]
     if what == "operations":
-        rows = [{"id": o.name, "title": o.title} for o in specs.operations.values() if selection.wants_operation(o.name)]
+        rows = [{"id": name, "title": title} for name, title in specs.titles.items() if selection.wants_operation(name)]
     else:
         from conformance import listing  # imports Hypothesis, with the checks
 
@@ -284,9 +284,9 @@ def lint(specs: Path | None) -> None:
     if problems:
         sys.exit(USAGE)
     loaded = _specs(specs)
-    cases = sum(len(o.cases) for o in loaded.operations.values())
+    cases = sum(len(o.cases) for o in loaded.both)
     click.echo(
-        f"{specs or specs_root()}: {len(loaded.operations)} operations, {cases} cases, {len(loaded.deviations)} deviations: all as stated"
+        f"{specs or specs_root()}: {len(loaded.titles)} operations, {cases} cases, {len(loaded.deviations)} deviations: all as stated"
     )
 
 
@@ -380,7 +380,7 @@ def power(
         found = examine(files or own_files(), group, at_once)
         with counting("miniatures") as step:
             task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
-            shown = Power(task.execute(), task.seeds, profile, found, list(specs.operations))
+            shown = Power(task.execute(), task.seeds, profile, found, list(specs.titles))
     except MiniatureError as error:
         fail(error)
     if as_format == "json":

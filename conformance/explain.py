@@ -8,6 +8,7 @@ from conformance.checks.base import Check
 from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.judge import allowed_in_words, approximately, hexadecimal, in_words
+from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.trial import QUANTITIES
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Quantity
@@ -41,14 +42,17 @@ def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: s
     if check_id not in checks:
         raise UnknownId(f"unknown check {check_id!r}: expected an id from `conformance list checks`")
     check = checks[check_id]
-    operation = specs.operations[operation_of(check)]
-    definition = operation.definition
-    yield f"{check.id}  ({check.kind}, {check.level})"
-    yield f"  {check.why}"
-    yield f"  {operation.name}: {operation.title}: factor {definition.factor}, sum over {definition.over}, divided by {definition.divisor}"
     wanted = dtype or (target.rsplit("/", 1)[1] if target else "")
     if wanted and wanted not in check.dtypes:
         raise UnknownId(f"{check_id}: found the dtype {wanted!r}, expected one of {', '.join(check.dtypes)}")
+    yield f"{check.id}  ({check.kind}, {check.level})"
+    yield f"  {check.why}"
+    if isinstance(check, ProcedureCheck):
+        yield from _pinned(check, quantity)
+        return
+    operation = specs.operations[operation_of(check)]
+    definition = operation.definition
+    yield f"  {operation.name}: {operation.title}: factor {definition.factor}, sum over {definition.over}, divided by {definition.divisor}"
     if isinstance(check, BehaviourCheck):
         yield "  What comes back is recorded and compared between frameworks; it is not judged."
         return
@@ -57,6 +61,16 @@ def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: s
         return
     for name in [wanted] if wanted else check.dtypes:
         yield from _case(check, operation, specs, name, quantity, flushes=flushes)
+
+
+def _pinned(check: ProcedureCheck, only: str) -> Iterator[str]:
+    yield f"  In {', '.join(check.dtypes)} nothing on the way rounds, in whatever order, so that every result is exact:"
+    for quantity, arrays in check.case.stated.items():
+        for name, stated in arrays.items():
+            if not only or quantity.value == only:
+                numbers = stated.numbers.ravel().tolist()
+                more = f", … ({len(numbers)} numbers)" if len(numbers) > _SHOWN else ""
+                yield f"  {quantity}  {name}: {', '.join(in_words(number) for number in numbers[:_SHOWN])}{more}"
 
 
 def _case(check: CaseCheck, operation: Operation, specs: Specs, dtype: str, only: str, *, flushes: bool) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
 from conformance.checks.trial import Tally, Trial, outcome_of
@@ -34,7 +34,10 @@ class Finding:
 
 
 class Check(Protocol):
-    """One thing that must hold. ``id`` is stable and unique; ``why`` says in a sentence what goes wrong without it."""
+    """One thing that must hold. ``id`` is stable and unique; ``why`` says in a sentence what goes wrong without it.
+
+    How it is run depends on what it is about: an operation is evaluated, a procedure performed.
+    """
 
     @property
     def id(self) -> str: ...
@@ -48,6 +51,11 @@ class Check(Protocol):
     def dtypes(self) -> Sequence[str]: ...
     @property
     def quantities(self) -> Sequence[Quantity]: ...
+
+
+@runtime_checkable
+class Evaluating(Check, Protocol):
+    """A check of an operation."""
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """One finding for each quantity.

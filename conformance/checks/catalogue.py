@@ -17,6 +17,7 @@ from conformance.checks.growth import AccuracyCheck, GrowthCheck
 from conformance.checks.identities import IDENTITIES
 from conformance.checks.laws import ALONE, LawCheck
 from conformance.checks.policies import POLICIES
+from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.relations import RELATIONS
 from conformance.checks.weights import WEIGHTS
 from conformance.results import Grade
@@ -43,4 +44,5 @@ def all_checks(specs: Specs) -> dict[str, Check]:
     """Every check by id."""
     checks = [check for operation in specs.operations.values() for check in checks_of(operation)]
     questions = [BehaviourCheck(operation, question) for question in specs.behaviours for operation in question.operations]
-    return {check.id: check for check in [*checks, *questions]}
+    pinned = [ProcedureCheck(procedure.name, case) for procedure in specs.procedures.values() for case in procedure.cases]
+    return {check.id: check for check in [*checks, *pinned, *questions]}

@@ -18,8 +18,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from conformance.checks.base import Check, Finding
+from conformance.checks.base import Check, Evaluating, Finding
 from conformance.checks.catalogue import all_checks
+from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.trial import ExpectationCache, Sibling, Trial
 from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
@@ -112,6 +113,9 @@ class Bench:
         return Reply(cells=cells, drawn=profile.drawn)
 
     def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
+        if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
+            return _caught(lambda: check.perform(target, implementation.call), check)
+        assert isinstance(check, Evaluating), f"{check.id} can be neither performed nor run"
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
             return [replace(evaluate, quantity=q) for q in check.quantities]
@@ -136,16 +140,13 @@ class Bench:
         return Probe() if make is None else make(implementation, target.device, target.mode, target.dtype)
 
     def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
-        """The implementations with the same name up to its last dot, in the target's mode and dtype."""
+        """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
         stem = implementation.name.rpartition(".")[0]
         return [
-            Sibling(
-                other.entry,
-                self.specs.operations[other.operation].definition,
-                self.framework.prepare(other, target.device, target.mode, target.dtype),
-            )
+            Sibling(other.entry, operation.definition, self.framework.prepare(other, target.device, target.mode, target.dtype))
             for other in self.implementations.values()
             if stem and other.name != implementation.name and other.name.rpartition(".")[0] == stem
+            if (operation := self.specs.operations.get(other.operation)) and operation.definition.sums_plain_squares
         ]
 
     def _prepare(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
@@ -205,7 +206,7 @@ def open_bench(name: str, specs_root: Path | None, profile: Profile, subjects: S
         specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
     own = () if subjects else framework.implementations()
     mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
-    implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.operations}
+    implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.titles}
     return Bench(framework, implementations, specs, profile, framework.environment().version, all_checks(specs))
 
 

@@ -76,6 +76,11 @@ def _name(device: jax.Device) -> str:
     return "cpu" if kind == "cpu" and device.id == 0 else f"{kind}:{device.id}"
 
 
+def place(array: jax.Array) -> str:
+    """The device of a result, or the devices, as the suite names them."""
+    return " and ".join(sorted(_name(device) for device in array.devices()))
+
+
 def _all_devices() -> list[jax.Device]:
     try:
         host = list(jax.local_devices(backend="cpu"))
@@ -118,8 +123,12 @@ class JaxFramework:
         return tuple(Device(_name(device), _kind(device), FLUSHES.get(_kind(device), frozenset())) for device in _all_devices())
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, and optax where it is installed."""
-        return _implementations()
+        """The four operations written out, and where it is installed optax, and training with it."""
+        if not HAS_OPTAX:
+            return _implementations()
+        from conformance.frameworks.training.jax import implementations  # which needs this module
+
+        return (*_implementations(), *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from conformance.frameworks.assembly import DTYPES, keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
 from conformance.frameworks.probe import Probe, Returned
+from conformance.frameworks.training import keras as training
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -33,7 +34,9 @@ class KerasFramework:
 
     def __init__(self) -> None:
         module, _, name = self.adapter.partition(":")
-        self._backend: _Backend = getattr(importlib.import_module(module), name)()
+        below = importlib.import_module(module)
+        self._backend: _Backend = getattr(below, name)()
+        self._place: Callable[[Any], str] = below.place
         with keras_backend(self.backend):
             self._keras: Any = importlib.import_module("keras")
         if (found := self._keras.backend.backend()) != self.backend:
@@ -50,7 +53,7 @@ class KerasFramework:
         return self._backend.devices()
 
     def implementations(self) -> Sequence[Implementation]:
-        """The class with and without a dtype, unreduced, and the function."""
+        """The class with and without a dtype, unreduced, and the function; and training with all of them."""
         losses = self._keras.losses
         name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
         default = losses.MeanSquaredError()
@@ -84,7 +87,8 @@ class KerasFramework:
             ("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)", function),
         )
         modes = self._backend.implementations()[0].modes
-        return tuple(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table)
+        mine = (Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table)
+        return (*mine, *training.implementations(self._keras, training.Backend(self.backend, self._place, self._is_traced)))
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
@@ -99,6 +103,10 @@ class KerasFramework:
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
         """What the backend offers beyond value and gradients."""
         return _Scoped(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
+
+    def _is_traced(self, tensor: Any) -> bool:  # noqa: ARG002 - for the subclasses
+        """Whether a tensor stands for one that is computed later; PyTorch has no such tensors."""
+        return False
 
     def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
         """Nothing for backends whose operations run where their inputs are."""
@@ -147,6 +155,9 @@ class KerasOnTensorflow(KerasFramework):
     backend = "tensorflow"
     adapter = "conformance.frameworks.tensorflow:TensorflowFramework"
 
+    def _is_traced(self, tensor: Any) -> bool:
+        return not hasattr(tensor, "numpy")  # which only a tensor with a value has
+
 
 class KerasOnTorch(KerasFramework):
     """Keras on PyTorch."""
@@ -172,3 +183,7 @@ class KerasOnJax(KerasFramework):
     name = "keras-jax"
     backend = "jax"
     adapter = "conformance.frameworks.jax:JaxFramework"
+
+    def _is_traced(self, tensor: Any) -> bool:
+        traced: bool = isinstance(tensor, importlib.import_module("jax").core.Tracer)
+        return traced

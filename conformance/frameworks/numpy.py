@@ -13,6 +13,7 @@ from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.probes.numpy import NumpyProbe
+from conformance.frameworks.training.numpy import implementations
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -66,8 +67,8 @@ class NumpyFramework:
         return (Device("cpu", "cpu"),)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations, written out."""
-        return IMPLEMENTATIONS
+        """The four operations and training, written out."""
+        return (*IMPLEMENTATIONS, *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule
         """Plain calls and editing in place: NumPy differentiates nothing."""

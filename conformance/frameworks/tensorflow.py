@@ -111,7 +111,7 @@ def _implementations() -> tuple[Implementation, ...]:
     return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
 
 
-def _place(tensor: Tensor) -> str:
+def place(tensor: Tensor) -> str:
     """The device of a result as the suite names it: ``cpu``, ``gpu:0``."""
     place = tf.DeviceSpec.from_string(tensor.device)
     kind = str(place.device_type).lower()
@@ -162,8 +162,10 @@ class TensorflowFramework:
         return tuple(Device(name, kind, FLUSHES.get(kind, frozenset())) for name, kind in found)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, and the losses of ``tf.keras``."""
-        return _implementations()
+        """The four operations written out, the losses of ``tf.keras``, and training with a tape."""
+        from conformance.frameworks.training.tensorflow import implementations  # which needs this module
+
+        return (*_implementations(), *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""
@@ -184,7 +186,7 @@ class TensorflowFramework:
                 value, gradients = run(tf.constant(inputs.upstream), tensors)
             if run.mode() != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {run.mode()} mode")
-            places = {_place(tensor) for tensor in (value, *gradients) if tensor is not None}
+            places = {place(tensor) for tensor in (value, *gradients) if tensor is not None}
             if len(places) != 1:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             shape = tuple(value.shape)

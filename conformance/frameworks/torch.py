@@ -79,6 +79,11 @@ def dtype_name(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def place(tensor: Tensor) -> str:
+    """The device of a tensor, as the suite names it too."""
+    return str(tensor.device)
+
+
 def _mean(prediction: Tensor, target: Tensor) -> Tensor:
     return torch.mean(torch.square(prediction - target))
 
@@ -150,8 +155,10 @@ class TorchFramework:
         return (Device("cpu", "cpu"), *(Device(f"cuda:{index}", "cuda") for index in range(torch.cuda.device_count())))
 
     def implementations(self) -> Sequence[Implementation]:
-        """The function, the module, and the written-out forms."""
-        return _implementations()
+        """The function, the module, the written-out forms, and training with them."""
+        from conformance.frameworks.training.torch import implementations  # which needs this module
+
+        return (*_implementations(), *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""
@@ -175,9 +182,7 @@ class TorchFramework:
         run: Callable[..., tuple[Any, bool]] = marked
         before = 0
         if mode == "compile":
-            _require_compiler()
-            dynamo.reset()
-            before = _graphs()
+            before = fresh_compiler()
             run = torch.compile(marked, fullgraph=True)
         return lambda inputs: _evaluate(run, inputs, device, mode, before)
 
@@ -190,7 +195,7 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
 
     try:
         value, compiled = run(*tensors)
-        _attest_mode(mode, compiled=compiled, graphs=_graphs() - before)
+        _attest_mode(mode, compiled=compiled, graphs=graphs() - before)
         if not isinstance(value, Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
         attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
@@ -212,7 +217,18 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
     return assemble(to_array(value), parts, attested, changed=changed())
 
 
-def _graphs() -> int:
+def fresh_compiler() -> int:
+    """Empty the compiler, which would otherwise run into its limits; how many graphs it has captured so far.
+
+    Raises:
+        Unsupported: it cannot work here.
+    """
+    _require_compiler()
+    dynamo.reset()
+    return graphs()
+
+
+def graphs() -> int:
     """How many graphs the compiler has captured in this process."""
     return int(dynamo.utils.counters["stats"]["unique_graphs"])
 

@@ -45,13 +45,17 @@ class Weights(StrEnum):
 
 
 class Quantity(StrEnum):
-    """What is compared."""
+    """What is compared: of an operation the value and its derivatives, of a procedure the other ones."""
 
     VALUE = "value"
     GRADIENT_PREDICTION = "gradient/prediction"
     GRADIENT_TARGET = "gradient/target"
     GRADIENT_WEIGHT = "gradient/weight"
     CURVATURE = "curvature"
+    PARAMETERS = "parameters"
+    LOSS = "loss"
+    EVALUATION = "evaluation"
+    METRIC = "metric"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Definition:
     divisor: Divisor
     weights: Weights
     root: bool = False
+
+    @property
+    def sums_plain_squares(self) -> bool:
+        """Whether its values are sums of squares, but for numbers that the shape decides."""
+        return self.weights is Weights.NONE and not self.root
 
     @property
     def masked(self) -> bool:

@@ -347,7 +347,7 @@ class Exact:
         """The quantity by name.
 
         Raises:
-            ValueError: the operation has no such quantity (a gradient of weights it does not have).
+            ValueError: the operation has no such quantity (a gradient of weights it does not have, or what only procedures have).
         """
         match quantity:
             case Quantity.VALUE:
@@ -362,6 +362,8 @@ class Exact:
                 if self.gradient_weight is None or quantity not in self.definition.quantities:
                     raise ValueError(f"{quantity}: the operation has no weights")
                 return self.gradient_weight
+            case _:
+                raise ValueError(f"{quantity}: no operation has it, only procedures")
 
 
 def exact(definition: Definition, inputs: Inputs) -> Exact:

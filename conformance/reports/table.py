@@ -26,7 +26,8 @@ ANY = "*"
 _MOST_CAUSES = 1000
 """As many causes go into the plain types; the cells of all of them are in the results files."""
 
-_QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight", "curvature", "shape", "dtype")
+_OF_OPERATIONS = ("value", "gradient/prediction", "gradient/target", "gradient/weight", "curvature", "shape", "dtype")
+_QUANTITIES = (*_OF_OPERATIONS, "parameters", "loss", "evaluation", "metric")
 
 
 class Column(NamedTuple):

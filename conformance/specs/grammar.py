@@ -7,7 +7,7 @@ checked afterwards, by ``arrays`` (each literal) and ``lint`` (each expected val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import takewhile
 from typing import Annotated, Any, Literal
@@ -128,6 +128,79 @@ class OperationFile(Table):
     accuracy: Accuracy | None = None
     flags: dict[Slug, Sentence] = {}
     case: list[CaseTable] = []
+
+
+Length = Annotated[int, Field(ge=1, le=1000)]
+
+
+class NetworkTable(Table):
+    """Everything that a dense, relu, dense network learns; weights have a row an input."""
+
+    hidden_weight: RawArray = Field(alias="hidden-weight")
+    hidden_bias: RawArray = Field(alias="hidden-bias")
+    output_weight: RawArray = Field(alias="output-weight")
+    output_bias: RawArray = Field(alias="output-bias")
+
+
+class AfterTable(NetworkTable):
+    """The network after so many epochs."""
+
+    epoch: Length
+
+
+class EvaluationTable(Table):
+    """Samples that are evaluated after the training, and exactly what is reported of them."""
+
+    inputs: RawArray
+    targets: RawArray
+    weight: RawArray | None = None
+    batch: Length
+    loss: RawLiteral
+    metric: RawLiteral
+    weighted_metric: RawLiteral | None = Field(None, alias="weighted-metric")
+
+
+class PinnedTable(Table):
+    """What every case of a procedure has."""
+
+    id: Slug
+    why: Sentence
+    level: Literal["must", "should"] = "must"
+    dtypes: Annotated[list[Dtype], Field(min_length=1)]
+    flags: list[str] = []
+
+
+class ProcedureFile(Table):
+    """What every file of a procedure has; each family adds keys of its own, to its cases too."""
+
+    format: Format
+    procedure: OperationName
+    title: Sentence
+    flags: dict[Slug, Sentence] = {}
+    case: Annotated[Sequence[PinnedTable], Field(min_length=1)]
+
+
+class TrainingCaseTable(PinnedTable):
+    """A pinned training, with exactly what must come of it; ``loss`` and the metrics have one number an epoch."""
+
+    inputs: RawArray
+    targets: RawArray
+    weight: RawArray | None = None
+    batch: Length
+    learning_rate: RawLiteral = Field(alias="learning-rate")
+    network: NetworkTable
+    after: Annotated[list[AfterTable], Field(min_length=1)]
+    loss: RawArray
+    metric: RawArray
+    weighted_metric: RawArray | None = Field(None, alias="weighted-metric")
+    evaluation: EvaluationTable | None = None
+
+
+class TrainingFile(ProcedureFile):
+    """A procedure of the family ``training``: what is done is the same in all of its cases."""
+
+    weighted: bool
+    case: Annotated[list[TrainingCaseTable], Field(min_length=1)]
 
 
 class RoundingTable(Table):
@@ -251,6 +324,13 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
         ("case",): CaseTable,
         ("case", "allow"): AllowTable,
         ("case", "catches"): CatchTable,
+    },
+    TrainingFile: {
+        (): TrainingFile,
+        ("case",): TrainingCaseTable,
+        ("case", "network"): NetworkTable,
+        ("case", "after"): AfterTable,
+        ("case", "evaluation"): EvaluationTable,
     },
     ErrorModelFile: {(): ErrorModelFile, ("rounding",): RoundingTable},
     ChecksFile: {(): ChecksFile},

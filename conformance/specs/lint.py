@@ -14,11 +14,12 @@ from conformance.numerics.definition import Quantity
 from conformance.numerics.exact import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.interval import Expectation
+from conformance.numerics.procedure import Exacts
 from conformance.numerics.rounding import what_rounds
 from conformance.specs.arrays import Numbers
 from conformance.specs.literals import Number, equal, spell
 from conformance.specs.load import collect, specs_root
-from conformance.specs.model import Case, Operation, Rounding
+from conformance.specs.model import Case, Operation, ProcedureCase, Rounding, Stated
 from conformance.specs.problems import Problem
 
 _KEYS = {
@@ -38,7 +39,36 @@ def lint(root: Path | None = None) -> list[Problem]:
     for operation in specs.operations.values():
         for case in operation.cases:
             problems += _lint_case(operation, case, specs.error_model)
+    for procedure in specs.procedures.values():
+        for pinned in procedure.cases:
+            problems += _lint_pinned(pinned)
     return problems
+
+
+def _lint_pinned(case: ProcedureCase) -> Iterator[Problem]:
+    """A run of a procedure: every stated number, and whether nothing on the way to it rounds in any dtype."""
+    run = case.exactly()
+    yield from (
+        Problem(case.file, case.id, "case", found, "a run in which nothing can be done in two ways")
+        for found in dict.fromkeys(run.objections)
+    )
+    for quantity, arrays in run.arrays.items():
+        stated = case.stated.get(quantity, {})
+        for name in arrays.keys() ^ stated.keys():
+            yield Problem(case.file, case.id, str(quantity), f"{name} {'stated' if name in stated else 'not stated'}", "what comes back")
+        for name in (name for name in arrays if name in stated):
+            yield from _check_numbers(case, stated[name], arrays[name])
+    for dtype in case.dtypes:
+        if why := run.refused_by(FORMATS[dtype]):
+            yield Problem(case.file, case.id, "dtypes", f"{dtype}, in which {why}", "dtypes in which nothing rounds")
+
+
+def _check_numbers(case: ProcedureCase, stated: Stated, truth: Exacts) -> Iterator[Problem]:
+    differs = np.flatnonzero(stated.numbers.ravel() != truth.ravel()).tolist()
+    if differs:
+        place = "" if not truth.shape else f" at {_position(differs[0], truth.shape)}"
+        found, expected = (spell(array.ravel()[differs[0]]) for array in (stated.numbers, truth))
+        yield Problem(case.file, case.id, stated.key, f"{found}{place}", f"the exact {expected}")
 
 
 def _lint_case(operation: Operation, case: Case, model: tuple[Rounding, ...]) -> Iterator[Problem]:

@@ -10,9 +10,10 @@ from conformance.specs.behaviours import build_questions
 from conformance.specs.build import build_operation
 from conformance.specs.deviations import build_deviations
 from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile
-from conformance.specs.model import Deviation, Operation, Policy, Question, Rounding, Specs
+from conformance.specs.model import Deviation, Operation, Policy, Procedure, Question, Rounding, Specs
 from conformance.specs.policies import build_policies
 from conformance.specs.problems import Problem, SpecError
+from conformance.specs.procedures import FAMILIES
 from conformance.specs.read import Reader
 
 ERROR_MODEL = "error-model.toml"
@@ -51,11 +52,17 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
     checks = reader.read(root / CHECKS, ChecksFile)
     model = reader.read(root / ERROR_MODEL, ErrorModelFile)
     rounding = () if model is None else tuple(Rounding(**table.model_dump()) for table in model.rounding)
-    operations = _operations(reader, root, checks)
+    first_use: dict[str, Path] = {}
+    operations = _operations(reader, root, checks, first_use)
+    procedures = _procedures(reader, root, first_use)
     if not operations and not reader.problems:
         reader.complain(root, "", "", "no operation", "at least one file such as mse/mean.toml")
     sound = not reader.problems  # otherwise a check may be missing only because its case could not be read
-    names = frozenset(check for operation in operations.values() for check in operation.checks()) if sound else None
+    names = (
+        frozenset(check for named in (operations, procedures) for operation in named.values() for check in operation.checks())
+        if sound
+        else None
+    )
     deviations: list[Deviation] = []
     for file in sorted((root / DEVIATIONS).glob("*.toml")):
         if (table := reader.read(file, DeviationFile)) is not None:
@@ -78,33 +85,54 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
         families={} if checks is None else checks.families,
         behaviours=tuple(questions),
         policies=tuple(policies),
+        procedures=procedures,
     )
     return specs, reader.problems
 
 
-def _operations(reader: Reader, root: Path, checks: ChecksFile | None) -> dict[str, Operation]:
+def _operations(reader: Reader, root: Path, checks: ChecksFile | None, first_use: dict[str, Path]) -> dict[str, Operation]:
     operations: dict[str, Operation] = {}
-    first_use: dict[str, Path] = {}
     for file in sorted(root.rglob("*.toml")):
         folder = file.relative_to(root).parts[0]
-        if folder in (DEVIATIONS, BEHAVIOURS, POLICIES, ERROR_MODEL, CHECKS, TARGETS):
+        if folder in (DEVIATIONS, BEHAVIOURS, POLICIES, ERROR_MODEL, CHECKS, TARGETS, *FAMILIES):
             continue
         if (table := reader.read(file, OperationFile)) is None:
             continue
-        name = file.relative_to(root).with_suffix("").as_posix()
-        if table.operation != name:
-            reader.complain(file, "", "operation", table.operation, f"{name}, as the file is called")
+        name = _name_of(reader, root, file, table.operation, "operation")
         if checks is not None:
             _require_known(reader, file, "laws", table.laws, checks.laws)
             _require_known(reader, file, "families", table.families, checks.families)
-        for case in table.case:
-            if (before := first_use.setdefault(case.id, file)) != file:
-                reader.complain(file, case.id, "id", f"an id that {before.name} uses too", "an id of its own")
-        ids = [case.id for case in table.case]
-        for again in dict.fromkeys(id_ for i, id_ in enumerate(ids) if id_ in ids[:i]):
-            reader.complain(file, again, "id", "an id that the file uses twice", "an id of its own")
+        _require_own_ids(reader, file, [case.id for case in table.case], first_use)
         operations[name] = build_operation(reader, file, table)
     return operations
+
+
+def _procedures(reader: Reader, root: Path, first_use: dict[str, Path]) -> dict[str, Procedure]:
+    procedures: dict[str, Procedure] = {}
+    for folder, family in FAMILIES.items():
+        for file in sorted((root / folder).rglob("*.toml")):
+            if (table := reader.read(file, family.model)) is None:
+                continue
+            name = _name_of(reader, root, file, table.procedure, "procedure")
+            _require_own_ids(reader, file, [case.id for case in table.case], first_use)
+            procedures[name] = family.build(reader, file, table)
+    return procedures
+
+
+def _name_of(reader: Reader, root: Path, file: Path, said: str, key: str) -> str:
+    """What the file defines: its path, which it says itself too."""
+    name = file.relative_to(root).with_suffix("").as_posix()
+    if said != name:
+        reader.complain(file, "", key, said, f"{name}, as the file is called")
+    return name
+
+
+def _require_own_ids(reader: Reader, file: Path, ids: list[str], first_use: dict[str, Path]) -> None:
+    for id_ in ids:
+        if (before := first_use.setdefault(id_, file)) != file:
+            reader.complain(file, id_, "id", f"an id that {before.name} uses too", "an id of its own")
+    for again in dict.fromkeys(id_ for i, id_ in enumerate(ids) if id_ in ids[:i]):
+        reader.complain(file, again, "id", "an id that the file uses twice", "an id of its own")
 
 
 def _require_known(reader: Reader, file: Path, key: str, names: Iterable[str], known: Iterable[str]) -> None:

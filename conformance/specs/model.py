@@ -1,4 +1,4 @@
-"""What the spec files say, as frozen values: operations, cases, error model, deviations."""
+"""What the spec files say, as frozen values: operations, procedures, cases, error model, deviations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
+from conformance.numerics.procedure import ExactRun, Exacts
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]
@@ -100,6 +101,46 @@ class Operation:
         yield from (f"{self.name}/law/{law}" for law in self.laws)
 
 
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """Exact numbers that a file states, and the key they stand under."""
+
+    key: str
+    numbers: Exacts
+
+
+@dataclass(frozen=True, eq=False)
+class ProcedureCase:
+    """A pinned run of a procedure, in which nothing rounds. ``task(dtype)`` is what an implementation is given.
+
+    ``stated`` holds all that must come back, by quantity and name; lint has compared it with the oracle, ``exactly``.
+    """
+
+    id: str
+    why: str
+    level: Level
+    dtypes: tuple[str, ...]
+    task: Callable[[str], Any]
+    exactly: Callable[[], ExactRun]
+    stated: Mapping[Quantity, Mapping[str, Stated]]
+    file: Path = Path()
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """The other sort of operation: several steps, of which several arrays come back. One spec file; its folder is its family."""
+
+    name: str
+    title: str
+    cases: tuple[ProcedureCase, ...]
+    file: Path
+
+    def checks(self) -> Iterator[str]:
+        """The id of every check of the procedure."""
+        yield from (f"{self.name}/case/{case.id}" for case in self.cases)
+
+
 @dataclass(frozen=True)
 class Rounding:
     """One line of the error model: how many roundings a step of a conforming evaluation may commit, and why.
@@ -185,8 +226,19 @@ class Specs:
     families: Mapping[str, str] = field(default_factory=dict)
     behaviours: tuple[Question, ...] = ()
     policies: tuple[Policy, ...] = ()
+    procedures: Mapping[str, Procedure] = field(default_factory=dict)
+
+    @property
+    def both(self) -> tuple[Operation | Procedure, ...]:
+        """Everything that an implementation may claim to compute: operations of both sorts."""
+        return (*self.operations.values(), *self.procedures.values())
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The title of each, by name."""
+        return {one.name: one.title for one in self.both}
 
     def checks(self) -> Iterator[str]:
         """The id of every check of every operation that is judged: the questions have nothing to deviate from."""
-        for operation in self.operations.values():
+        for operation in self.both:
             yield from operation.checks()

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile, Table
+from conformance.specs.grammar import (
+    BehaviourFile,
+    ChecksFile,
+    DeviationFile,
+    ErrorModelFile,
+    OperationFile,
+    PolicyFile,
+    Table,
+    TrainingFile,
+)
 
 _FILES: dict[str, type[Table]] = {
     "operation": OperationFile,
+    "training": TrainingFile,
     "error-model": ErrorModelFile,
     "checks": ChecksFile,
     "deviations": DeviationFile,

@@ -30,6 +30,11 @@ EXPECTED = {
 }
 
 
+def losses(framework: Framework) -> list[Implementation]:
+    """The listed implementations that are evaluated, and not performed as procedures are."""
+    return [one for one in framework.implementations() if one.operation in EXPECTED]
+
+
 def inputs(operation: str, dtype: str) -> Inputs:
     numpy_dtype = FORMATS[dtype].dtype
     prediction, target, upstream = (np.array(rows, numpy_dtype) for rows in (PREDICTION, TARGET, EXPECTED[operation][1]))
