@@ -334,9 +334,9 @@ def test_no_folder_no_operation_no_error_model(tmp_path: Path) -> None:
     ("old", "new", "expected"),
     [
         ("count = 2\n", "count = 0\n", 'rounding[0].count: found 0, expected an integer from 1 to 16, "n-1" or "division"'),
-        ('count = "n-1"', 'count = "n"', 'rounding[4].count: found "n", expected an integer from 1 to 16, "n-1" or "division"'),
-        ('when = "reduced"', 'when = "ever"', 'rounding[4].when: found "ever", expected "always", "reduced"'),
-        ('"p − t is rounded once; the doubling is exact."', '""', 'rounding[7].because: found "", expected a sentence, not an empty one'),
+        ('count = "n-1"', 'count = "n"', 'rounding[6].count: found "n", expected an integer from 1 to 16, "n-1" or "division"'),
+        ('when = "reduced"', 'when = "ever"', 'rounding[6].when: found "ever", expected "always", "reduced"'),
+        ('"p − t is rounded once; the doubling is exact."', '""', 'rounding[13].because: found "", expected a sentence, not an empty one'),
     ],
 )
 def test_the_error_model(tmp_path: Path, old: str, new: str, expected: str) -> None:
