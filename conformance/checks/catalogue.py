@@ -18,10 +18,12 @@ from conformance.checks.identities import IDENTITIES
 from conformance.checks.laws import ALONE, LawCheck
 from conformance.checks.policies import POLICIES
 from conformance.checks.relations import RELATIONS
+from conformance.checks.streams import STREAMS
 from conformance.results import Grade
 from conformance.specs.model import Operation, Specs
 
-LAWS = {law.name: law for law in (*ALONE, *RELATIONS, *IDENTITIES, *ENUMERATIONS, *DERIVATIVES, *BUFFERS, *CALLS, *DTYPES, *POLICIES)}
+_MODULES = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, STREAMS, DTYPES, POLICIES)
+LAWS = {law.name: law for laws in _MODULES for law in laws}
 """Every law by the name that spec files use."""
 
 
