@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from conformance.frameworks.assembly import DTYPES, keras_backend
-from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Stream
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Stream, Unsupported
 from conformance.frameworks.probe import Probe, Returned
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -30,6 +30,8 @@ class KerasFramework:
     name: str
     backend: str
     adapter: str
+    differentiates_metrics: bool = False
+    """Whether a metric is a function of the backend: elsewhere it writes to variables, through which no derivative leads."""
 
     def __init__(self) -> None:
         module, _, name = self.adapter.partition(":")
@@ -129,7 +131,8 @@ class KerasFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
         """What the backend offers beyond value and gradients."""
-        return _Scoped(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
+        kind = _Scoped if implementation.stream is None or self.differentiates_metrics else _Metric
+        return kind(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
 
     def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
         """Nothing for backends whose operations run where their inputs are."""
@@ -179,6 +182,18 @@ class _Scoped(Probe):
         return self._probe.threads(count)
 
 
+class _Metric(_Scoped):
+    """A probe of what writes to its state: it is called and updated, and neither differentiated nor batched."""
+
+    alone = Probe.alone
+    forward = Probe.forward
+    curvature = Probe.curvature
+    batched = Probe.batched
+
+    def _lacks(self, what: str) -> Unsupported:
+        return Unsupported(f"a metric writes to its state, which leaves no {what}")
+
+
 class KerasOnTensorflow(KerasFramework):
     """Keras on TensorFlow."""
 
@@ -211,6 +226,7 @@ class KerasOnJax(KerasFramework):
     name = "keras-jax"
     backend = "jax"
     adapter = "conformance.frameworks.jax:JaxFramework"
+    differentiates_metrics = True
 
     def _updates(self, **arguments: Any) -> Stream:
         """As Keras' own loops do on JAX: the state is handed on, since a traced function may not write to it."""
