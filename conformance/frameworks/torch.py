@@ -138,8 +138,10 @@ def _implementations() -> tuple[Implementation, ...]:
         ("mse_loss.by-batch", f"{sums} / {count}", "mean", _in_one_batch(_mse_loss_by_batch)),
     ]
     streams = {"written-out.by-batch": _by_batch, "mse_loss.by-batch": _mse_loss_by_batch, "written-out.sum": added_up(_sum)}
+    # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.
+    dtypes = {"mse_loss.by-batch": ("float32", "float64")}
     return tuple(
-        Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES, stream=streams.get(name))
+        Implementation(name, entry, f"mse/{operation}", call, MODES, dtypes.get(name, DTYPES), stream=streams.get(name))
         for name, entry, operation, call in table
     )
 

@@ -10,6 +10,7 @@ import pytest
 from one_target import cells_of
 
 from conformance.numerics.formats import Array
+from conformance.reports.reproduce import reproducer
 from conformance.results import Outcome
 
 Batches = Sequence[tuple[Array, Array]]
@@ -111,3 +112,12 @@ def test_a_stream_of_sums_is_a_sum() -> None:
         assert cell.outcome is PASS, cell.reason
     (cell,) = cells_of("mse/sum/law/any-split", lambda p, t: np.square(p - t).sum(), stream=right)
     assert cell.outcome is FAIL
+
+
+def test_the_program_of_a_failure_cuts_as_the_law_did(capsys: pytest.CaptureFixture[str]) -> None:
+    (cell,) = cells_of("mse/mean/law/any-split", mean, stream=of_means)
+    program = reproducer(cell, "np.mean([np.mean(np.square(p - t)) for p, t in batches])")
+    exec(program, {})  # noqa: S102 - the program that a report shows
+    assert "found 188915.73" in cell.reason
+    assert "188915.73" in capsys.readouterr().out
+    assert reproducer(cell, "np.mean(np.square(prediction - target))") == "", "this entry point does not show the stream"
