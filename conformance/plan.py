@@ -93,6 +93,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
         by_operation.setdefault(operation_of(check), []).append(check)
     shapes = {check.id: check.shape for check in checks.values() if isinstance(check, CaseCheck)}
     own = {check.id for check in checks.values() if getattr(check, "own_functions", False)}  # laws have it; to import them takes Hypothesis
+    rare = {check.id for check in checks.values() if getattr(check, "rare", False)}
     first = {i.operation: i.name for i in reversed(description.implementations)}
     planned = [
         Item(
@@ -102,7 +103,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
             profile.leaves_out(
                 target,
                 implementation.operation,
-                first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
+                first=bool(selection.subjects) or check.id in rare or first[implementation.operation] == implementation.name,
                 shape=shapes.get(check.id),
                 own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),

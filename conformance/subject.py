@@ -18,7 +18,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conformance.frameworks.base import Implementation
+    from conformance.frameworks.base import Implementation, Stream
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax", "keras")
@@ -48,13 +48,14 @@ class Subject:
     dtypes: tuple[str, ...]
     file: str
     gradient: Callable[..., Any] | None = None
+    stream: Stream | None = None
 
     def implementation(self) -> Implementation:
         """The subject as the engine runs it, named after its function."""
         from conformance.frameworks.base import Implementation  # would import NumPy with the package
 
         entry = f"{Path(self.file).name}:{self.name}"
-        return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient)
+        return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient, self.stream)
 
 
 _registered: list[Subject] = []
@@ -70,9 +71,10 @@ def implementation(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare that a function computes an operation: ``call(prediction, target[, weight])`` on the framework's tensors.
 
-    The function stays what it was, and gets one attribute, ``gradient``: a decorator for a function
+    The function stays what it was, and gets two attributes. ``gradient`` is a decorator for a function
     ``(prediction, target[, weight], upstream) -> (d/d prediction, d/d target[, d/d weight])``, needed only where the
-    framework has no automatic differentiation.
+    framework has no automatic differentiation. ``stream`` is one for a function ``batches -> value``, where the value can be
+    accumulated: each batch is a tuple of the function's own arguments.
 
     Args:
         operation: what it claims to compute, such as ``mse/mean``.
@@ -109,7 +111,12 @@ def implementation(
             subject.gradient = rule
             return rule
 
+        def stream(rule: Stream) -> Stream:
+            subject.stream = rule
+            return rule
+
         function.gradient = gradient  # type: ignore[attr-defined]  # functions take attributes, which mypy does not know
+        function.stream = stream  # type: ignore[attr-defined]  # likewise
         return function
 
     return register

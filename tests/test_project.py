@@ -112,6 +112,21 @@ def test_the_losses_of_the_readme_are_judged_as_it_says(name: str, code: int, tm
     assert ("found 0.5, expected 3/8, off by " in done.stdout) is (code == 1)
 
 
+def test_the_stream_of_the_readme_is_one(tmp_path: Path) -> None:
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed: pip install 'mse-conformance[torch]'")
+    (loss,) = blocks("README.md", "python", "# my_loss.py")
+    (rule,) = blocks("README.md", "python", "@my_loss.stream")
+    (tmp_path / "my_loss.py").write_text(f"{loss}\n\n{rule}")
+    (tmp_path / "of_means.py").write_text(
+        f"{loss}\n\n@my_loss.stream\ndef _(batches):\n    return sum(my_loss(*b) for b in batches) / len(batches)\n"
+    )
+    command = [sys.executable, "-m", "conformance", "run", "--check", "*/any-split*", "--dtype", "float32"]
+    for name, code in (("my_loss", 0), ("of_means", 1)):
+        done = subprocess.run([*command, "--subject", f"{name}.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+
+
 def test_the_gradient_of_the_readme_is_one(tmp_path: Path) -> None:
     from conformance.subject import load_subjects
 

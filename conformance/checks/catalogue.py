@@ -19,12 +19,13 @@ from conformance.checks.laws import ALONE, LawCheck
 from conformance.checks.policies import POLICIES
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.relations import RELATIONS
+from conformance.checks.streams import STREAMS
 from conformance.checks.weights import WEIGHTS
 from conformance.results import Grade
 from conformance.specs.model import Operation, Specs
 
-_GROUPS = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, DTYPES, POLICIES, WEIGHTS)
-LAWS = {law.name: law for group in _GROUPS for law in group}
+_MODULES = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, STREAMS, DTYPES, POLICIES, WEIGHTS)
+LAWS = {law.name: law for laws in _MODULES for law in laws}
 """Every law by the name that spec files use."""
 
 

@@ -31,6 +31,8 @@ class Law:
     dtypes: tuple[str, ...] = tuple(FORMATS)
     own_functions: bool = False
     """Whether it asks for functions beside value and gradients, which some targets compile."""
+    rare: bool = False
+    """Whether few implementations offer what it asks for, so that asking one of each operation would not do."""
 
 
 def law(
@@ -40,9 +42,10 @@ def law(
     dtypes: tuple[str, ...] = tuple(FORMATS),
     *,
     own_functions: bool = False,
+    rare: bool = False,
 ) -> Callable[[Test], Law]:
     """Make a law of a test, under the name that spec files use."""
-    return lambda test: Law(name, why, test, quantities, dtypes, own_functions)
+    return lambda test: Law(name, why, test, quantities, dtypes, own_functions, rare)
 
 
 @law(
@@ -110,6 +113,11 @@ class LawCheck:
     def own_functions(self) -> bool:
         """Whether the law asks for functions beside value and gradients."""
         return self.law.own_functions
+
+    @property
+    def rare(self) -> bool:
+        """Whether few implementations offer what the law asks for."""
+        return self.law.rare
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:

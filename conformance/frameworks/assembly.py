@@ -6,13 +6,17 @@ Imports no framework.
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Evaluation, Implementation, Unsupported
+from conformance.frameworks.base import Attestation, Evaluation, Implementation, Stream, Unsupported
 from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
 
@@ -45,6 +49,18 @@ def arguments(inputs: Inputs) -> list[Array]:
     for copy in copies:
         copy.flags.writeable = not inputs.read_only
     return copies
+
+
+def batches(inputs: Inputs, lengths: Sequence[int]) -> list[tuple[Array, ...]]:
+    """The arguments of each batch in call order: so many rows each, one batch after the other, each in memory of its own."""
+    ends = list(accumulate(lengths))
+    rows = [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
+    return [tuple(array[chosen].copy() for array in arguments(inputs)) for chosen in rows]
+
+
+def added_up(call: Callable[..., Any]) -> Stream:
+    """The stream of a sum: the sums of its batches, added one after the other."""
+    return lambda batches: reduce(operator.add, (call(*batch) for batch in batches))
 
 
 def same_layout(array: Array) -> Array:

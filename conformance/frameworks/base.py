@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from conformance.numerics.definition import Inputs, Shape
 from conformance.numerics.formats import Array
 
+Stream = Callable[[Sequence[tuple[Any, ...]]], Any]
+"""From batches of the framework's tensors to the value of all of them together."""
+
 
 class Unsupported(Exception):
     """The framework says it does not offer this combination; the message is the reason shown in the cell."""
@@ -60,6 +63,8 @@ class Implementation:
     entry point as a person writes it; ``call(prediction, target[, weight])`` takes and returns the framework's own tensors.
     ``gradient`` is only for frameworks without automatic differentiation:
     ``gradient(prediction, target[, weight], upstream)`` returns (d/d prediction, d/d target[, d/d weight]).
+    ``stream(batches)``, where there is one, returns the value of all batches together, each of them the arguments of ``call`` and cut
+    along the first axis. It begins from nothing every time: it makes its state anew, or resets it.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Implementation:
     modes: Sequence[str]
     dtypes: Sequence[str]
     gradient: Callable[..., Any] | None = None
+    stream: Stream | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -52,16 +52,33 @@ def _last_axis(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(jnp.square(prediction - target), axis=-1)
 
 
+def _by_batch(batches: Sequence[tuple[jax.Array, jax.Array]]) -> jax.Array:
+    squares = (jnp.sum(jnp.square(p.astype(jnp.float64) - t.astype(jnp.float64))) for p, t in batches)
+    return sum(squares) / sum(p.size for p, t in batches)
+
+
+def _in_one_batch(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    return _by_batch([(prediction, target)])
+
+
+_BY_BATCH = "sum(jnp.sum(jnp.square(p.astype(jnp.float64) - t.astype(jnp.float64))) for p, t in batches) / sum(p.size for p, t in batches)"
+
+
 def _implementations() -> tuple[Implementation, ...]:
     table: list[tuple[str, str, str, Callable[..., Any]]] = [
         ("written-out.mean", "mean", "jnp.mean(jnp.square(prediction - target))", _mean),
         ("written-out.sum", "sum", "jnp.sum(jnp.square(prediction - target))", _sum),
         ("written-out.none", "none", "jnp.square(prediction - target)", _none),
         ("written-out.last-axis", "last-axis", "jnp.mean(jnp.square(prediction - target), axis=-1)", _last_axis),
+        ("written-out.by-batch", "mean", _BY_BATCH, _in_one_batch),
     ]
+    streams = {"written-out.by-batch": _by_batch, "written-out.sum": added_up(_sum)}
     if HAS_OPTAX:
         table.append(("optax.squared_error", "none", "optax.squared_error(prediction, target)", optax.squared_error))
-    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
+    return tuple(
+        Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES, stream=streams.get(name))
+        for name, operation, entry, call in table
+    )
 
 
 def _kind(device: jax.Device) -> str:

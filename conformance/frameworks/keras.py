@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from conformance.frameworks.assembly import DTYPES, keras_backend
-from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Stream, Unsupported
 from conformance.frameworks.probe import Probe, Returned
 from conformance.frameworks.training import keras as training
 from conformance.numerics.definition import Inputs, Quantity
@@ -31,6 +31,8 @@ class KerasFramework:
     name: str
     backend: str
     adapter: str
+    differentiates_metrics: bool = False
+    """Whether a metric is a function of the backend: elsewhere it writes to variables, through which no derivative leads."""
 
     def __init__(self) -> None:
         module, _, name = self.adapter.partition(":")
@@ -53,7 +55,7 @@ class KerasFramework:
         return self._backend.devices()
 
     def implementations(self) -> Sequence[Implementation]:
-        """The class with and without a dtype, unreduced, and the function; and training with all of them."""
+        """The class with and without a dtype, unreduced, and the function; the metric with and without a dtype; and training with all of them."""
         losses = self._keras.losses
         name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
         default = losses.MeanSquaredError()
@@ -87,8 +89,38 @@ class KerasFramework:
             ("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)", function),
         )
         modes = self._backend.implementations()[0].modes
-        mine = (Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table)
-        return (*mine, *training.implementations(self._keras, training.Backend(self.backend, self._place, self._is_traced)))
+        found = [Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table]
+        metric_modes = tuple(mode for mode in modes if mode != "compile")  # torch.compile cannot capture what a metric writes to its state
+        for name, argument, stream in (
+            ("metrics.MeanSquaredError", "", self._updates()),
+            ("metrics.MeanSquaredError.dtype", "dtype=dtype", self._updates_with_dtype(DTYPES)),
+        ):
+            entry = f"[m := keras.metrics.MeanSquaredError({argument}), *(m.update_state(t, p) for p, t in batches)][0].result()"
+            found.append(Implementation(name, entry, "mse/mean", _in_one_batch(stream), metric_modes, DTYPES, stream=stream))
+        return (*found, *training.implementations(self._keras, training.Backend(self.backend, self._place, self._is_traced)))
+
+    def _updates(self, **arguments: Any) -> Stream:
+        """One metric, as a training loop keeps it: reset, updated with each batch, and asked for its result."""
+        metric = self._keras.metrics.MeanSquaredError(**arguments)
+
+        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
+            metric.reset_state()
+            for prediction, target in batches:
+                metric.update_state(target, prediction)
+            return metric.result()
+
+        return updated
+
+    def _updates_with_dtype(self, dtypes: Sequence[str]) -> Stream:
+        """A metric of the dtype of its first prediction; of none for integers and lists."""
+        name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
+        undecided, known = self._updates(), {dtype: self._updates(dtype=dtype) for dtype in dtypes}
+
+        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
+            prediction = batches[0][0]
+            return known.get(name_of(prediction.dtype) if hasattr(prediction, "dtype") else "", undecided)(batches)
+
+        return updated
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
@@ -102,7 +134,8 @@ class KerasFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
         """What the backend offers beyond value and gradients."""
-        return _Scoped(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
+        kind = _Scoped if implementation.stream is None or self.differentiates_metrics else _Metric
+        return kind(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
 
     def _is_traced(self, tensor: Any) -> bool:  # noqa: ARG002 - for the subclasses
         """Whether a tensor stands for one that is computed later; PyTorch has no such tensors."""
@@ -111,6 +144,10 @@ class KerasFramework:
     def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
         """Nothing for backends whose operations run where their inputs are."""
         return nullcontext()
+
+
+def _in_one_batch(stream: Stream) -> Callable[[Any, Any], Any]:
+    return lambda prediction, target: stream([(prediction, target)])
 
 
 class _Scoped(Probe):
@@ -144,8 +181,24 @@ class _Scoped(Probe):
         with self._scope():
             return self._probe.edited(inputs, after)
 
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        with self._scope():
+            return self._probe.streamed(inputs, lengths)
+
     def threads(self, count: int) -> AbstractContextManager[None]:
         return self._probe.threads(count)
+
+
+class _Metric(_Scoped):
+    """A probe of what writes to its state: it is called and updated, and neither differentiated nor batched."""
+
+    alone = Probe.alone
+    forward = Probe.forward
+    curvature = Probe.curvature
+    batched = Probe.batched
+
+    def _lacks(self, what: str) -> Unsupported:
+        return Unsupported(f"a metric writes to its state, which leaves no {what}")
 
 
 class KerasOnTensorflow(KerasFramework):
@@ -183,7 +236,20 @@ class KerasOnJax(KerasFramework):
     name = "keras-jax"
     backend = "jax"
     adapter = "conformance.frameworks.jax:JaxFramework"
+    differentiates_metrics = True
 
     def _is_traced(self, tensor: Any) -> bool:
         traced: bool = isinstance(tensor, importlib.import_module("jax").core.Tracer)
         return traced
+
+    def _updates(self, **arguments: Any) -> Stream:
+        """As Keras' own loops do on JAX: the state is handed on, since a traced function may not write to it."""
+        metric = self._keras.metrics.MeanSquaredError(**arguments)
+
+        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
+            state = metric.stateless_reset_state()
+            for prediction, target in batches:
+                state = metric.stateless_update_state(state, target, prediction)
+            return metric.stateless_result(state)
+
+        return updated

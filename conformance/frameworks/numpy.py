@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.probes.numpy import NumpyProbe
@@ -37,13 +38,24 @@ def _last_axis(prediction: Array, target: Array) -> Array:
     return np.asarray(np.mean(np.square(prediction - target), axis=-1))
 
 
+def _by_batch(batches: Sequence[tuple[Array, Array]]) -> Any:
+    return sum(np.sum(np.square(np.subtract(p, t, dtype=np.float64))) for p, t in batches) / sum(p.size for p, t in batches)
+
+
+def _in_one_batch(prediction: Array, target: Array) -> Any:
+    return _by_batch([(prediction, target)])
+
+
+_BY_BATCH = "sum(np.sum(np.square(np.subtract(p, t, dtype=np.float64))) for p, t in batches) / sum(p.size for p, t in batches)"
+
 IMPLEMENTATIONS = tuple(
-    Implementation(f"written-out.{operation}", entry, f"mse/{operation}", call, MODES, DTYPES)
-    for operation, entry, call in (
-        ("mean", "np.mean(np.square(prediction - target))", _mean),
-        ("sum", "np.sum(np.square(prediction - target))", _sum),
-        ("none", "np.square(prediction - target)", _none),
-        ("last-axis", "np.mean(np.square(prediction - target), axis=-1)", _last_axis),
+    Implementation(f"written-out.{name}", entry, f"mse/{operation}", call, MODES, DTYPES, stream=stream)
+    for name, operation, entry, call, stream in (
+        ("mean", "mean", "np.mean(np.square(prediction - target))", _mean, None),
+        ("by-batch", "mean", _BY_BATCH, _in_one_batch, _by_batch),
+        ("sum", "sum", "np.sum(np.square(prediction - target))", _sum, added_up(_sum)),
+        ("none", "none", "np.square(prediction - target)", _none, None),
+        ("last-axis", "last-axis", "np.mean(np.square(prediction - target), axis=-1)", _last_axis, None),
     )
 )
 
@@ -67,11 +79,11 @@ class NumpyFramework:
         return (Device("cpu", "cpu"),)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations and training, written out."""
+        """The four operations, the mean of a stream, and training, written out."""
         return (*IMPLEMENTATIONS, *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule
-        """Plain calls and editing in place: NumPy differentiates nothing."""
+        """Plain calls, editing in place and streams: NumPy differentiates nothing."""
         return NumpyProbe(implementation)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:

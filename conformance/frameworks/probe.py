@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.frameworks.base import Unsupported
+from conformance.frameworks.base import Implementation, Stream, Unsupported
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -64,6 +64,10 @@ class Probe:
         """The values of two calls on the same tensors, whose contents are overwritten in place in between."""
         raise self._lacks("tensors that can be edited in place")
 
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:  # noqa: ARG002 - for the adapters
+        """The value of a stream of batches: the inputs, cut along the first axis into so many rows each, in order; a length may be 0."""
+        raise self._lacks("streams of batches")
+
     def threads(self, count: int) -> AbstractContextManager[None]:  # noqa: ARG002 - for the adapters
         """As many threads as ``count`` while it lasts."""
         raise self._lacks("number of threads that can be changed")
@@ -77,6 +81,17 @@ class Raw:
     """A host array that the implementation is given as it is, not as a tensor of its framework."""
 
     array: Array
+
+
+def stream_of(implementation: Implementation) -> Stream:
+    """The stream of an implementation that has one.
+
+    Raises:
+        Unsupported: it takes whole inputs only.
+    """
+    if implementation.stream is None:
+        raise Unsupported("the implementation takes no stream of batches")
+    return implementation.stream
 
 
 def unwrapped(argument: Any) -> Any:

@@ -13,7 +13,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, keras_backend, no_device, not_differentiable, require
+from conformance.frameworks.assembly import (
+    DTYPES,
+    added_up,
+    altered,
+    arguments,
+    assemble,
+    keras_backend,
+    no_device,
+    not_differentiable,
+    require,
+)
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -63,6 +73,21 @@ def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
     return tf.reduce_mean(tf.square(prediction - target), axis=-1)
 
 
+def _by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    squares = (tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64))) for p, t in batches)
+    return sum(squares) / sum(tf.cast(tf.size(p), tf.float64) for p, t in batches)
+
+
+def _in_one_batch(prediction: Tensor, target: Tensor) -> Tensor:
+    return _by_batch([(prediction, target)])
+
+
+_BY_BATCH = (
+    "sum(tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64))) for p, t in batches)"
+    " / sum(tf.cast(tf.size(p), tf.float64) for p, t in batches)"
+)
+
+
 def _mse(prediction: Tensor, target: Tensor) -> Tensor:
     return tf.keras.losses.MSE(target, prediction)
 
@@ -97,6 +122,7 @@ def _implementations() -> tuple[Implementation, ...]:
         ("written-out.sum", "sum", "tf.reduce_sum(tf.square(prediction - target))", _sum),
         ("written-out.none", "none", "tf.square(prediction - target)", _none),
         ("written-out.last-axis", "last-axis", "tf.reduce_mean(tf.square(prediction - target), axis=-1)", _last_axis),
+        ("written-out.by-batch", "mean", _BY_BATCH, _in_one_batch),
         ("MeanSquaredError", "mean", f"{loss}()(target, prediction)", _class()),
         ("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", _mse),
     ]
@@ -108,7 +134,11 @@ def _implementations() -> tuple[Implementation, ...]:
         ]
     else:
         table.append(("MeanSquaredError.none", "last-axis", f'{loss}(reduction="none")(target, prediction)', _class(reduction="none")))
-    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, operation, entry, call in table)
+    streams = {"written-out.by-batch": _by_batch, "written-out.sum": added_up(_sum)}
+    return tuple(
+        Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES, stream=streams.get(name))
+        for name, operation, entry, call in table
+    )
 
 
 def place(tensor: Tensor) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch import _dynamo as dynamo
 from torch.nn.functional import mse_loss
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -26,6 +26,7 @@ from conformance.frameworks.base import (
     Evaluation,
     Implementation,
     NotAttested,
+    Stream,
     Unsupported,
 )
 from conformance.frameworks.probe import Probe
@@ -100,6 +101,18 @@ def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
     return torch.mean(torch.square(prediction - target), dim=-1)
 
 
+def _by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    return sum((p.double() - t.double()).square().sum() for p, t in batches) / sum(p.numel() for p, t in batches)
+
+
+def _mse_loss_by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    return sum(mse_loss(p, t, reduction="sum") for p, t in batches) / sum(p.numel() for p, t in batches)
+
+
+def _in_one_batch(stream: Stream) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda prediction, target: stream([(prediction, target)])
+
+
 def _functional(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
     def call(prediction: Tensor, target: Tensor) -> Tensor:
         return mse_loss(prediction, target, reduction=reduction)
@@ -122,7 +135,20 @@ def _implementations() -> tuple[Implementation, ...]:
         entry = f"torch.nn.MSELoss({argument})(prediction, target)"
         table.append((f"MSELoss.{reduction}", entry, reduction, torch.nn.MSELoss(reduction=reduction)))
     table += [(f"written-out.{operation}", entry, operation, call) for operation, entry, call in written_out]
-    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, entry, operation, call in table)
+    count = "sum(p.numel() for p, t in batches)"
+    squares = "sum((p.double() - t.double()).square().sum() for p, t in batches)"
+    sums = 'sum(torch.nn.functional.mse_loss(p, t, reduction="sum") for p, t in batches)'
+    table += [
+        ("written-out.by-batch", f"{squares} / {count}", "mean", _in_one_batch(_by_batch)),
+        ("mse_loss.by-batch", f"{sums} / {count}", "mean", _in_one_batch(_mse_loss_by_batch)),
+    ]
+    streams = {"written-out.by-batch": _by_batch, "mse_loss.by-batch": _mse_loss_by_batch, "written-out.sum": added_up(_sum)}
+    # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.
+    dtypes = {"mse_loss.by-batch": ("float32", "float64")}
+    return tuple(
+        Implementation(name, entry, f"mse/{operation}", call, MODES, dtypes.get(name, DTYPES), stream=streams.get(name))
+        for name, entry, operation, call in table
+    )
 
 
 class TorchFramework:

@@ -14,7 +14,7 @@ from conformance.executors.subjects import inspect
 from conformance.frameworks.registry import frameworks
 from conformance.subject import SubjectError
 
-GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "mode", "training")
+GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training")
 """What a wrong miniature gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
 
 RIGHT = "right"

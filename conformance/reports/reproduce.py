@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 from conformance.reports.text import visible
 from conformance.results import Cell, Outcome, Results, Witness
@@ -44,10 +45,11 @@ def language(framework: str) -> str:
 def reproducer(cell: Cell, entry: str) -> str:
     """Python source that prints what was found, expected and allowed; empty where the witness is too long to print.
 
-    ``entry`` is an expression in ``prediction`` and ``target``, or ``file.py:function`` for a function of one's own.
+    ``entry`` is an expression in ``prediction`` and ``target`` or in ``batches`` of them, or ``file.py:function`` for a function of
+    one's own.
     """
     witness, framework = cell.witness, language(cell.target.framework)
-    if witness is None or not _can_be_shown(cell, witness):
+    if witness is None or not _can_be_shown(cell, witness) or not _can_be_written(cell, entry, witness):
         return ""
     entry = visible(entry)
     lines = [f"# {visible(cell.id)}", "import numpy as np", *_IMPORTS[framework].splitlines()]
@@ -64,7 +66,7 @@ def reproducer(cell: Cell, entry: str) -> str:
         lines += [f"import runpy  # {file} is expected in the current folder", f"function = runpy.run_path({file!r})[{function!r}]"]
         call = "function"
     else:
-        call = f"lambda {', '.join(names)}: {_filled(entry, cell.target.dtype)}"
+        call = f"lambda {', '.join(names)}: {_filled(_on_batches(entry, names, witness), cell.target.dtype)}"
     lines.append(f"loss = {_CALL.get((framework, cell.target.mode), '{call}').format(call=call)}")
     upstream = witness.upstream or ("0x1.0p+0",)
     for name, numbers, shape in [(n, getattr(witness, n), witness.shape) for n in names]:
@@ -92,6 +94,25 @@ def _can_be_shown(cell: Cell, witness: Witness) -> bool:
     """Whether the inputs are there in full, and the words that become source are ones we know."""
     known = language(cell.target.framework) in _IMPORTS and cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES
     return known and "…" not in witness.prediction and (bool(witness.prediction) or 0 in witness.shape)
+
+
+def _can_be_written(cell: Cell, entry: str, witness: Witness) -> bool:
+    """Whether the entry point is all there is to say: not of a stream it does not show, nor of variables made while something is traced."""
+    streamed = "batches=" in witness.recipe and " in batches" not in entry
+    return not streamed and not ("keras.metrics" in entry and cell.target.mode not in {"eager", "*"})
+
+
+def _on_batches(entry: str, names: list[str], witness: Witness) -> str:
+    """An entry point that takes batches, on those that the witness tells of, or on a single one."""
+    if " in batches" not in entry:
+        return entry
+    _, told, lengths = witness.recipe.partition("batches=")
+    whole = f"({', '.join(names)})"
+    if not told:
+        return f"(lambda batches: {entry})([{whole}])"
+    ends = list(accumulate(int(length) for length in lengths.split(",")))
+    rows = ", ".join(f"slice({start}, {end})" for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return f"(lambda batches: {entry})([({', '.join(f'{name}[rows]' for name in names)}) for rows in ({rows},)])"
 
 
 def _ones(framework: str) -> str:

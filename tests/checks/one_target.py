@@ -10,7 +10,7 @@ from conformance.checks.catalogue import all_checks
 from conformance.executors.protocol import Request
 from conformance.executors.worker import Bench
 from conformance.frameworks import registry
-from conformance.frameworks.base import Implementation
+from conformance.frameworks.base import Implementation, Stream
 from conformance.profiles import PROFILES
 from conformance.results import Cell
 from conformance.specs.load import load
@@ -25,6 +25,7 @@ def cells_of(
     call: Callable[..., Any],
     own_gradient: Callable[..., Any] | None = None,
     *,
+    stream: Stream | None = None,
     framework: str = "numpy",
     dtype: str = "float32",
     others: Sequence[Implementation] = (),
@@ -32,7 +33,7 @@ def cells_of(
 ) -> list[Cell]:
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])
-    mine = Implementation("mine.form", "mine", operation, call, ("eager",), (dtype,), own_gradient)
+    mine = Implementation("mine.form", "mine", operation, call, ("eager",), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
     bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, PROFILES["quick"], "1", CHECKS)
     return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode="eager", dtype=dtype)).cells)

@@ -39,7 +39,7 @@ def test_every_implementation_eager(framework: TorchFramework, dtype: str) -> No
     for implementation in losses(framework):
         evaluation = evaluate(framework, implementation, "eager", dtype)
         assert faults(evaluation, implementation.operation, "eager") == [], implementation.name
-        assert evaluation.attested.dtype == dtype
+        assert evaluation.attested.dtype == ("float64" if implementation.name == "written-out.by-batch" else dtype)  # which sums in float64
 
 
 @pytest.mark.usefixtures("compiles")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Loss = Callable[[Array, Array], Any]
 Gradient = Callable[[Array, Array, Array], tuple[Any, Any]]
+Batches = Sequence[tuple[Array, Array]]
 
 
 def wide(array: Array) -> Floats:
@@ -105,8 +106,23 @@ def gradient_of(operation: str, *, cast: bool = True) -> Callable[[Gradient], Gr
     return register
 
 
-def _register(operation: str, written: Callable[..., Any], call: Loss, gradient: Gradient) -> None:
+def streams(operation: str) -> Callable[[Callable[[Batches], Any]], Callable[[Batches], Any]]:
+    """Register a stream of one's own beside the right value and the right gradients; its result is rounded to the inputs' dtype."""
+
+    def register(stream: Callable[[Batches], Any]) -> Callable[[Batches], Any]:
+        def call(prediction: Array, target: Array) -> Array:
+            return narrow(RIGHT_VALUES[operation](prediction, target), prediction)
+
+        decorated = _register(operation, stream, call, right_gradient(operation))
+        decorated.stream(lambda batches: narrow(stream(batches), batches[0][0]))
+        return stream
+
+    return register
+
+
+def _register(operation: str, written: Callable[..., Any], call: Loss, gradient: Gradient) -> Any:
     """Under the name and with the docstring of the function that was written."""
     call.__doc__ = written.__doc__
     decorated: Any = conformance.implementation(operation, framework="numpy", name=written.__name__.replace("_", "-"))(call)
     decorated.gradient(gradient)
+    return decorated

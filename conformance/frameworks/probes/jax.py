@@ -1,4 +1,4 @@
-"""JAX beyond value and gradients: one argument alone, ``jvp``, ``vjp`` of ``vjp``, ``vmap``; op by op and under ``jax.jit``."""
+"""JAX beyond value and gradients: one argument alone, ``jvp``, ``vjp`` of ``vjp``, ``vmap``, streams; op by op and under ``jax.jit``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from conformance.frameworks.assembly import arguments, same_layout
+from conformance.frameworks.assembly import arguments, batches, same_layout
 from conformance.frameworks.base import Implementation, NotAttested, Unsupported
 from conformance.frameworks.jax import device_named
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -21,6 +21,7 @@ class JaxProbe(Probe):
     """Op by op, or each question as a whole under ``jit``: one jitted function per question, compiled once per shape."""
 
     def __init__(self, implementation: Implementation, device: str, mode: str) -> None:
+        self._implementation = implementation
         self._plain = implementation.call
         self._device = device_named(device)
         self._mode = mode
@@ -54,6 +55,15 @@ class JaxProbe(Probe):
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("JAX's arrays cannot be changed")
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        """Under ``jit`` the whole stream is one program, compiled once per split."""
+        run = self._in_mode("streamed", stream_of(self._implementation))
+        value = run(jax.device_put(batches(inputs, lengths), self._device))
+        self._attest()
+        if isinstance(value, jax.Array) and value.devices() != {self._device}:
+            raise NotAttested(f"asked for the device {self._device}, the stream ended on {value.devices()}")
+        return np.asarray(value)
 
     def _ask(self, question: Hashable, body: Callable[..., Any], *arrays: Array) -> Any:
         placed = jax.device_put([np.array(array, order="C") for array in arrays], self._device)

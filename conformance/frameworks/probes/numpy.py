@@ -1,14 +1,15 @@
-"""NumPy beyond the value: plain calls with any input, and arrays that are edited in place."""
+"""NumPy beyond the value: plain calls with any input, arrays that are edited in place, streams."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from conformance.frameworks.assembly import arguments, same_layout
+from conformance.frameworks.assembly import arguments, batches, same_layout
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -18,6 +19,7 @@ class NumpyProbe(Probe):
 
     def __init__(self, implementation: Implementation) -> None:
         self._call = implementation.call
+        self._implementation = implementation
 
     def call(self, prediction: Any, target: Any) -> Returned:
         first = same_layout(prediction) if is_array(prediction) else unwrapped(prediction)
@@ -32,3 +34,8 @@ class NumpyProbe(Probe):
             first = np.array(self._call(prediction, target))
             prediction[...], target[...] = after.prediction, after.target
             return first, np.array(self._call(prediction, target))
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        stream = stream_of(self._implementation)
+        with np.errstate(all="ignore"):
+            return np.asarray(stream(batches(inputs, lengths)))

@@ -1,4 +1,4 @@
-"""TensorFlow beyond value and gradients: one argument alone, forward mode, nested tapes, ``vectorized_map``; eager, in graphs, with XLA."""
+"""TensorFlow beyond value and gradients: forward mode, nested tapes, ``vectorized_map``, streams and more; eager, in graphs, with XLA."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from conformance.frameworks.assembly import arguments, same_layout
+from conformance.frameworks.assembly import arguments, batches, same_layout
 from conformance.frameworks.base import Implementation, NotAttested, Unsupported
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, type_of, unwrapped
-from conformance.frameworks.tensorflow import Tensor, running_on
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.tensorflow import Tensor, place, running_on
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -25,6 +25,7 @@ class TensorflowProbe(Probe):
     """Eager, or each question as a whole in a ``tf.function``: one per question and rank, so that a new size is not traced again."""
 
     def __init__(self, implementation: Implementation, device: str, mode: str) -> None:
+        self._implementation = implementation
         self._plain = implementation.call
         self._device = device
         self._mode = mode
@@ -68,6 +69,19 @@ class TensorflowProbe(Probe):
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("TensorFlow's tensors cannot be changed")
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        """In a ``tf.function`` the whole stream is one graph, traced once per split."""
+        stream = stream_of(self._implementation)
+        with running_on(self._device), _logging():
+            parts = [tuple(tf.constant(array) for array in batch) for batch in batches(inputs, lengths)]
+            value = self._in_mode("streamed", stream)(parts)
+        self._attest()
+        if not tf.is_tensor(value):
+            return np.asarray(value)
+        if (where := place(value)) != self._device:
+            raise NotAttested(f"asked for the device {self._device}, the stream ended on {where}")
+        return _host(value)
 
     def _ask(self, question: Hashable, body: Callable[..., Any], arrays: Sequence[Array]) -> Any:
         with running_on(self._device), _logging():

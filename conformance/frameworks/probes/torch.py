@@ -1,4 +1,4 @@
-"""PyTorch beyond value and gradients: one argument alone, forward mode, double backward, ``vmap``, editing in place, threads."""
+"""PyTorch beyond value and gradients: one argument alone, forward mode, double backward, ``vmap``, editing in place, streams, threads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conformance.frameworks.assembly import arguments, same_layout
-from conformance.frameworks.base import Implementation, Unsupported
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, type_of, unwrapped
+from conformance.frameworks.assembly import arguments, batches, same_layout
+from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
 from conformance.frameworks.torch import to_array, to_tensor
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -24,6 +24,7 @@ class TorchProbe(Probe):
     """Eager, or through ``torch.compile`` where that offers it."""
 
     def __init__(self, implementation: Implementation, device: str, mode: str) -> None:
+        self._implementation = implementation
         self._plain = implementation.call
         self._device = device
         self._compiled = mode == "compile"
@@ -73,6 +74,17 @@ class TorchProbe(Probe):
         for tensor, changed in zip(tensors, self._tensors(after), strict=True):
             tensor.copy_(changed)
         return first, to_array(self._run(*tensors))
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        stream = stream_of(self._implementation)
+        if self._compiled:
+            raise Unsupported("torch.compile is not asked for streams: each split would be a program of its own")
+        value = stream([tuple(to_tensor(array, self._device) for array in batch) for batch in batches(inputs, lengths)])
+        if not isinstance(value, Tensor):
+            return np.asarray(value)
+        if str(value.device) != self._device:
+            raise NotAttested(f"asked for the device {self._device}, the stream ended on {value.device}")
+        return to_array(value)
 
     def threads(self, count: int) -> AbstractContextManager[None]:
         return _threads(count)
