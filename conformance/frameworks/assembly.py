@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,14 @@ DTYPES = tuple(FORMATS)
 _ALIGNMENT = 64
 """Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
+
+Row = tuple[str, str, str, Callable[..., Any]]
+"""One entry point in a table of them: name, operation less its family, entry, call."""
+
+
+def implementations(rows: Iterable[Row], modes: Sequence[str]) -> tuple[Implementation, ...]:
+    """A table of entry points as implementations, in every dtype."""
+    return tuple(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in rows)
 
 
 @contextmanager

@@ -9,42 +9,14 @@ from collections.abc import Sequence
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
+from conformance.frameworks.entries.numpy import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.probes.numpy import NumpyProbe
 from conformance.numerics.definition import Inputs
-from conformance.numerics.formats import Array
 
-MODES = ("eager",)
 NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
-
-
-def _mean(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.mean(np.square(prediction - target)))
-
-
-def _sum(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.sum(np.square(prediction - target)))
-
-
-def _none(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.square(prediction - target))
-
-
-def _last_axis(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.mean(np.square(prediction - target), axis=-1))
-
-
-IMPLEMENTATIONS = tuple(
-    Implementation(f"written-out.{operation}", entry, f"mse/{operation}", call, MODES, DTYPES)
-    for operation, entry, call in (
-        ("mean", "np.mean(np.square(prediction - target))", _mean),
-        ("sum", "np.sum(np.square(prediction - target))", _sum),
-        ("none", "np.square(prediction - target)", _none),
-        ("last-axis", "np.mean(np.square(prediction - target), axis=-1)", _last_axis),
-    )
-)
 
 
 class NumpyFramework:
@@ -66,7 +38,7 @@ class NumpyFramework:
         return (Device("cpu", "cpu"),)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations, written out."""
+        """The operations, written out."""
         return IMPLEMENTATIONS
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch import _dynamo as dynamo
-from torch.nn.functional import mse_loss
 
-from conformance.frameworks.assembly import DTYPES, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -28,11 +27,11 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.entries.torch import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
-MODES = ("eager", "compile")
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
 
 # After its recompile limit torch.compile runs eager with only a log line. A target meets more shapes than a training
@@ -47,6 +46,8 @@ for _names, _setting in _LIMITS.items():
         if hasattr(dynamo.config, _name):
             setattr(dynamo.config, _name, _setting)
             break
+if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
+    dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
 LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
 
 
@@ -77,47 +78,6 @@ def to_array(tensor: Tensor) -> Array:
 def dtype_name(tensor: Tensor) -> str:
     """The name a dtype has in every framework: ``float32`` for ``torch.float32``."""
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def _mean(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.mean(torch.square(prediction - target))
-
-
-def _sum(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.sum(torch.square(prediction - target))
-
-
-def _none(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.square(prediction - target)
-
-
-def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.mean(torch.square(prediction - target), dim=-1)
-
-
-def _functional(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(prediction, target, reduction=reduction)
-
-    return call
-
-
-def _implementations() -> tuple[Implementation, ...]:
-    written_out = (
-        ("mean", "torch.mean(torch.square(prediction - target))", _mean),
-        ("sum", "torch.sum(torch.square(prediction - target))", _sum),
-        ("none", "torch.square(prediction - target)", _none),
-        ("last-axis", "torch.mean(torch.square(prediction - target), dim=-1)", _last_axis),
-    )
-    table: list[tuple[str, str, str, Callable[..., Any]]] = []
-    for reduction in ("mean", "sum", "none"):
-        argument = f'reduction="{reduction}"'
-        entry = f"torch.nn.functional.mse_loss(prediction, target, {argument})"
-        table.append((f"mse_loss.{reduction}", entry, reduction, _functional(reduction)))
-        entry = f"torch.nn.MSELoss({argument})(prediction, target)"
-        table.append((f"MSELoss.{reduction}", entry, reduction, torch.nn.MSELoss(reduction=reduction)))
-    table += [(f"written-out.{operation}", entry, operation, call) for operation, entry, call in written_out]
-    return tuple(Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES) for name, entry, operation, call in table)
 
 
 class TorchFramework:
@@ -151,7 +111,7 @@ class TorchFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The function, the module, and the written-out forms."""
-        return _implementations()
+        return IMPLEMENTATIONS
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""
