@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from conformance.frameworks.assembly import DTYPES, keras_backend
+from conformance.frameworks.assembly import keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation
+from conformance.frameworks.entries.keras import listed
 from conformance.frameworks.probe import Probe, Returned
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -50,41 +51,11 @@ class KerasFramework:
         return self._backend.devices()
 
     def implementations(self) -> Sequence[Implementation]:
-        """The class with and without a dtype, unreduced, and the function."""
-        losses = self._keras.losses
-        name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
-        default = losses.MeanSquaredError()
-
-        def with_dtype(**arguments: Any) -> Callable[[Any, Any], Any]:
-            undecided = losses.MeanSquaredError(**arguments)
-            known = {dtype: losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
-
-            def call(prediction: Any, target: Any) -> Any:
-                dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else ""  # a list has none
-                loss = known.get(dtype, undecided)  # nor has a loss of integers
-                return loss(target, prediction)
-
-            return call
-
-        def without_dtype(prediction: Any, target: Any) -> Any:
-            return default(target, prediction)
-
-        def function(prediction: Any, target: Any) -> Any:
-            return losses.mean_squared_error(target, prediction)
-
-        table: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
-            ("MeanSquaredError.dtype", "mean", "keras.losses.MeanSquaredError(dtype=dtype)(target, prediction)", with_dtype()),
-            ("MeanSquaredError", "mean", "keras.losses.MeanSquaredError()(target, prediction)", without_dtype),
-            (
-                "MeanSquaredError.none",
-                "last-axis",
-                "keras.losses.MeanSquaredError(reduction=None, dtype=dtype)(target, prediction)",
-                with_dtype(reduction=None),
-            ),
-            ("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)", function),
-        )
+        """The class, the function and the metrics."""
         modes = self._backend.implementations()[0].modes
-        return tuple(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table)
+        function = "keras.losses.mean_squared_error(target, prediction)"
+        losses = self._keras.losses
+        return listed(self._keras, modes, [("mean_squared_error", "last-axis", function, lambda p, t: losses.mean_squared_error(t, p))])
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
