@@ -24,9 +24,8 @@ for number, implementation in enumerate(framework.implementations()):
             except Unsupported as reason:
                 rows.append({"name": implementation.name, "mode": mode, "unsupported": str(reason)})
                 continue
-            differentiated = backend == "jax" or not implementation.name.startswith(
-                "metrics."
-            )  # the state of a metric ends the others' path
+            # The state of a metric is a variable, which ends the path of automatic differentiation but in JAX.
+            differentiated = backend == "jax" or not implementation.name.startswith("metrics.")
             wrong = faults(evaluation, implementation.operation, mode, gradients=differentiated)
             rows.append({"name": implementation.name, "mode": mode, "dtype": dtype, "faults": wrong, "attested": evaluation.attested.dtype})
 environment = framework.environment()

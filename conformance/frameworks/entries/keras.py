@@ -25,7 +25,8 @@ def _losses(keras: Any, spelled: str) -> tuple[Row, ...]:
     weight = f"sample_weight={spelled}.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
     mask = f'{spelled}.ops.cast({spelled}.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))), "bool")'
     mask = f"{spelled}.ops.broadcast_to({mask}, {spelled}.ops.shape(prediction)[:-1])"
-    masked = f"(keras.src.backend.set_keras_mask(prediction, {mask}), {class_}(dtype=dtype)(target, prediction))[1]"
+    given = f"keras.src.backend.set_keras_mask(prediction, {mask})" if spelled == "keras" else f'setattr(prediction, "_keras_mask", {mask})'
+    masked = f"({given}, {class_}(dtype=dtype)(target, prediction))[1]"
     default = keras.losses.MeanSquaredError()
     return (
         ("MeanSquaredError.dtype", "mean", f"{class_}(dtype=dtype)(target, prediction)", _with_dtype(keras)),
