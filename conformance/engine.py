@@ -25,7 +25,7 @@ from conformance.profiles import Profile
 from conformance.results import Cell, Header, Outcome, RunEnvironment, Writer
 from conformance.specs.model import Specs
 
-ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras-jax", "numpy")
+ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras-jax", "torchmetrics", "sklearn", "numpy")
 """Longest first, so that the last worker to finish started early."""
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FRAMEWORK_MODULES = {"tensorflow", "torch", "jax", "jaxlib", "keras", "optax"}
+FRAMEWORK_MODULES = {"tensorflow", "torch", "jax", "jaxlib", "keras", "optax", "sklearn", "torchmetrics"}
 ELSEWHERE = ["/" + "work/", "/" + "root/", "/" + "opt/", "/" + "home/"]
 """Beginnings of absolute paths, of somebody's machine; put together here, so that this file names none."""
 

@@ -17,6 +17,8 @@ from conformance.numerics.definition import Definition, Divisor, Inputs, Quantit
 from conformance.numerics.errormodel import is_power_of_two
 from conformance.numerics.formats import Array
 
+_EXACT = (4, 8)
+"""Where a profile has no shape on which an operation is exact: of two axes, and all its counts are powers of two."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 
 
@@ -43,7 +45,8 @@ def exact_shapes(trial: Trial) -> list[Shape]:
     """The profile's shapes on which exact data stays exact: what is divided by is a power of two."""
     definition = trial.operation.definition
     shapes = fitting(trial.profile.shapes_for(trial.target), definition)
-    return [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
+    fitted = [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
+    return fitted or [_EXACT]
 
 
 def _divides(definition: Definition, shape: Shape) -> list[int]:

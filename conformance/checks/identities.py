@@ -31,7 +31,8 @@ from conformance.numerics.formats import FORMATS, Array
 
 def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
     """What a value says the sum of all squares is; exact on exact data."""
-    divisor = {Divisor.COUNT: definition.summands(inputs.shape), Divisor.LAST_AXIS: inputs.shape[-1]}.get(definition.divisor, 1)
+    divisors = {Divisor.COUNT: definition.summands(inputs.shape), Divisor.LAST_AXIS: inputs.shape[-1] if inputs.shape else 1}
+    divisor = divisors.get(definition.divisor, 1)
     return np.asarray(value.astype(np.float64).sum() * divisor / float(definition.factor))
 
 

@@ -28,7 +28,7 @@ from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
 from conformance.frameworks.probe import Probe
-from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.definition import Definition, Inputs, Quantity, Weights
 from conformance.numerics.formats import FORMATS
 from conformance.profiles import PROFILES, Profile
 from conformance.results import Cell, Outcome, Target
@@ -142,6 +142,10 @@ class Bench:
     def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
         stem = implementation.name.rpartition(".")[0]
+
+        def speaks_of_the_sum(definition: Definition) -> bool:
+            return definition.weights is Weights.NONE and not definition.root
+
         return [
             Sibling(other.entry, operation.definition, self.framework.prepare(other, target.device, target.mode, target.dtype))
             for other in self.implementations.values()
@@ -158,12 +162,12 @@ class Bench:
 
     def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         dtype = FORMATS[target.dtype].dtype
-        prediction, zeros = np.array([1, 2], dtype), np.zeros(2, dtype)
         definition = self.specs.operations[implementation.operation].definition
-        weight_shape = definition.weight_shape((2,))
-        inputs = Inputs(
-            prediction, zeros, None if weight_shape is None else np.ones(weight_shape, dtype), np.ones(definition.value_shape((2,)), dtype)
-        )
+        shape = (1,) * (definition.least_rank - 1) + (2,)
+        prediction, zeros = np.array([1, 2], dtype).reshape(shape), np.zeros(shape, dtype)
+        weight_shape = definition.weight_shape(shape)
+        weight = None if weight_shape is None else np.ones(weight_shape, dtype)
+        inputs = Inputs(prediction, zeros, weight, np.ones(definition.value_shape(shape), dtype))
         try:
             evaluate = self.framework.prepare(implementation, target.device, target.mode, target.dtype)
             evaluate(inputs)

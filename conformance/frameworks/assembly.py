@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import reduce
 from itertools import accumulate
 from typing import Any
@@ -24,6 +25,31 @@ DTYPES = tuple(FORMATS)
 _ALIGNMENT = 64
 """Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
+
+Row = tuple[str, str, str, Callable[..., Any]]
+"""One entry point in a table of them: name, operation less its family, entry, call."""
+
+
+StreamRow = tuple[str, str, str, Stream]
+"""One stream in a table of them: name, operation less its family, entry, stream."""
+
+
+def implementations(rows: Iterable[Row], modes: Sequence[str], streams: Mapping[str, Stream] | None = None) -> tuple[Implementation, ...]:
+    """A table of entry points as implementations, in every dtype; ``streams`` are those that some have, by name."""
+    made = (Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in rows)
+    return tuple(replace(one, stream=streams.get(one.name)) if streams else one for one in made)
+
+
+def streamed(rows: Iterable[StreamRow], modes: Sequence[str], dtypes: Sequence[str] = DTYPES) -> tuple[Implementation, ...]:
+    """A table of streams as implementations: called once, each takes everything as one batch."""
+
+    def in_one_batch(stream: Stream) -> Callable[[Any, Any], Any]:
+        return lambda prediction, target: stream([(prediction, target)])
+
+    return tuple(
+        Implementation(name, entry, f"mse/{operation}", in_one_batch(stream), modes, dtypes, stream=stream)
+        for name, operation, entry, stream in rows
+    )
 
 
 @contextmanager

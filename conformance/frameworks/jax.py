@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA logs through the same switch; read at import
 
@@ -15,18 +13,15 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
+from conformance.frameworks.entries.jax import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
 
 jax.config.update("jax_enable_x64", val=True)  # without it JAX has no float64 at all: it computes float32, with a warning
 
-MODES = ("eager", "jit")
 SWITCHES = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
-HAS_OPTAX = importlib.util.find_spec("optax") is not None
-if HAS_OPTAX:
-    import optax
 
 # Observed: XLA runs CPU code with subnormal results and inputs taken as zero; float16 escapes because it is
 # computed in float32, where its subnormals are normal. TPUs: as documented, not observed.
@@ -34,51 +29,6 @@ FLUSHES = {
     "cpu": frozenset({"bfloat16", "float32", "float64"}),
     "tpu": frozenset({"bfloat16", "float32"}),
 }
-
-
-def _mean(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(prediction - target))
-
-
-def _sum(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.square(prediction - target))
-
-
-def _none(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    return jnp.square(prediction - target)
-
-
-def _last_axis(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(prediction - target), axis=-1)
-
-
-def _by_batch(batches: Sequence[tuple[jax.Array, jax.Array]]) -> jax.Array:
-    squares = (jnp.sum(jnp.square(p.astype(jnp.float64) - t.astype(jnp.float64))) for p, t in batches)
-    return sum(squares) / sum(p.size for p, t in batches)
-
-
-def _in_one_batch(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    return _by_batch([(prediction, target)])
-
-
-_BY_BATCH = "sum(jnp.sum(jnp.square(p.astype(jnp.float64) - t.astype(jnp.float64))) for p, t in batches) / sum(p.size for p, t in batches)"
-
-
-def _implementations() -> tuple[Implementation, ...]:
-    table: list[tuple[str, str, str, Callable[..., Any]]] = [
-        ("written-out.mean", "mean", "jnp.mean(jnp.square(prediction - target))", _mean),
-        ("written-out.sum", "sum", "jnp.sum(jnp.square(prediction - target))", _sum),
-        ("written-out.none", "none", "jnp.square(prediction - target)", _none),
-        ("written-out.last-axis", "last-axis", "jnp.mean(jnp.square(prediction - target), axis=-1)", _last_axis),
-        ("written-out.by-batch", "mean", _BY_BATCH, _in_one_batch),
-    ]
-    streams = {"written-out.by-batch": _by_batch, "written-out.sum": added_up(_sum)}
-    if HAS_OPTAX:
-        table.append(("optax.squared_error", "none", "optax.squared_error(prediction, target)", optax.squared_error))
-    return tuple(
-        Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES, stream=streams.get(name))
-        for name, operation, entry, call in table
-    )
 
 
 def _kind(device: jax.Device) -> str:
@@ -127,7 +77,7 @@ class JaxFramework:
         """Versions and the switches that change precision or types."""
         packages = {"jaxlib": version("jaxlib"), "numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
         if HAS_OPTAX:
-            packages["optax"] = optax.__version__
+            packages["optax"] = version("optax")
         flags = {
             **{switch: str(getattr(jax.config, switch)) for switch in SWITCHES},
             "optax": "installed" if HAS_OPTAX else "not installed: its implementations are left out",
@@ -142,10 +92,10 @@ class JaxFramework:
     def implementations(self) -> Sequence[Implementation]:
         """The four operations written out, and where it is installed optax, and training with it."""
         if not HAS_OPTAX:
-            return _implementations()
+            return IMPLEMENTATIONS
         from conformance.frameworks.training.jax import implementations  # which needs this module
 
-        return (*_implementations(), *implementations())
+        return (*IMPLEMENTATIONS, *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from conformance.frameworks.assembly import DTYPES, keras_backend
-from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Stream, Unsupported
+from conformance.frameworks.assembly import keras_backend
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Unsupported
+from conformance.frameworks.entries.keras import listed, metrics
 from conformance.frameworks.probe import Probe, Returned
 from conformance.frameworks.training import keras as training
 from conformance.numerics.definition import Inputs, Quantity
@@ -55,72 +56,13 @@ class KerasFramework:
         return self._backend.devices()
 
     def implementations(self) -> Sequence[Implementation]:
-        """The class with and without a dtype, unreduced, and the function; the metric with and without a dtype; and training with all of them."""
-        losses = self._keras.losses
-        name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
-        default = losses.MeanSquaredError()
-
-        def with_dtype(**arguments: Any) -> Callable[[Any, Any], Any]:
-            undecided = losses.MeanSquaredError(**arguments)
-            known = {dtype: losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
-
-            def call(prediction: Any, target: Any) -> Any:
-                dtype = name_of(prediction.dtype) if hasattr(prediction, "dtype") else ""  # a list has none
-                loss = known.get(dtype, undecided)  # nor has a loss of integers
-                return loss(target, prediction)
-
-            return call
-
-        def without_dtype(prediction: Any, target: Any) -> Any:
-            return default(target, prediction)
-
-        def function(prediction: Any, target: Any) -> Any:
-            return losses.mean_squared_error(target, prediction)
-
-        table: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
-            ("MeanSquaredError.dtype", "mean", "keras.losses.MeanSquaredError(dtype=dtype)(target, prediction)", with_dtype()),
-            ("MeanSquaredError", "mean", "keras.losses.MeanSquaredError()(target, prediction)", without_dtype),
-            (
-                "MeanSquaredError.none",
-                "last-axis",
-                "keras.losses.MeanSquaredError(reduction=None, dtype=dtype)(target, prediction)",
-                with_dtype(reduction=None),
-            ),
-            ("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)", function),
-        )
+        """The class, the function and the metrics; and training with them."""
         modes = self._backend.implementations()[0].modes
-        found = [Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in table]
-        metric_modes = tuple(mode for mode in modes if mode != "compile")  # torch.compile cannot capture what a metric writes to its state
-        for name, argument, stream in (
-            ("metrics.MeanSquaredError", "", self._updates()),
-            ("metrics.MeanSquaredError.dtype", "dtype=dtype", self._updates_with_dtype(DTYPES)),
-        ):
-            entry = f"[m := keras.metrics.MeanSquaredError({argument}), *(m.update_state(t, p) for p, t in batches)][0].result()"
-            found.append(Implementation(name, entry, "mse/mean", _in_one_batch(stream), metric_modes, DTYPES, stream=stream))
-        return (*found, *training.implementations(self._keras, training.Backend(self.backend, self._place, self._is_traced)))
-
-    def _updates(self, **arguments: Any) -> Stream:
-        """One metric, as a training loop keeps it: reset, updated with each batch, and asked for its result."""
-        metric = self._keras.metrics.MeanSquaredError(**arguments)
-
-        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
-            metric.reset_state()
-            for prediction, target in batches:
-                metric.update_state(target, prediction)
-            return metric.result()
-
-        return updated
-
-    def _updates_with_dtype(self, dtypes: Sequence[str]) -> Stream:
-        """A metric of the dtype of its first prediction; of none for integers and lists."""
-        name_of: Callable[[Any], str] = self._keras.backend.standardize_dtype
-        undecided, known = self._updates(), {dtype: self._updates(dtype=dtype) for dtype in dtypes}
-
-        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
-            prediction = batches[0][0]
-            return known.get(name_of(prediction.dtype) if hasattr(prediction, "dtype") else "", undecided)(batches)
-
-        return updated
+        function = "keras.losses.mean_squared_error(target, prediction)"
+        losses = self._keras.losses
+        rows = [("mean_squared_error", "last-axis", function, lambda p, t: losses.mean_squared_error(t, p))]
+        backend = training.Backend(self.backend, self._place, self._is_traced)
+        return (*listed(self._keras, modes, rows), *metrics(self._keras, modes), *training.implementations(self._keras, backend))
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
@@ -144,10 +86,6 @@ class KerasFramework:
     def _scope(self, device: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for the subclass
         """Nothing for backends whose operations run where their inputs are."""
         return nullcontext()
-
-
-def _in_one_batch(stream: Stream) -> Callable[[Any, Any], Any]:
-    return lambda prediction, target: stream([(prediction, target)])
 
 
 class _Scoped(Probe):
@@ -241,15 +179,3 @@ class KerasOnJax(KerasFramework):
     def _is_traced(self, tensor: Any) -> bool:
         traced: bool = isinstance(tensor, importlib.import_module("jax").core.Tracer)
         return traced
-
-    def _updates(self, **arguments: Any) -> Stream:
-        """As Keras' own loops do on JAX: the state is handed on, since a traced function may not write to it."""
-        metric = self._keras.metrics.MeanSquaredError(**arguments)
-
-        def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
-            state = metric.stateless_reset_state()
-            for prediction, target in batches:
-                state = metric.stateless_update_state(state, target, prediction)
-            return metric.stateless_result(state)
-
-        return updated

@@ -5,59 +5,19 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
+from conformance.frameworks.entries.numpy import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.probes.numpy import NumpyProbe
 from conformance.frameworks.training.numpy import implementations
 from conformance.numerics.definition import Inputs
-from conformance.numerics.formats import Array
 
-MODES = ("eager",)
 NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
-
-
-def _mean(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.mean(np.square(prediction - target)))
-
-
-def _sum(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.sum(np.square(prediction - target)))
-
-
-def _none(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.square(prediction - target))
-
-
-def _last_axis(prediction: Array, target: Array) -> Array:
-    return np.asarray(np.mean(np.square(prediction - target), axis=-1))
-
-
-def _by_batch(batches: Sequence[tuple[Array, Array]]) -> Any:
-    return sum(np.sum(np.square(np.subtract(p, t, dtype=np.float64))) for p, t in batches) / sum(p.size for p, t in batches)
-
-
-def _in_one_batch(prediction: Array, target: Array) -> Any:
-    return _by_batch([(prediction, target)])
-
-
-_BY_BATCH = "sum(np.sum(np.square(np.subtract(p, t, dtype=np.float64))) for p, t in batches) / sum(p.size for p, t in batches)"
-
-IMPLEMENTATIONS = tuple(
-    Implementation(f"written-out.{name}", entry, f"mse/{operation}", call, MODES, DTYPES, stream=stream)
-    for name, operation, entry, call, stream in (
-        ("mean", "mean", "np.mean(np.square(prediction - target))", _mean, None),
-        ("by-batch", "mean", _BY_BATCH, _in_one_batch, _by_batch),
-        ("sum", "sum", "np.sum(np.square(prediction - target))", _sum, added_up(_sum)),
-        ("none", "none", "np.square(prediction - target)", _none, None),
-        ("last-axis", "last-axis", "np.mean(np.square(prediction - target), axis=-1)", _last_axis, None),
-    )
-)
 
 
 class NumpyFramework:

@@ -59,6 +59,8 @@ KNOWN = {
         FrameworkInfo("numpy", ("numpy", "ml_dtypes")),
         *(FrameworkInfo(name, (name,), (name,), ("cpu", *kinds)) for name, kinds in _ACCELERATORS.items()),
         *(FrameworkInfo(f"keras-{name}", ("keras", name), ("keras", name), ("cpu", *kinds)) for name, kinds in _ACCELERATORS.items()),
+        FrameworkInfo("sklearn", ("sklearn",), ("sklearn",)),
+        FrameworkInfo("torchmetrics", ("torchmetrics", "torch"), ("torchmetrics", "torch"), ("cpu", "cuda")),
     )
 }
 

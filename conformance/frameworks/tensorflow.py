@@ -13,17 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.assembly import (
-    DTYPES,
-    added_up,
-    altered,
-    arguments,
-    assemble,
-    keras_backend,
-    no_device,
-    not_differentiable,
-    require,
-)
+from conformance.frameworks.assembly import altered, arguments, assemble, keras_backend, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -34,18 +24,15 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.entries.tensorflow import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
     import tensorflow as tf
 
-    KERAS = tf.keras.losses.MeanSquaredError.__module__.partition(".")[0]  # keras, or tf_keras: the package that tf.keras is
-
 Tensor = Any  # TensorFlow ships no types
 
-MODES = ("eager", "graph", "xla")
-KERAS_3 = KERAS == "keras" and not version(KERAS).startswith("2.")  # the losses of Keras 2 take no dtype
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
 
 # Observed in all three modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
@@ -55,90 +42,6 @@ FLUSHES = {
     "tpu": frozenset({"bfloat16", "float32"}),
 }
 NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No registered", "is not in the list of allowed values")
-
-
-def _mean(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_mean(tf.square(prediction - target))
-
-
-def _sum(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_sum(tf.square(prediction - target))
-
-
-def _none(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.square(prediction - target)
-
-
-def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_mean(tf.square(prediction - target), axis=-1)
-
-
-def _by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    squares = (tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64))) for p, t in batches)
-    return sum(squares) / sum(tf.cast(tf.size(p), tf.float64) for p, t in batches)
-
-
-def _in_one_batch(prediction: Tensor, target: Tensor) -> Tensor:
-    return _by_batch([(prediction, target)])
-
-
-_BY_BATCH = (
-    "sum(tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64))) for p, t in batches)"
-    " / sum(tf.cast(tf.size(p), tf.float64) for p, t in batches)"
-)
-
-
-def _mse(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.keras.losses.MSE(target, prediction)
-
-
-def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The class as most people construct it: Keras 3 then casts to ``floatx`` whatever it is given."""
-    loss = tf.keras.losses.MeanSquaredError(**arguments)
-
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return loss(target, prediction)
-
-    return call
-
-
-def _class_with_dtype(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The class with the dtype of the prediction, constructed beforehand for each tested one; without one for integers and lists."""
-    losses = {dtype: tf.keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
-    undecided = tf.keras.losses.MeanSquaredError(**arguments)
-
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        dtype = prediction.dtype.name if hasattr(prediction, "dtype") else ""
-        loss = losses.get(dtype, undecided)
-        return loss(target, prediction)
-
-    return call
-
-
-def _implementations() -> tuple[Implementation, ...]:
-    loss = "tf.keras.losses.MeanSquaredError"
-    table: list[tuple[str, str, str, Callable[..., Any]]] = [
-        ("written-out.mean", "mean", "tf.reduce_mean(tf.square(prediction - target))", _mean),
-        ("written-out.sum", "sum", "tf.reduce_sum(tf.square(prediction - target))", _sum),
-        ("written-out.none", "none", "tf.square(prediction - target)", _none),
-        ("written-out.last-axis", "last-axis", "tf.reduce_mean(tf.square(prediction - target), axis=-1)", _last_axis),
-        ("written-out.by-batch", "mean", _BY_BATCH, _in_one_batch),
-        ("MeanSquaredError", "mean", f"{loss}()(target, prediction)", _class()),
-        ("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", _mse),
-    ]
-    if KERAS_3:
-        unreduced = _class_with_dtype(reduction=None)
-        table += [
-            ("MeanSquaredError.dtype", "mean", f"{loss}(dtype=dtype)(target, prediction)", _class_with_dtype()),
-            ("MeanSquaredError.none", "last-axis", f"{loss}(reduction=None, dtype=dtype)(target, prediction)", unreduced),
-        ]
-    else:
-        table.append(("MeanSquaredError.none", "last-axis", f'{loss}(reduction="none")(target, prediction)', _class(reduction="none")))
-    streams = {"written-out.by-batch": _by_batch, "written-out.sum": added_up(_sum)}
-    return tuple(
-        Implementation(name, entry, f"mse/{operation}", call, MODES, DTYPES, stream=streams.get(name))
-        for name, operation, entry, call in table
-    )
 
 
 def place(tensor: Tensor) -> str:
@@ -195,7 +98,7 @@ class TensorflowFramework:
         """The four operations written out, the losses of ``tf.keras``, and training with a tape."""
         from conformance.frameworks.training.tensorflow import implementations  # which needs this module
 
-        return (*_implementations(), *implementations())
+        return (*IMPLEMENTATIONS, *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch import _dynamo as dynamo
-from torch.nn.functional import mse_loss
 
-from conformance.frameworks.assembly import DTYPES, added_up, altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import (
     Attestation,
     Device,
@@ -26,14 +25,13 @@ from conformance.frameworks.base import (
     Evaluation,
     Implementation,
     NotAttested,
-    Stream,
     Unsupported,
 )
+from conformance.frameworks.entries.torch import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
-MODES = ("eager", "compile")
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
 
 # After its recompile limit torch.compile runs eager with only a log line. A target meets more shapes than a training
@@ -48,6 +46,8 @@ for _names, _setting in _LIMITS.items():
         if hasattr(dynamo.config, _name):
             setattr(dynamo.config, _name, _setting)
             break
+if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
+    dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
 LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
 
 
@@ -85,72 +85,6 @@ def place(tensor: Tensor) -> str:
     return str(tensor.device)
 
 
-def _mean(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.mean(torch.square(prediction - target))
-
-
-def _sum(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.sum(torch.square(prediction - target))
-
-
-def _none(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.square(prediction - target)
-
-
-def _last_axis(prediction: Tensor, target: Tensor) -> Tensor:
-    return torch.mean(torch.square(prediction - target), dim=-1)
-
-
-def _by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    return sum((p.double() - t.double()).square().sum() for p, t in batches) / sum(p.numel() for p, t in batches)
-
-
-def _mse_loss_by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    return sum(mse_loss(p, t, reduction="sum") for p, t in batches) / sum(p.numel() for p, t in batches)
-
-
-def _in_one_batch(stream: Stream) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda prediction, target: stream([(prediction, target)])
-
-
-def _functional(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(prediction, target, reduction=reduction)
-
-    return call
-
-
-def _implementations() -> tuple[Implementation, ...]:
-    written_out = (
-        ("mean", "torch.mean(torch.square(prediction - target))", _mean),
-        ("sum", "torch.sum(torch.square(prediction - target))", _sum),
-        ("none", "torch.square(prediction - target)", _none),
-        ("last-axis", "torch.mean(torch.square(prediction - target), dim=-1)", _last_axis),
-    )
-    table: list[tuple[str, str, str, Callable[..., Any]]] = []
-    for reduction in ("mean", "sum", "none"):
-        argument = f'reduction="{reduction}"'
-        entry = f"torch.nn.functional.mse_loss(prediction, target, {argument})"
-        table.append((f"mse_loss.{reduction}", entry, reduction, _functional(reduction)))
-        entry = f"torch.nn.MSELoss({argument})(prediction, target)"
-        table.append((f"MSELoss.{reduction}", entry, reduction, torch.nn.MSELoss(reduction=reduction)))
-    table += [(f"written-out.{operation}", entry, operation, call) for operation, entry, call in written_out]
-    count = "sum(p.numel() for p, t in batches)"
-    squares = "sum((p.double() - t.double()).square().sum() for p, t in batches)"
-    sums = 'sum(torch.nn.functional.mse_loss(p, t, reduction="sum") for p, t in batches)'
-    table += [
-        ("written-out.by-batch", f"{squares} / {count}", "mean", _in_one_batch(_by_batch)),
-        ("mse_loss.by-batch", f"{sums} / {count}", "mean", _in_one_batch(_mse_loss_by_batch)),
-    ]
-    streams = {"written-out.by-batch": _by_batch, "mse_loss.by-batch": _mse_loss_by_batch, "written-out.sum": added_up(_sum)}
-    # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.
-    dtypes = {"mse_loss.by-batch": ("float32", "float64")}
-    return tuple(
-        Implementation(name, entry, f"mse/{operation}", call, MODES, dtypes.get(name, DTYPES), stream=streams.get(name))
-        for name, entry, operation, call in table
-    )
-
-
 class TorchFramework:
     """PyTorch on the CPU and on every CUDA device."""
 
@@ -184,7 +118,7 @@ class TorchFramework:
         """The function, the module, the written-out forms, and training with them."""
         from conformance.frameworks.training.torch import implementations  # which needs this module
 
-        return (*_implementations(), *implementations())
+        return (*IMPLEMENTATIONS, *implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -193,6 +193,11 @@ class Exact:
 
     # -- sums -----------------------------------------------------------------------------------------------------
 
+    @property
+    def per_weight(self) -> int:
+        """How many elements share a weight: those of a sample, or 1."""
+        return self.size // self.inputs.weight.size if self.inputs.weight is not None and self.inputs.weight.size else 1
+
     @cached_property
     def divisors(self) -> list[Number]:
         """What each element of the value is divided by."""

@@ -71,7 +71,9 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
             continue
         assert isinstance(divisor, Fraction)
         unit = upstream == 1 and root is None
-        reciprocals = (1 / divisor,) if root is None else (1 / divisor, 1 / (2 * root))
+        # What divides may do so at once, or by the sum of the weights and by the elements of a sample.
+        apart = exact.per_weight if exact.definition.divisor is Divisor.WEIGHTS else 1
+        reciprocals = (apart / divisor, Fraction(1, apart), *(() if root is None else (1 / (2 * root),)))
         key = (divisor, unit)
         if key not in made:
             made[key] = Roundings(

@@ -197,9 +197,10 @@ def _bounded(exact: Exact, model: Sequence[Step], position: int, output: Format,
     drift = divisor_drift(exact, position, flushes=flushes) if definition.divisor is Divisor.WEIGHTS else Fraction(0)
     if drift is None and isinstance(exact.sums[position], Fraction):
         return Interval.anything(value, DIVISOR_UNDEFINED)
-    if drift is None or not isinstance(value, Fraction):
-        return Interval.special(value)
     elements = exact.elements_of_value(position)
+    if drift is None or not isinstance(value, Fraction):
+        met = _meets_an_overflow(exact, position, elements)
+        return Interval.anything(value, SQUARE_OVERFLOWS) if met else Interval.special(value)
     weights = None if exact.element_weight is None else exact.weights[elements[0] : elements[-1] + 1] if len(elements) else []
     steps = Roundings(
         model,
@@ -223,6 +224,21 @@ def _bounded(exact: Exact, model: Sequence[Step], position: int, output: Format,
         return Interval.anything(value, *names)
     cancels = terms.magnitude * scale > 2 * abs(value)  # the error is then one of the terms, not of what is left of them
     return _Bounded(value, bound, tuple(names), relative=bound <= 2 * rounding and not cancels)
+
+
+def _meets_an_overflow(exact: Exact, position: int, elements: Integers) -> bool:
+    """Whether the sum is infinite, and a finite term whose weight is of the other sign or zero may overflow: together they are nan."""
+    total = exact.sums[position]
+    if not exact.weighted or isinstance(total, Fraction) or math.isnan(total):
+        return False
+    fmt, sign = exact.inputs.format, -1 if total < 0 else 1
+    for element in elements.tolist():
+        difference, weight = exact.difference(element), exact.weights[element]
+        if not isinstance(difference, Fraction) or not isinstance(weight, Fraction) or sign * weight >= fmt.smallest_normal:
+            continue
+        if difference**2 * max(abs(weight), Fraction(1)) * (1 + fmt.rounding) ** 4 >= fmt.overflow_threshold:
+            return True
+    return False
 
 
 def _last_losses(steps: Roundings, value: Fraction, bound: Fraction, *, flushes: bool) -> Fraction:

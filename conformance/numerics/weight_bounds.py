@@ -132,8 +132,9 @@ def _near_the_ends(exact: Exact, group: _Group, square: Fraction, upstream: Frac
     low, high = fmt.smallest_normal * _MARGIN, fmt.largest / _MARGIN
     if flushes and exact.has_subnormal_input(element):
         return True
-    reciprocal = group.reciprocal
-    products: list[tuple[Fraction, ...]] = [(square, upstream, reciprocal)]
+    apart = exact.per_weight if exact.definition.divisor is Divisor.WEIGHTS else 1  # the mean of a sample may be taken before
+    reciprocal = group.reciprocal * apart
+    products: list[tuple[Fraction, ...]] = [(square, upstream, reciprocal, Fraction(1, apart))]
     if group.value:
         products.append((group.value / reciprocal, upstream, reciprocal, reciprocal))
     for parts in products:

@@ -28,18 +28,20 @@ _CALL = {
     ("tensorflow", "xla"): "tf.function({call}, jit_compile=True)",
     ("jax", "jit"): "jax.jit({call})",
 }
-_GRADIENT = {
-    "torch": "prediction.requires_grad_()\ntarget.requires_grad_()\nvalue = loss(prediction, target)\n"
-    "gradients = torch.autograd.grad(value, (prediction, target), upstream.to(value.dtype).reshape(value.shape))",
-    "tensorflow": "with tf.GradientTape() as tape:\n    tape.watch((prediction, target))\n    value = loss(prediction, target)\n"
-    "gradients = tape.gradient(value, (prediction, target), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
-    "jax": "value, pullback = jax.vjp(loss, prediction, target)\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
+_GRADIENT = {  # of the arguments' names
+    "torch": "for argument in ({names}):\n    argument.requires_grad_()\nvalue = loss({names})\n"
+    "gradients = torch.autograd.grad(value, ({names}), upstream.to(value.dtype).reshape(value.shape), allow_unused=True)",
+    "tensorflow": "with tf.GradientTape() as tape:\n    tape.watch(({names}))\n    value = loss({names})\n"
+    "gradients = tape.gradient(value, ({names}), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
+    "jax": "value, pullback = jax.vjp(loss, {names})\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
 }
+_IMPORTS_OF = {"sklearn": ("import sklearn.metrics",), "torchmetrics": ("import torchmetrics",)}
+_LANGUAGES = {"sklearn": "numpy", "torchmetrics": "torch"}
 
 
 def language(framework: str) -> str:
-    """The framework whose tensors an implementation takes: the backend's for Keras."""
-    return framework.removeprefix("keras-")
+    """The framework whose tensors an implementation takes: the backend's for Keras, and what scikit-learn and torchmetrics build on."""
+    return _LANGUAGES.get(framework, framework.removeprefix("keras-"))
 
 
 def reproducer(cell: Cell, entry: str) -> str:
@@ -52,7 +54,7 @@ def reproducer(cell: Cell, entry: str) -> str:
     if witness is None or not _can_be_shown(cell, witness) or not _can_be_written(cell, entry, witness):
         return ""
     entry = visible(entry)
-    lines = [f"# {visible(cell.id)}", "import numpy as np", *_IMPORTS[framework].splitlines()]
+    lines = [f"# {visible(cell.id)}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
     if cell.target.framework.startswith("keras-"):
         lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
     dtype = f"np.{cell.target.dtype}"
@@ -69,8 +71,10 @@ def reproducer(cell: Cell, entry: str) -> str:
         call = f"lambda {', '.join(names)}: {_filled(_on_batches(entry, names, witness), cell.target.dtype)}"
     lines.append(f"loss = {_CALL.get((framework, cell.target.mode), '{call}').format(call=call)}")
     upstream = witness.upstream or ("0x1.0p+0",)
-    for name, numbers, shape in [(n, getattr(witness, n), witness.shape) for n in names]:
-        lines.append(f"{name} = {_array(framework, numbers, dtype, cell.target.dtype, shape)}")
+    for name in names:
+        by_sample = name == "weight" and cell.operation.startswith("mse/sample-")  # a weight for each sample, none for its elements
+        shape = witness.shape[:1] if by_sample else witness.shape
+        lines.append(f"{name} = {_array(framework, getattr(witness, name), dtype, cell.target.dtype, shape)}")
     if cell.quantity == "value":
         lines.append(f"value = loss({', '.join(names)})")
         shown = "value"
@@ -80,8 +84,8 @@ def reproducer(cell: Cell, entry: str) -> str:
         upstream_shape = (-1,) if len(upstream) > 1 else ()
         lines.append(f"upstream = {_array(framework, upstream, dtype, cell.target.dtype, upstream_shape)}")
         if len(upstream) == 1:
-            lines.append(f"upstream = upstream * {_ones(framework)}(loss(prediction, target))")
-        lines += _GRADIENT[framework].splitlines()
+            lines.append(f"upstream = upstream * {_ones(framework)}(loss({', '.join(names)}))")
+        lines += _GRADIENT[framework].format(names=", ".join(names)).splitlines()
         shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
     lines.append(f"print('found   ', {shown})")
     lines.append(f"print('expected', {f'element {witness.element}: {witness.expected}'!r})")

@@ -11,7 +11,7 @@ import pytest
 from conformance.frameworks import registry
 from conformance.frameworks.registry import FrameworkMissing, UnknownFramework
 
-OWN = ("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax")
+OWN = ("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax", "sklearn", "torchmetrics")
 
 
 @pytest.fixture(autouse=True)

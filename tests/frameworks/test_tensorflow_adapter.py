@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from adapter_checks import EXPECTED, evaluate, faults, inputs, losses, subject
+from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
 from conformance.frameworks.base import NotAttested, Unsupported
 from conformance.numerics.definition import Inputs
@@ -32,12 +32,20 @@ def framework(tf: Any) -> TensorflowFramework:
 @pytest.mark.parametrize("mode", MODES)
 def test_every_implementation(framework: TensorflowFramework, mode: str, dtype: str) -> None:
     listed = losses(framework)
+    keras_3 = any(one.name == "MeanSquaredError.dtype" for one in listed)
     for implementation in listed:
+        if mode not in implementation.modes:
+            continue
+        metric = implementation.name.startswith("metrics.")
         evaluation = evaluate(framework, implementation, mode, dtype)
-        assert faults(evaluation, implementation.operation, mode) == [], implementation.name
-        casts = implementation.name == "MeanSquaredError" and any(one.name == "MeanSquaredError.dtype" for one in listed)  # to floatx
+        assert faults(evaluation, implementation.operation, mode, gradients=not metric) == [], implementation.name
+        casts = metric or implementation.name.startswith("v1.") or (keras_3 and implementation.name == "MeanSquaredError")
         sums = implementation.name == "written-out.by-batch"  # in float64
         assert evaluation.attested.dtype == ("float32" if casts else "float64" if sums else dtype), implementation.name
+
+
+def test_every_operation_has_an_entry_point(framework: TensorflowFramework) -> None:
+    assert {one.operation for one in framework.implementations()} == EXPECTED.keys() | FURTHER.keys()
 
 
 @pytest.mark.parametrize("mode", ["graph", "xla"])

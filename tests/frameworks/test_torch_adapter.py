@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from adapter_checks import EXPECTED, evaluate, faults, inputs, losses, subject
+from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
 from conformance.frameworks.base import NotAttested, Unsupported
 from conformance.numerics.definition import Inputs
@@ -42,9 +42,19 @@ def test_every_implementation_eager(framework: TorchFramework, dtype: str) -> No
         assert evaluation.attested.dtype == ("float64" if implementation.name == "written-out.by-batch" else dtype)  # which sums in float64
 
 
+def test_every_operation_has_an_entry_point(framework: TorchFramework) -> None:
+    assert {one.operation for one in framework.implementations()} == EXPECTED.keys() | FURTHER.keys()
+
+
 @pytest.mark.usefixtures("compiles")
 @pytest.mark.parametrize(
-    ("name", "dtype"), [("mse_loss.mean", "float16"), ("MSELoss.none", "bfloat16"), ("written-out.last-axis", "float64")]
+    ("name", "dtype"),
+    [
+        ("mse_loss.mean", "float16"),
+        ("MSELoss.none", "bfloat16"),
+        ("written-out.last-axis", "float64"),
+        ("written-out.masked-mean", "float32"),
+    ],
 )
 def test_compiled(framework: TorchFramework, name: str, dtype: str) -> None:
     (implementation,) = (one for one in framework.implementations() if one.name == name)

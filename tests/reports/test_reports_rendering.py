@@ -249,6 +249,43 @@ def test_a_standalone_program_holds_no_foreign_line() -> None:
     assert reproducer(cell.model_copy(update={"target": target.model_copy(update={"dtype": "float32)\nevil("})}), "x") == ""
 
 
+@pytest.mark.parametrize(("operation", "weight"), [("mse/weighted-sum", (1, 0, 2, 3)), ("mse/sample-weighted-sum", (1, 2, 3, 0))])
+def test_the_program_of_a_weighted_entry_runs(operation: str, weight: tuple[float, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """A weight for each sample has one axis, also where a sample is one element."""
+    target = Target(framework="numpy", version="2", implementation="i", device="cpu", mode="eager", dtype="float32")
+    witness = Witness(
+        shape=(4, 1),
+        prediction=("0x1p+0", "0x1p+1", "0x1p+0", "0x1p+0"),
+        target=("0x0p+0",) * 4,
+        weight=tuple(float(w).hex() for w in weight),
+        expected="6",
+        observed="x",
+    )
+    cell = Cell(check="c", kind="case", operation=operation, quantity="value", target=target, outcome=Outcome.FAIL, witness=witness)
+    per_sample = "np.sum(weight * np.square(prediction - target).sum(axis=1))"
+    entry = per_sample if "sample" in operation else "np.sum(weight * np.square(prediction - target))"
+    exec(reproducer(cell, entry), {})  # noqa: S102 - a program of our own
+    assert capsys.readouterr().out.split()[1] == ("12.0" if "sample" in operation else "6.0")
+
+
+def test_the_program_of_a_gradient_of_the_weight_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'mse-conformance[torch]'")
+    target = Target(framework="torch", version="2", implementation="i", device="cpu", mode="eager", dtype="float32")
+    numbers = ("0x1p+0", "0x1.8p+1")
+    witness = Witness(shape=(2,), prediction=numbers, target=("0x0p+0",) * 2, weight=("0x1p+0",) * 2, expected="1", observed="x")
+    cell = Cell(
+        check="c",
+        kind="case",
+        operation="mse/weighted-sum",
+        quantity="gradient/weight",
+        target=target,
+        outcome=Outcome.FAIL,
+        witness=witness,
+    )
+    exec(reproducer(cell, "torch.sum(weight * torch.square(prediction - target))"), {})  # noqa: S102 - a program of our own
+    assert "tensor([1., 9.])" in capsys.readouterr().out
+
+
 def _is_call_by_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 

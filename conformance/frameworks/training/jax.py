@@ -11,7 +11,8 @@ import optax
 
 from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.jax import MODES, device_named, place
+from conformance.frameworks.entries.jax import MODES
+from conformance.frameworks.jax import device_named, place
 from conformance.frameworks.procedure import Produced, Setting
 from conformance.frameworks.training.record import NO_METRIC, Record
 from conformance.numerics.training import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask

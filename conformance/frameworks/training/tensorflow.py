@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
+from conformance.frameworks.entries.tensorflow import MODES
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.tensorflow import MODES, place, running_on
+from conformance.frameworks.tensorflow import place, running_on
 from conformance.frameworks.training.record import NO_METRIC, Record
 from conformance.numerics.training import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 

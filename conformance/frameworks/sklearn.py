@@ -1,0 +1,119 @@
+"""scikit-learn: its regression metrics on NumPy's arrays, run on the host by the adapter of NumPy; nothing is differentiated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn.metrics import mean_squared_error, root_mean_squared_error
+
+from conformance.frameworks.assembly import Row, implementations
+from conformance.frameworks.base import Device, Environment, Evaluate, Implementation, Refused, Unsupported
+from conformance.frameworks.numpy import NumpyFramework
+from conformance.frameworks.probe import Probe
+from conformance.numerics.formats import Array
+
+MODES = ("eager",)
+REFUSALS = ("Input contains", "Input sample_weight contains", "Found array with 0", "Sample weights must contain")
+"""How it begins to say what its documentation excludes: NaN, infinity, nothing at all, weights that are all zero."""
+
+
+def _refusing(call: Callable[..., Any]) -> Callable[..., Any]:
+    """What scikit-learn documents that it does not take becomes a refusal; whatever else it raises stays an error."""
+
+    @wraps(call)
+    def checked(*arrays: Any) -> Any:
+        try:
+            return call(*arrays)
+        except ValueError as error:
+            if str(error).startswith(REFUSALS):
+                raise Refused(f"scikit-learn raised ValueError: {str(error).splitlines()[0]}") from error
+            raise
+        except ZeroDivisionError as error:
+            raise Refused(f"scikit-learn raised ZeroDivisionError: {error}") from error
+
+    return checked
+
+
+def _columns(array: Any) -> Array:
+    """An array as samples and outputs, the two axes that scikit-learn takes."""
+    shape = np.shape(array) or (1,)
+    return np.reshape(array, (shape[0], math.prod(shape[1:])))
+
+
+COLUMNS = "target.reshape(len(target), -1), prediction.reshape(len(prediction), -1)"
+ROWS_AS_OUTPUTS = "target.reshape(len(target), -1).T, prediction.reshape(len(prediction), -1).T"
+
+ROWS: tuple[Row, ...] = (
+    (
+        "mean_squared_error",
+        "mean",
+        "sklearn.metrics.mean_squared_error(np.ravel(target), np.ravel(prediction))",
+        lambda p, t: mean_squared_error(np.ravel(t), np.ravel(p)),
+    ),
+    (
+        "mean_squared_error.outputs",
+        "mean",
+        f"sklearn.metrics.mean_squared_error({COLUMNS})",
+        lambda p, t: mean_squared_error(_columns(t), _columns(p)),
+    ),
+    (
+        "mean_squared_error.raw_values",
+        "per-sample",
+        f'sklearn.metrics.mean_squared_error({ROWS_AS_OUTPUTS}, multioutput="raw_values")',
+        lambda p, t: mean_squared_error(_columns(t).T, _columns(p).T, multioutput="raw_values"),
+    ),
+    (
+        "mean_squared_error.sample-weighted-mean",
+        "sample-weighted-mean",
+        f"sklearn.metrics.mean_squared_error({COLUMNS}, sample_weight=weight)",
+        lambda p, t, w: mean_squared_error(_columns(t), _columns(p), sample_weight=w),
+    ),
+    (
+        "root_mean_squared_error",
+        "root-mean",
+        "sklearn.metrics.root_mean_squared_error(np.ravel(target), np.ravel(prediction))",
+        lambda p, t: root_mean_squared_error(np.ravel(t), np.ravel(p)),
+    ),
+)
+IMPLEMENTATIONS = implementations([(name, operation, entry, _refusing(call)) for name, operation, entry, call in ROWS], MODES)
+
+
+class SklearnFramework:
+    """scikit-learn on the CPU."""
+
+    name = "sklearn"
+
+    def __init__(self) -> None:
+        self._numpy = NumpyFramework()
+
+    def environment(self) -> Environment:
+        """Its own version, and all of NumPy's environment."""
+        below = self._numpy.environment()
+        return Environment(self.name, sklearn.__version__, {**below.packages, below.framework: below.version}, below.flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The host."""
+        return self._numpy.devices()
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The metrics, of inputs that are brought to the one or two axes they take."""
+        return IMPLEMENTATIONS
+
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
+        """What NumPy offers."""
+        return self._numpy.probe(implementation, device, mode, dtype)
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Prepared by the adapter of NumPy.
+
+        Raises:
+            Unsupported: bfloat16, or what NumPy does not have.
+        """
+        if dtype == "bfloat16":
+            raise Unsupported("scikit-learn takes dtypes of NumPy's own only, and bfloat16 is none of them")
+        return self._numpy.prepare(implementation, device, mode, dtype)
