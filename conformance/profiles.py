@@ -51,6 +51,8 @@ class Profile:
     """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
+    foremost: tuple[str, ...] = ()
+    """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
 
@@ -70,6 +72,9 @@ class Profile:
         check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
+        beside = bool(self.foremost) and operation not in self.foremost
+        if beside and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
+            return f"the profile {self.name} traces and compiles most operations in float32 only: --profile full runs them all"
         if own_functions and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
@@ -105,6 +110,7 @@ PROFILES = {
             law_dtypes=("float32",),
             lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
             pair_stride=5,
+            foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
         ),
         Profile(
             name="full",

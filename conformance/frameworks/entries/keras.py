@@ -16,8 +16,9 @@ Call = Callable[..., Any]
 
 
 def listed(keras: Any, modes: Sequence[str], functions: Sequence[Row], spelled: str = "keras") -> tuple[Implementation, ...]:
-    """The losses, in all of the modes; ``functions`` are named otherwise in ``tf.keras``."""
-    return implementations((*_losses(keras, spelled), *functions), modes)
+    """The losses, in all of the modes; of ``tf.keras``, which is the same code, the plain ones and its own ``functions``."""
+    rows = (*_plain(keras, spelled), *functions, *(_further(keras) if spelled == "keras" else ()))
+    return implementations(rows, modes)
 
 
 def metrics(keras: Any, modes: Sequence[str]) -> tuple[Implementation, ...]:
@@ -73,13 +74,8 @@ def _updates_with_dtype(keras: Any) -> Stream:
     return updated
 
 
-def _losses(keras: Any, spelled: str) -> tuple[Row, ...]:
+def _plain(keras: Any, spelled: str) -> tuple[Row, ...]:
     class_ = f"{spelled}.losses.MeanSquaredError"
-    weight = f"sample_weight={spelled}.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
-    mask = f'{spelled}.ops.cast({spelled}.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))), "bool")'
-    mask = f"{spelled}.ops.broadcast_to({mask}, {spelled}.ops.shape(prediction)[:-1])"
-    given = f"keras.src.backend.set_keras_mask(prediction, {mask})" if spelled == "keras" else f'setattr(prediction, "_keras_mask", {mask})'
-    masked = f"({given}, {class_}(dtype=dtype)(target, prediction))[1]"
     default = keras.losses.MeanSquaredError()
     return (
         ("MeanSquaredError.dtype", "mean", f"{class_}(dtype=dtype)(target, prediction)", _with_dtype(keras)),
@@ -90,6 +86,17 @@ def _losses(keras: Any, spelled: str) -> tuple[Row, ...]:
             f"{class_}(reduction=None, dtype=dtype)(target, prediction)",
             _with_dtype(keras, reduction=None),
         ),
+    )
+
+
+def _further(keras: Any) -> tuple[Row, ...]:
+    class_ = "keras.losses.MeanSquaredError"
+    weight = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
+    mask = 'keras.ops.cast(keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))), "bool")'
+    mask = f"keras.ops.broadcast_to({mask}, keras.ops.shape(prediction)[:-1])"
+    given = f"keras.src.backend.set_keras_mask(prediction, {mask})"
+    masked = f"({given}, {class_}(dtype=dtype)(target, prediction))[1]"
+    return (
         (
             "MeanSquaredError.sum",
             "sum-of-row-means",
