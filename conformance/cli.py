@@ -380,7 +380,7 @@ def power(
         found = examine(files or own_files(), group, at_once)
         with counting("miniatures") as step:
             task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
-            shown = Power(task.execute(), task.seeds, profile, found, list(specs.titles))
+            shown = Power(task.execute(), task.seeds, profile, found)
     except MiniatureError as error:
         fail(error)
     if as_format == "json":

@@ -27,8 +27,6 @@ class Power:
     seeds: Sequence[int]
     profile: str
     files: Sequence[MiniatureFile]
-    operations: Sequence[str]
-    """Those that the specs define: without a weighted one, no miniature can get weights wrong."""
 
     @property
     def wrong(self) -> list[Verdict]:
@@ -109,9 +107,6 @@ def show(power: Power, console: Console) -> None:
     """Print it: details first, so that the verdict stands where the eye is."""
     console.print(_by_miniature(power))
     console.print(_by_group(power))
-    weighted = any(v.miniature.group == "weights" for v in power.wrong)
-    if not weighted:
-        console.print("weights: no operation of the specs has weights yet, so nothing can get them wrong.")
     for file in power.files:
         if file.not_run:
             console.print(f"not run: {file.path.name}: {visible(file.not_run)}")
