@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from conformance.numerics.definition import Definition, Divisor
 from conformance.power.miniatures import GROUPS, RIGHT, examine, group_of, own_files
 from conformance.power.run import PowerRun
 from conformance.profiles import PROFILES
@@ -39,51 +40,77 @@ SHAPES = ((10,), (32, 10))
 
 @dataclass(frozen=True)
 class Loss:
-    """A miniature as its tests see it: NumPy in, NumPy out, and the definition in float64 beside it."""
+    """A miniature as its tests see it: NumPy in, NumPy out, and the definition in float64 beside it.
+
+    ``inputs`` are prediction, target and, where the operation has weights, weight.
+    """
 
     subject: Subject
+    definition: Definition
 
-    def value(self, prediction: Array, target: Array) -> Array:
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Those that the operation is defined on."""
+        return [shape for shape in SHAPES if len(shape) >= self.definition.least_rank]
+
+    def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Array]:
+        """Normal prediction and target; weights between a half and two, and masks of ones and zeros."""
+        weight = self.definition.weight_shape(shape)
+        drawn = [rng.standard_normal(shape) for _ in range(2)]
+        if weight is None:
+            return drawn
+        return [*drawn, np.arange(np.prod(weight)).reshape(weight) % 3 != 0 if self.definition.masked else rng.uniform(0.5, 2, weight)]
+
+    def value(self, *inputs: Array) -> Array:
         """The value."""
         if self.subject.framework == "torch":
             import torch
 
-            return np.asarray(self.subject.call(torch.tensor(prediction), torch.tensor(target)).detach().numpy())
-        return np.asarray(self.subject.call(prediction.copy(), target.copy()))
+            return np.asarray(self.subject.call(*map(torch.tensor, inputs)).detach().numpy())
+        return np.asarray(self.subject.call(*(x.copy() for x in inputs)))
 
-    def gradients(self, prediction: Array, target: Array, upstream: Array) -> list[Array]:
+    def gradients(self, inputs: Sequence[Array], upstream: Array) -> list[Array]:
         """With respect to prediction and target; none where the miniature has none."""
         if self.subject.framework == "torch":
             import torch
 
-            inputs = [torch.tensor(x, requires_grad=True) for x in (prediction, target)]
-            return [g.numpy() for g in torch.autograd.grad(self.subject.call(*inputs), inputs, torch.tensor(upstream))]
+            tensors = [torch.tensor(x, requires_grad=True) for x in inputs]
+            return [g.numpy() for g in torch.autograd.grad(self.subject.call(*tensors), tensors[:2], torch.tensor(upstream))]
         rule = self.subject.gradient
-        return [] if rule is None else [np.asarray(g) for g in rule(prediction.copy(), target.copy(), upstream)]
+        return [] if rule is None else [np.asarray(g) for g in rule(*(x.copy() for x in inputs), upstream)[:2]]
 
-    def reference(self, prediction: Array, target: Array) -> Array:
+    def reference(self, *inputs: Array) -> Array:
         """The value in float64."""
-        squares = np.square(prediction.astype(np.float64) - target.astype(np.float64))
-        match self.subject.operation:
-            case "mse/mean":
-                return np.asarray(squares.mean())
-            case "mse/sum":
-                return np.asarray(squares.sum())
-            case "mse/last-axis":
-                return np.asarray(squares.mean(axis=-1))
-            case _:
-                return squares
+        weight, divisor = self._parts(*inputs)
+        terms = weight * np.square(inputs[0].astype(np.float64) - inputs[1].astype(np.float64))
+        value = float(self.definition.factor) * terms.reshape(*self.definition.value_shape(terms.shape), -1).sum(axis=-1) / divisor
+        return np.asarray(np.sqrt(value) if self.definition.root else value)
 
-    def reference_gradient(self, prediction: Array, target: Array, upstream: Array) -> Array:
+    def reference_gradient(self, inputs: Sequence[Array], upstream: Array) -> Array:
         """With respect to the prediction, in float64."""
-        doubled = 2 * (prediction.astype(np.float64) - target.astype(np.float64))
-        match self.subject.operation:
-            case "mse/mean":
-                return np.asarray(doubled / doubled.size * upstream)
-            case "mse/last-axis":
-                return np.asarray(doubled / doubled.shape[-1] * upstream[..., np.newaxis])
-            case _:
-                return np.asarray(doubled * upstream)
+        weight, divisor = self._parts(*inputs)
+        part = 2 * float(self.definition.factor) * weight * (inputs[0].astype(np.float64) - inputs[1].astype(np.float64)) / divisor
+        if self.definition.root:
+            part = part / (2 * self.reference(*inputs))
+        return np.asarray(part * upstream.reshape(upstream.shape + (1,) * (part.ndim - upstream.ndim)))
+
+    def _parts(self, prediction: Array, target: Array, weight: Array | None = None) -> tuple[Array, float]:
+        """The weight of every element, and what every sum is divided by."""
+        del target
+        shape = prediction.shape
+        spread = np.ones(shape) if weight is None else weight.astype(np.float64).reshape(weight.shape + (1,) * (len(shape) - weight.ndim))
+        spread = np.broadcast_to(spread, shape)
+        match self.definition.divisor:
+            case Divisor.ONE:
+                return spread, 1.0
+            case Divisor.COUNT:
+                return spread, float(self.definition.summands(shape))
+            case Divisor.LAST_AXIS:
+                return spread, float(shape[-1])
+            case Divisor.WEIGHTS:
+                return spread, float(spread.sum())
+            case Divisor.NONZERO_WEIGHTS:
+                return spread, float(np.count_nonzero(spread))
 
 
 # ---- the methods ----
@@ -97,32 +124,40 @@ def _must_be_close(found: Array, wanted: Array) -> None:
 def randn_and_allclose(loss: Loss, number: int) -> None:
     """(a) Normal float32 inputs, ``np.allclose`` with its defaults, on the value and on both gradients."""
     rng = np.random.default_rng(number)
-    for shape in SHAPES:
-        prediction, target = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
-        wanted = loss.reference(prediction, target)
-        _must_be_close(loss.value(prediction, target), wanted)
+    for shape in loss.shapes:
+        inputs = [x.astype(np.float32) for x in loss.normal(rng, shape)]
+        wanted = loss.reference(*inputs)
+        _must_be_close(loss.value(*inputs), wanted)
         upstream = np.ones(wanted.shape, np.float32)
-        gradient = loss.reference_gradient(prediction, target, upstream)
-        for found, sign in zip(loss.gradients(prediction, target, upstream), (1, -1), strict=False):
+        gradient = loss.reference_gradient(inputs, upstream)
+        for found, sign in zip(loss.gradients(inputs, upstream), (1, -1), strict=False):
             _must_be_close(found, sign * gradient)
 
 
 def hypothesis_and_assert_allclose(loss: Loss, number: int) -> None:
     """(b) 100 examples of ``arrays()`` of floats up to 1000, ``assert_allclose(rtol=1e-5)`` on the value and on both gradients."""
     floats = st.floats(-1000, 1000, width=32)
-    shapes = hnp.array_shapes(min_dims=1, max_dims=3, max_side=10)
-    pairs = shapes.flatmap(lambda shape: st.tuples(*[hnp.arrays(np.float32, shape, elements=floats)] * 2))
+    shapes = hnp.array_shapes(min_dims=max(1, loss.definition.least_rank), max_dims=3, max_side=10)
+
+    def drawn(shape: tuple[int, ...]) -> st.SearchStrategy[tuple[Array, ...]]:
+        arrays = [hnp.arrays(np.float32, shape, elements=floats)] * 2
+        weight = loss.definition.weight_shape(shape)
+        if weight is not None:
+            numbers = st.sampled_from([0.0, 1.0]) if loss.definition.masked else st.floats(0.5, 2, width=32)
+            arrays.append(hnp.arrays(np.float32, weight, elements=numbers))
+        return st.tuples(*arrays)
 
     @settings(max_examples=100, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @seed(number)
-    @given(pairs)
-    def test(pair: tuple[Array, Array]) -> None:
-        prediction, target = pair
-        wanted = loss.reference(prediction, target)
-        np.testing.assert_allclose(loss.value(prediction, target), wanted, rtol=1e-5, atol=1e-6)
+    @given(shapes.flatmap(drawn))
+    def test(inputs: tuple[Array, ...]) -> None:
+        if loss.definition.masked and not inputs[2].any():
+            return
+        wanted = loss.reference(*inputs)
+        np.testing.assert_allclose(loss.value(*inputs), wanted, rtol=1e-5, atol=1e-6)
         upstream = np.ones(wanted.shape, np.float32)
-        gradient = loss.reference_gradient(prediction, target, upstream)
-        for found, sign in zip(loss.gradients(prediction, target, upstream), (1, -1), strict=False):
+        gradient = loss.reference_gradient(inputs, upstream)
+        for found, sign in zip(loss.gradients(inputs, upstream), (1, -1), strict=False):
             np.testing.assert_allclose(found, sign * gradient, rtol=1e-5, atol=1e-6)
 
     test()
@@ -136,18 +171,18 @@ def assert_close_and_gradcheck(loss: Loss, number: int) -> None:
     import torch
 
     rng = np.random.default_rng(number)
-    for shape in SHAPES:
+    for shape in loss.shapes:
         for dtype in (torch.float32, torch.float64):
-            prediction, target = (torch.tensor(rng.standard_normal(shape)).to(dtype) for _ in range(2))
-            wanted = loss.reference(prediction.numpy(), target.numpy())
-            found = loss.value(prediction.numpy(), target.numpy())
+            inputs = [torch.tensor(x).to(dtype).numpy() for x in loss.normal(rng, shape)]
+            wanted, found = loss.reference(*inputs), loss.value(*inputs)
             torch.testing.assert_close(torch.tensor(found), torch.tensor(wanted), check_dtype=False, **_tolerances(dtype))
-    inputs = [torch.tensor(rng.standard_normal((4, 5)), requires_grad=True) for _ in range(2)]
+    drawn = [torch.tensor(x).double() for x in loss.normal(rng, (4, 5))]
+    checked = [x.requires_grad_(not (loss.definition.masked and i == 2)) for i, x in enumerate(drawn)]
     if loss.subject.framework == "torch":
-        assert torch.autograd.gradcheck(loss.subject.call, inputs)
+        assert torch.autograd.gradcheck(loss.subject.call, checked)
         return
     if loss.subject.gradient is not None:
-        assert torch.autograd.gradcheck(_as_function(loss), inputs)
+        assert torch.autograd.gradcheck(_as_function(loss), checked)
 
 
 def _tolerances(dtype: Any) -> dict[str, float]:
@@ -157,23 +192,24 @@ def _tolerances(dtype: Any) -> dict[str, float]:
     return {"rtol": 1e-7, "atol": 1e-7} if dtype is torch.float64 else {"rtol": 1.3e-6, "atol": 1e-5}
 
 
-def _as_function(loss: Loss) -> Callable[[Any, Any], Any]:
+def _as_function(loss: Loss) -> Callable[..., Any]:
     """The value and the gradients that a NumPy miniature gives, as a function that torch differentiates."""
     import torch
 
     class Wrapped(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
         @staticmethod
-        def forward(ctx: Any, prediction: Any, target: Any) -> Any:
-            ctx.save_for_backward(prediction, target)
-            return torch.tensor(loss.value(prediction.numpy(), target.numpy()))
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            ctx.save_for_backward(*inputs)
+            return torch.tensor(loss.value(*(x.numpy() for x in inputs)))
 
         @staticmethod
         def backward(ctx: Any, upstream: Any) -> tuple[Any, ...]:
-            prediction, target = (x.detach().numpy() for x in ctx.saved_tensors)
-            return tuple(torch.tensor(g) for g in loss.gradients(prediction, target, upstream.numpy()))
+            inputs = [x.detach().numpy() for x in ctx.saved_tensors]
+            assert loss.subject.gradient is not None
+            return tuple(torch.tensor(np.asarray(g)) for g in loss.subject.gradient(*(x.copy() for x in inputs), upstream.numpy()))
 
-    def call(prediction: Any, target: Any) -> Any:
-        return Wrapped.apply(prediction, target)
+    def call(*inputs: Any) -> Any:
+        return Wrapped.apply(*inputs)
 
     return call
 
@@ -211,10 +247,10 @@ def rejects(method: Method, loss: Loss, number: int) -> bool:
 
 def score_of(method: Method, files: Sequence[Path], seeds: Sequence[int]) -> Score:
     """Each file is loaded afresh, so that a miniature that remembers has not seen the method before."""
-    score, started = Score(set(), set(), 0.0), time.perf_counter()
+    score, started, losses = Score(set(), set(), 0.0), time.perf_counter(), load().operations
     for path in files:
         for subject in load_subjects(path):
-            found = (rejects(method, Loss(subject), number) for number in seeds)
+            found = (rejects(method, Loss(subject, losses[subject.operation].definition), number) for number in seeds)
             if group_of(path) == RIGHT:
                 if any(found):
                     score.accused.add(subject.name)
