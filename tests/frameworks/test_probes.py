@@ -50,7 +50,7 @@ def probe_of(name: str, mode: str, call: Any, dtype: str = "float32") -> Probe:
 @pytest.mark.parametrize(("name", "mode"), EVERY)
 def test_every_question_to_every_implementation(name: str, mode: str, dtype: str) -> None:
     framework = framework_of(name)
-    for implementation in losses(framework):
+    for implementation in (one for one in losses(framework) if one.operation in EXPECTED):
         wrong, refused = faults(framework, implementation, mode, dtype)
         assert wrong == []
         assert refused.keys() == REFUSED[name]
