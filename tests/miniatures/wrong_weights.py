@@ -263,7 +263,8 @@ def sample_mask_in_the_sum_only(prediction: Array, target: Array, weight: Array)
 def gradient_of_the_mean_divides_by_the_count(prediction: Array, target: Array, weight: Array, upstream: Array) -> Three:
     """The backward pass of another reduction."""
     scale = np.float64(divisor("mse/weighted-mean", prediction, weight)) / prediction.size
-    return tuple(part * scale for part in right_gradients("mse/weighted-mean", prediction, target, weight, upstream))  # type: ignore[return-value]
+    p, t, w = right_gradients("mse/weighted-mean", prediction, target, weight, upstream)
+    return p * scale, t * scale, w * scale
 
 
 @gradient_of("mse/weighted-mean")

@@ -32,7 +32,7 @@ def task_of(case: ProcedureCase) -> TrainingTask:
 
     task = case.task("float64")
     parameters = {name: exactly(array) for name, array in task.parameters.items()}
-    return TrainingTask(parameters, samples(task.samples), task.rate, task.stops, samples(task.evaluation))  # type: ignore[arg-type]
+    return TrainingTask(parameters, samples(task.samples), task.rate, task.stops, samples(task.evaluation))  # type: ignore[arg-type]  # Fractions in place of floats
 
 
 def loss(parameters: Parameters, samples: Samples) -> Fraction:

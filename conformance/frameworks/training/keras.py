@@ -82,7 +82,9 @@ class _Fit:
                 jit_compile=setting.mode in _COMPILED,
             )
             record = Record(task)
-            kept = self.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: record.keep(epoch + 1, _named(model)))  # noqa: ARG005
+            kept = self.keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: record.keep(epoch + 1, _named(model))  # noqa: ARG005 - Keras passes both by name
+            )
             samples = task.samples
             history = model.fit(
                 samples.inputs,
