@@ -175,7 +175,7 @@ def register_unweighted() -> None:
 
     add(
         "mse/root-mean",
-        "takes-the-root",
+        "takes-the-root-of-the-mean",
         "√ of the mean, rounded once.",
         root,
         lambda p, t, g: differences(p, t) * g / (p.size * root(p, t)),
