@@ -28,7 +28,7 @@ from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
 from conformance.frameworks.probe import Probe
-from conformance.numerics.definition import Definition, Inputs, Quantity, Weights
+from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.profiles import PROFILES, Profile
 from conformance.results import Cell, Outcome, Target
@@ -142,10 +142,6 @@ class Bench:
     def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
         stem = implementation.name.rpartition(".")[0]
-
-        def speaks_of_the_sum(definition: Definition) -> bool:
-            return definition.weights is Weights.NONE and not definition.root
-
         return [
             Sibling(other.entry, operation.definition, self.framework.prepare(other, target.device, target.mode, target.dtype))
             for other in self.implementations.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 
@@ -37,7 +37,7 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     """
     if quantity is Quantity.GRADIENT_TARGET:
         mirrored = gradient_intervals(exact, model, Quantity.GRADIENT_PREDICTION, output, flushes=flushes)
-        return [_negated(interval) for interval in mirrored]
+        return [interval.negated() for interval in mirrored]
     if quantity is not Quantity.GRADIENT_PREDICTION:
         raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
     upstreams, weights, divisors = exact.scales
@@ -132,10 +132,6 @@ class _Roots:
             return None, None
         off = max(root / lower - 1, interval.upper / root - 1)
         return root, 1 - (1 - drift) / ((1 + off) * (1 + self.output.rounding) ** 3)
-
-
-def _negated(interval: Interval) -> Interval:
-    return replace(interval, exact=-interval.exact, lower=-interval.upper, upper=-interval.lower, infinity=-interval.infinity)
 
 
 def _far_from_the_ends(steps: Roundings, *factors: Fraction) -> bool:
