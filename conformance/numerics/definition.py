@@ -53,6 +53,7 @@ class Quantity(StrEnum):
     GRADIENT_WEIGHT = "gradient/weight"
     CURVATURE = "curvature"
     PARAMETERS = "parameters"
+    GRADIENT_PARAMETERS = "gradient/parameters"
     LOSS = "loss"
     EVALUATION = "evaluation"
     METRIC = "metric"

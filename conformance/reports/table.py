@@ -27,7 +27,7 @@ _MOST_CAUSES = 1000
 """As many causes go into the plain types; the cells of all of them are in the results files."""
 
 _OF_OPERATIONS = ("value", "gradient/prediction", "gradient/target", "gradient/weight", "curvature", "shape", "dtype")
-_QUANTITIES = (*_OF_OPERATIONS, "parameters", "loss", "evaluation", "metric")
+_QUANTITIES = (*_OF_OPERATIONS, "parameters", "gradient/parameters", "loss", "evaluation", "metric")
 
 
 class Column(NamedTuple):

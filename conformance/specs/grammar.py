@@ -203,6 +203,23 @@ class TrainingFile(ProcedureFile):
     case: Annotated[list[TrainingCaseTable], Field(min_length=1)]
 
 
+class ReplicasCaseTable(PinnedTable):
+    """A pinned batch on several replicas, with exactly the loss and the gradient that the whole batch has."""
+
+    inputs: RawArray
+    targets: RawArray
+    parameters: RawArray
+    shards: Annotated[list[Length], Field(min_length=2, max_length=8)]
+    loss: RawLiteral
+    gradient: RawArray
+
+
+class ReplicasFile(ProcedureFile):
+    """A procedure of the family ``replicas``: what is done is the same in all of its cases."""
+
+    case: Annotated[list[ReplicasCaseTable], Field(min_length=1)]
+
+
 class RoundingTable(Table):
     """One step of a conforming evaluation, the roundings it may commit, and why."""
 
@@ -332,6 +349,7 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
         ("case", "after"): AfterTable,
         ("case", "evaluation"): EvaluationTable,
     },
+    ReplicasFile: {(): ReplicasFile, ("case",): ReplicasCaseTable},
     ErrorModelFile: {(): ErrorModelFile, ("rounding",): RoundingTable},
     ChecksFile: {(): ChecksFile},
     DeviationFile: {

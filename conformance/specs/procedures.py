@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.specs.grammar import ProcedureFile, TrainingFile
+from conformance.specs.grammar import ProcedureFile, ReplicasFile, TrainingFile
 from conformance.specs.model import Procedure
 from conformance.specs.read import Reader
+from conformance.specs.replicas import build_replicas
 from conformance.specs.training import build_training
 
 
@@ -21,5 +22,8 @@ class Family:
     build: Callable[[Reader, Path, Any], Procedure]
 
 
-FAMILIES: Mapping[str, Family] = {"training": Family(TrainingFile, build_training)}
+FAMILIES: Mapping[str, Family] = {
+    "training": Family(TrainingFile, build_training),
+    "replicas": Family(ReplicasFile, build_replicas),
+}
 """By the folder that the files are in."""

@@ -11,6 +11,7 @@ from conformance.specs.grammar import (
     ErrorModelFile,
     OperationFile,
     PolicyFile,
+    ReplicasFile,
     Table,
     TrainingFile,
 )
@@ -18,6 +19,7 @@ from conformance.specs.grammar import (
 _FILES: dict[str, type[Table]] = {
     "operation": OperationFile,
     "training": TrainingFile,
+    "replicas": ReplicasFile,
     "error-model": ErrorModelFile,
     "checks": ChecksFile,
     "deviations": DeviationFile,

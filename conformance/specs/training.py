@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.formats import FORMATS
 from conformance.numerics.procedure import Exacts
 from conformance.numerics.training import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated, train
-from conformance.specs.arrays import ArrayError, parse_array
 from conformance.specs.grammar import EvaluationTable, NetworkTable, TrainingCaseTable, TrainingFile
-from conformance.specs.literals import LiteralError, require_held, show
+from conformance.specs.literals import show
 from conformance.specs.model import Procedure, ProcedureCase, Stated
+from conformance.specs.pinned import PinnedBuilder, in_format
 from conformance.specs.read import Reader
-
-MOST_ELEMENTS = 4096
-"""Of an array: a training is worked out number by number."""
 
 
 def build_training(reader: Reader, file: Path, table: TrainingFile) -> Procedure:
@@ -30,42 +23,22 @@ def build_training(reader: Reader, file: Path, table: TrainingFile) -> Procedure
     return Procedure(table.procedure, table.title, tuple(case for case in cases if case is not None), file)
 
 
-def in_format(task: TrainingTask, dtype: str) -> TrainingTask:
-    """The task with its exact numbers as arrays of ``dtype``; exact, because every number was checked to be one of ``dtype``."""
+def _of_dtype(task: TrainingTask, dtype: str) -> TrainingTask:
+    """The task with its exact numbers as arrays of ``dtype``."""
 
     def samples(these: Samples) -> Samples:
-        weight = None if these.weight is None else _array(these.weight, dtype)
-        return Samples(_array(these.inputs, dtype), _array(these.targets, dtype), weight, these.batch)
+        weight = None if these.weight is None else in_format(these.weight, dtype)
+        return Samples(in_format(these.inputs, dtype), in_format(these.targets, dtype), weight, these.batch)
 
     evaluation = None if task.evaluation is None else samples(task.evaluation)
-    parameters = {name: _array(array, dtype) for name, array in task.parameters.items()}
+    parameters = {name: in_format(array, dtype) for name, array in task.parameters.items()}
     return TrainingTask(parameters, samples(task.samples), task.rate, task.stops, evaluation)
 
 
-def _array(numbers: Exacts, dtype: str) -> Exacts:
-    return numbers.astype(np.float64).astype(FORMATS[dtype].dtype)
-
-
-@dataclass
-class _CaseBuilder:
-    reader: Reader
-    file: Path
-    procedure: TrainingFile
-    table: TrainingCaseTable
-    wrong: bool = False
-
-    def complain(self, key: str, found: str, expected: str) -> None:
-        self.reader.complain(self.file, self.table.id, key, found, expected)
-        self.wrong = True
-
+class _CaseBuilder(PinnedBuilder[TrainingFile, TrainingCaseTable]):
     def build(self) -> ProcedureCase | None:
         table = self.table
-        for flag in table.flags:
-            if flag not in self.procedure.flags:
-                known = ", ".join(self.procedure.flags) or "none, since the file has no [flags]"
-                self.complain("flags", f"unknown flag {flag}", f"a flag of the file: {known}")
-        if len(set(table.dtypes)) < len(table.dtypes):
-            self.complain("dtypes", show(list(table.dtypes)), "each dtype once")
+        self.check_own_keys()
         if [a.epoch for a in table.after] != sorted({a.epoch for a in table.after}):
             self.complain("after", show([a.epoch for a in table.after]), "each epoch once, in their order")
         network = self._network("network", table.network, given=True)
@@ -74,51 +47,12 @@ class _CaseBuilder:
         inputs, outputs = network["hidden-weight"].shape[0], network["output-weight"].shape[1]
         samples = self._samples("", table, inputs, outputs)
         evaluation = None if table.evaluation is None else self._samples("evaluation.", table.evaluation, inputs, outputs)
-        rate = self._numbers("learning-rate", table.learning_rate, (), given=True)
+        rate = self.numbers("learning-rate", table.learning_rate, (), given=True)
         if samples is None or rate is None:
             return None
         task = TrainingTask(network, samples, Fraction(rate.item()), tuple(a.epoch for a in table.after), evaluation)
         stated = self._stated(task)
-        if self.wrong:
-            return None
-        return ProcedureCase(
-            id=table.id,
-            why=table.why,
-            level=table.level,
-            dtypes=tuple(table.dtypes),
-            task=partial(in_format, task),
-            exactly=partial(train, task),
-            stated=stated,
-            file=self.file,
-            flags={flag: self.procedure.flags[flag] for flag in table.flags},
-        )
-
-    def _numbers(self, key: str, raw: object, shape: Shape | None, *, given: bool) -> Exacts | None:
-        """Finite numbers, of a shape unless it is None; those that are ``given`` to an implementation are numbers of every dtype."""
-        try:
-            numbers = parse_array(raw, fractions=not given)
-        except ArrayError as error:
-            self.complain(key + error.where, error.found, error.expected)
-            return None
-        if shape is not None and numbers.shape != shape:
-            self.complain(key, f"shape {list(numbers.shape)}", f"shape {list(shape)}")
-            return None
-        if not 0 < numbers.size <= MOST_ELEMENTS:
-            self.complain(key, f"{numbers.size} numbers", f"from 1 to {MOST_ELEMENTS}")
-            return None
-        for number, place in zip(numbers.written, numbers.places, strict=True):
-            if isinstance(number, float):
-                self.complain(key + place, show(str(number)), "a finite number, and 0 without a sign")
-                return None
-            try:
-                for dtype in self.table.dtypes if given else ():
-                    require_held(number, dtype)
-            except LiteralError as error:
-                self.complain(key + place, error.found, error.expected)
-                return None
-        exact = np.empty(numbers.size, dtype=object)
-        exact[:] = [numbers.number(i) for i in range(numbers.size)]
-        return exact.reshape(numbers.shape)
+        return None if self.wrong else self.case(partial(_of_dtype, task), partial(train, task), stated)
 
     def _network(
         self, key: str, table: NetworkTable, shapes: Mapping[str, Shape] | None = None, *, given: bool
@@ -126,7 +60,7 @@ class _CaseBuilder:
         """The parameters of a table: of known shapes, or of shapes that fit each other."""
         found: dict[str, Exacts] = {}
         for name in PARAMETERS:
-            array = self._numbers(
+            array = self.numbers(
                 f"{key}.{name}", getattr(table, name.replace("-", "_")), None if shapes is None else shapes[name], given=given
             )
             rank = 2 if name.endswith("weight") else 1
@@ -145,13 +79,13 @@ class _CaseBuilder:
         return found
 
     def _samples(self, prefix: str, table: TrainingCaseTable | EvaluationTable, inputs: int, outputs: int) -> Samples | None:
-        rows = self._numbers(f"{prefix}inputs", table.inputs, None, given=True)
+        rows = self.numbers(f"{prefix}inputs", table.inputs, None, given=True)
         if rows is None:
             return None
         if rows.ndim != 2 or rows.shape[1] != inputs:
             self.complain(f"{prefix}inputs", f"shape {list(rows.shape)}", f"a row of {inputs} numbers for each sample")
             return None
-        targets = self._numbers(f"{prefix}targets", table.targets, (len(rows), outputs), given=True)
+        targets = self.numbers(f"{prefix}targets", table.targets, (len(rows), outputs), given=True)
         weight = None
         for key, raw in (("weight", table.weight), ("weighted-metric", table.weighted_metric)):
             if (raw is not None) != self.procedure.weighted:
@@ -160,7 +94,7 @@ class _CaseBuilder:
                 )
                 self.complain(prefix + key, "nothing" if raw is None else show(raw), expected)
         if table.weight is not None:
-            weight = self._numbers(f"{prefix}weight", table.weight, (len(rows),), given=True)
+            weight = self.numbers(f"{prefix}weight", table.weight, (len(rows),), given=True)
             if weight is not None and not sum(weight):
                 self.complain(f"{prefix}weight", "weights whose sum is 0", "another sum, because the weighted metric is divided by it")
         return None if targets is None or self.wrong else Samples(rows, targets, weight, table.batch)
@@ -171,7 +105,7 @@ class _CaseBuilder:
         shapes = {name: array.shape for name, array in task.parameters.items()}
 
         def state(quantity: Quantity, name: str, key: str, raw: object, shape: Shape) -> None:
-            numbers = None if raw is None else self._numbers(key, raw, shape, given=False)
+            numbers = None if raw is None else self.numbers(key, raw, shape, given=False)
             if numbers is not None:
                 stated.setdefault(quantity, {})[name] = Stated(key, numbers)
 
