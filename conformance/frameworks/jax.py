@@ -90,12 +90,15 @@ class JaxFramework:
         return tuple(Device(_name(device), _kind(device), FLUSHES.get(_kind(device), frozenset())) for device in _all_devices())
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, and where it is installed optax, and training with it."""
-        if not HAS_OPTAX:
-            return IMPLEMENTATIONS
-        from conformance.frameworks.training.jax import implementations  # which needs this module
+        """The four operations written out, replicas, and where it is installed optax, and training with it."""
+        from conformance.frameworks.replicas import jax as replicas  # which needs this module
 
-        return (*IMPLEMENTATIONS, *implementations())
+        plain = (*IMPLEMENTATIONS, *replicas.implementations())
+        if not HAS_OPTAX:
+            return plain
+        from conformance.frameworks.training import jax as training  # and so does this
+
+        return (*plain, *training.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -95,10 +95,11 @@ class TensorflowFramework:
         return tuple(Device(name, kind, FLUSHES.get(kind, frozenset())) for name, kind in found)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, the losses of ``tf.keras``, and training with a tape."""
-        from conformance.frameworks.training.tensorflow import implementations  # which needs this module
+        """The four operations written out, the losses of ``tf.keras``, training with a tape, and replicas."""
+        from conformance.frameworks.replicas import tensorflow as replicas  # both need this module
+        from conformance.frameworks.training import tensorflow as training
 
-        return (*IMPLEMENTATIONS, *implementations())
+        return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

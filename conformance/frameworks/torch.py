@@ -115,10 +115,11 @@ class TorchFramework:
         return (Device("cpu", "cpu"), *(Device(f"cuda:{index}", "cuda") for index in range(torch.cuda.device_count())))
 
     def implementations(self) -> Sequence[Implementation]:
-        """The function, the module, the written-out forms, and training with them."""
-        from conformance.frameworks.training.torch import implementations  # which needs this module
+        """The function, the module, the written-out forms, and training and replicas with them."""
+        from conformance.frameworks.replicas import torch as replicas  # both need this module
+        from conformance.frameworks.training import torch as training
 
-        return (*IMPLEMENTATIONS, *implementations())
+        return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""

@@ -14,7 +14,7 @@ from conformance.executors.subjects import inspect
 from conformance.frameworks.registry import frameworks
 from conformance.subject import SubjectError
 
-GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training")
+GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
 """What a wrong miniature gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
 
 RIGHT = "right"

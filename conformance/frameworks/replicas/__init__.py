@@ -1,0 +1,1 @@
+"""Replicas in each framework: what runs in this process, and what in child processes of it. Imports no framework by itself."""
