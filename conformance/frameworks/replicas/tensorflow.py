@@ -78,9 +78,7 @@ def _run(order: Order) -> Sequence[Replica]:
         for variable, result in zip((gradient, loss), reduced, strict=True):
             variable.assign(result)
 
-    @tf.function
-    def step(inputs: Any, targets: Any) -> None:
-        strategy.run(on_one, (inputs, targets))
+    step: Any = tf.function(lambda inputs, targets: strategy.run(on_one, (inputs, targets)))
 
     def spread(arrays: Sequence[Any]) -> Any:
         return strategy.experimental_distribute_values_from_function(lambda context: tf.constant(arrays[context.replica_id_in_sync_group]))
