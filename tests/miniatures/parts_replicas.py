@@ -37,7 +37,7 @@ class Replicas:
         for shard in self.task.split():
             inputs = wide(shard.inputs)
             residual = inputs @ parameters - wide(shard.targets)
-            found.append(Share(np.sum(residual * residual), 2 * inputs.T @ residual, residual.size))
+            found.append(Share(np.asarray(np.sum(residual * residual)), 2 * inputs.T @ residual, residual.size))
         return found
 
     def together(self, sums: Sequence[Floats], counts: Sequence[int]) -> Floats:

@@ -46,7 +46,7 @@ class DividesByRows(Replicas):
     """The elements of a row are not counted."""
 
     def together(self, sums: Sequence[Floats], counts: Sequence[int]) -> Floats:
-        return super().together(sums, counts) * self.task.targets.shape[1]
+        return np.asarray(super().together(sums, counts) * self.task.targets.shape[1])
 
 
 @spreads
