@@ -1,7 +1,7 @@
 """Runs replicas in child processes, since logical devices and process groups must be set up before a framework starts.
 
-A child is ``python -m`` with the module of a framework, which calls :func:`answer`. It reads one order on stdin and writes one answer on
-stdout, JSON with arrays as hexadecimal digits of their bytes; what the framework prints goes to stderr. Imports no framework.
+A child is ``python -m`` with the module of a framework, which calls :func:`answer`. It reads orders on stdin, one a line, and answers each
+on stdout, JSON with arrays as hexadecimal digits of their bytes; what the framework prints goes to stderr. Imports no framework.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO, cast
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from conformance.numerics.formats import FORMATS, Array
 from conformance.numerics.replicas import ReplicasTask, on_replica
 
 PATIENCE = 100
-"""Seconds that children are given: less than a worker is given for a check."""
+"""Seconds that children are given for an answer: less than a worker is given for a check."""
 
 
 class ReplicasFailed(Exception):
@@ -55,14 +55,65 @@ class Replica:
     loss: Array
 
 
+class Crew:
+    """Child processes that wait for orders, each on its own pipe. They end when this process does, however it ends: their pipes close."""
+
+    def __init__(self, module: str, environment: Mapping[str, str], children: int) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._noise = tempfile.TemporaryFile("w")  # noqa: SIM115 - closed in end(): the children write to it as long as they live
+        self._children = [
+            subprocess.Popen(  # noqa: S603 - Python, with a module of this package
+                [sys.executable, "-m", module],
+                env={**os.environ, **environment},
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._noise,
+            )
+            for _ in range(children)
+        ]
+
+    def ask(self, task: ReplicasTask, way: str) -> list[Replica]:
+        """What all replicas hold in the end. The crew is of no more use after a failure.
+
+        Raises:
+            ReplicasFailed: a child died, raised, answered nothing sensible or hung.
+        """
+        orders = [_order_text(Order(task, way, rank, self._folder.name)) for rank in range(len(self._children))]
+        pool = ThreadPoolExecutor(len(orders))
+        asked = [pool.submit(_answer_of, *pair) for pair in zip(self._children, orders, strict=True)]
+        try:
+            for done in as_completed(asked, PATIENCE):
+                done.result()
+        except TimeoutError:
+            raise ReplicasFailed(f"the replicas hung: no answer in {PATIENCE} s; their processes were ended") from None
+        finally:
+            pool.shutdown(wait=False)
+        self._folder.cleanup()  # in it they have found each other
+        return [_read_replica(one) for answer in asked for one in answer.result()]
+
+    def end(self) -> None:
+        """End the children, whatever they do."""
+        for child in self._children:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
+        self._noise.close()
+        self._folder.cleanup()
+
+
 @dataclass(frozen=True)
 class Launch:
-    """How a framework's replicas are started: all in one child, or one in each."""
+    """How a framework's replicas are started: all in one child, or one in each. They are kept for the next order."""
 
     module: str
     environment: Callable[[int], Mapping[str, str]]
     """Variables that must be set before the framework starts, of the number of replicas."""
     one_each: bool = False
+    crews: dict[int, Crew] = field(default_factory=dict)
 
     def perform(self, way: str) -> Callable[[ReplicasTask, Setting], Produced]:
         """An implementation of the procedure that does it in one of the module's ways."""
@@ -76,68 +127,39 @@ class Launch:
 
     def _replicas(self, task: ReplicasTask, way: str) -> list[Replica]:
         replicas = len(task.shards)
-        environment = {**os.environ, **self.environment(replicas)}
-        with tempfile.TemporaryDirectory() as folder:
-            orders = [_order_text(Order(task, way, rank, folder)) for rank in range(replicas if self.one_each else 1)]
-            with (Path(folder) / "stderr").open("w", encoding="utf-8") as noise:
-                answers = _ask([sys.executable, "-m", self.module], environment, orders, noise)
-        return [_read_replica(one) for answer in answers for one in answer]
+        if replicas not in self.crews:
+            self.crews[replicas] = Crew(self.module, self.environment(replicas), replicas if self.one_each else 1)
+        try:
+            return self.crews[replicas].ask(task, way)
+        except ReplicasFailed:
+            self.crews.pop(replicas).end()
+            raise
 
 
 def answer(run: Callable[[Order], Sequence[Replica]]) -> None:
-    """Be a child: do what stdin orders, and say on stdout what the replicas of this process hold."""
+    """Be a child: do what each line of stdin orders, and say on stdout what the replicas of this process then hold."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    try:
-        said: Any = [_replica_text(replica) for replica in run(_read_order(sys.stdin.read()))]
-    except Exception as error:  # noqa: BLE001 - a framework may raise anything; the parent says it in a cell
-        said = {"failed": one_line(error)}
-    with pipe:
-        json.dump(said, pipe)
-    sys.stdout.flush()
+    for line in sys.stdin:
+        try:
+            said: Any = [_replica_text(replica) for replica in run(_read_order(line))]
+        except Exception as error:  # noqa: BLE001 - a framework may raise anything; the parent says it in a cell
+            said = {"failed": one_line(error)}
+        pipe.write(json.dumps(said) + "\n")
+        pipe.flush()
     os._exit(0)  # threads of a framework that wait for replicas that are gone must not hold the process
 
 
-def _ask(command: Sequence[str], environment: Mapping[str, str], orders: Sequence[str], noise: TextIO) -> list[list[Any]]:
-    """The answers of one child for each order, all of them at the same time; where one fails, the others are ended.
-
-    Raises:
-        ReplicasFailed: one died, raised, answered nothing sensible or hung.
-    """
-    children = [
-        subprocess.Popen(  # noqa: S603 - Python, with a module of this package
-            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise
-        )
-        for _ in orders
-    ]
-    try:
-        with ThreadPoolExecutor(len(orders)) as pool:
-            asked = [pool.submit(_answer_of, *pair) for pair in zip(children, orders, strict=True)]
-            try:
-                for done in as_completed(asked):
-                    done.result()
-            except ReplicasFailed:
-                _end(children)
-                raise
-            return [one.result() for one in asked]
-    finally:
-        _end(children)
-
-
-def _end(children: Sequence[subprocess.Popen[str]]) -> None:
-    for child in children:
-        child.kill()
-        child.wait()
-
-
 def _answer_of(child: subprocess.Popen[str], order: str) -> list[Any]:
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
-        text, _ = child.communicate(order, PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise ReplicasFailed(f"the replicas hung: no answer in {PATIENCE} s; their processes were ended") from None
-    try:
-        said = json.loads(text)
-    except ValueError:
+        child.stdin.write(order + "\n")
+        child.stdin.flush()
+        said = json.loads(child.stdout.readline())
+    except (OSError, ValueError):
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(10)
         raise ReplicasFailed(f"a process of the replicas ended with exit status {child.returncode}, without an answer") from None
     if isinstance(said, dict):
         raise ReplicasFailed(f"a replica raised {said['failed']}")

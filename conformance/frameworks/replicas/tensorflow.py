@@ -61,7 +61,8 @@ def _run(order: Order) -> Sequence[Replica]:
     task, (loss_of, operator, _) = order.task, WAYS[order.way]
     shards = list(task.split())
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(shards))
+    if tf.config.get_logical_device_configuration(cpu) is None:  # the first order
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(shards))
     strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(len(shards))])
     with strategy.scope():
         parameters = tf.Variable(task.parameters)
