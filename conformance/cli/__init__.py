@@ -1,0 +1,32 @@
+"""The command line: thin; every command checks its arguments, calls one part, and prints.
+
+Exit codes: 0 conforms, 1 non-conformance found, 2 usage, configuration or spec error, 3 nothing ran or incomplete.
+Imports of other parts stand inside the commands, so that ``--help`` and ``list operations`` answer at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+import conformance
+from conformance.cli import asking, reading, running
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(conformance.__version__, prog_name="conformance")
+def main() -> None:
+    """Is this really the mean squared error? Holds implementations to exact values and derived bounds."""
+
+
+for _command in (
+    running.run,
+    reading.report,
+    asking.list_,
+    asking.doctor,
+    asking.lint,
+    asking.explain,
+    running.replay,
+    running.power,
+    asking.schema,
+):
+    main.add_command(_command)

@@ -1,0 +1,185 @@
+"""Commands that run checks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.cli.arguments import (
+    CHECK,
+    CONFORMS,
+    DEVICE,
+    DTYPE,
+    FORMAT,
+    FRAMEWORK,
+    INCOMPLETE,
+    MODE,
+    NONCONFORMING,
+    OPERATION,
+    PROFILE,
+    SEED,
+    STRICT,
+    chosen_frameworks,
+    fail,
+    load_specs,
+    many,
+    needed_by,
+    selection_of,
+)
+from conformance.cli.reading import finish
+
+
+@click.command()
+@FRAMEWORK
+@DEVICE
+@MODE
+@DTYPE
+@OPERATION
+@CHECK
+@many(
+    "--subject",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run the implementations in this Python file instead. It is code and runs as you.",
+)
+@PROFILE
+@SEED
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("conformance-results"),
+    show_default=True,
+    metavar="DIR",
+)
+@FORMAT
+@STRICT
+def run(
+    framework: tuple[str, ...],
+    device: tuple[str, ...],
+    mode: tuple[str, ...],
+    dtype: tuple[str, ...],
+    operation: tuple[str, ...],
+    check: tuple[str, ...],
+    subject: tuple[Path, ...],
+    profile: str,
+    seed: int | None,
+    jobs: int | None,
+    output: Path,
+    as_format: str,
+    strict: bool,  # noqa: FBT001 - click passes it
+) -> None:
+    """Run what is installed, write results and reports into DIR, print the matrix."""
+    from conformance.engine import default_jobs, new_run
+    from conformance.profiles import profile_of
+    from conformance.progress import ProgressDisplay
+
+    specs = load_specs()
+    chosen = chosen_frameworks([*framework, *needed_by(subject, specs)] if subject else framework)
+    selection = selection_of(
+        specs,
+        frameworks=framework,
+        devices=device,
+        modes=mode,
+        dtypes=dtype,
+        operations=operation,
+        checks=check,
+        subjects=tuple(path.resolve() for path in subject),
+    )
+    display = ProgressDisplay([info.name for info in chosen])
+    task = new_run(specs, profile_of(profile, seed), selection, output / "results", display)
+    try:
+        with display:
+            files = task.execute(chosen, jobs or default_jobs())
+    except KeyboardInterrupt:
+        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}, without footers", err=True)
+        sys.exit(INCOMPLETE)
+    except OSError as error:
+        fail(f"{output}: {error.strerror}; expected a folder that can be written to")
+    finish(files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject))
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@many("--subject", type=click.Path(path_type=Path), metavar="FILE", help="The file the implementation is in, if it is your own.")
+@PROFILE
+@SEED
+def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int | None) -> None:
+    """Run the one cell ID (check:quantity@target) again and print it with a standalone program."""
+    from conformance.profiles import profile_of
+    from conformance.replay import ReplayError
+    from conformance.replay import replay as again
+    from conformance.reports.reproduce import reproducer
+    from conformance.results import Outcome
+
+    specs = load_specs()
+    needed_by(subject, specs)
+    try:
+        cells = again(specs, identifier, profile_of(profile, seed), tuple(path.resolve() for path in subject))
+    except ReplayError as error:
+        fail(error)
+    for cell, entry in cells:
+        click.echo(f"{cell.outcome.value}  {cell.id}")
+        if cell.reason:
+            click.echo(f"  {cell.reason}")
+        if cell.answer:
+            click.echo(f"  {cell.answer}")
+        if cell.error_ulp is not None:
+            click.echo(
+                f"  worst error {cell.error_ulp:.3g} ulp, {cell.error_u:.3g} u; {cell.evaluations} evaluations; grade {cell.grade or '-'}"
+            )
+        if program := reproducer(cell, entry):
+            click.echo(f"\n{program}")
+    sys.exit(NONCONFORMING if any(cell.outcome in {Outcome.FAIL, Outcome.ERROR} for cell, _ in cells) else CONFORMS)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
+@PROFILE
+@many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
+@click.option("--once", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@FORMAT
+def power(
+    files: tuple[Path, ...],
+    seeds: int,
+    profile: str,
+    group: tuple[str, ...],
+    once: bool,  # noqa: FBT001 - click passes it
+    jobs: int | None,
+    as_format: str,
+) -> None:
+    """Put wrong and right miniatures to the checks: which are killed, by what, and whether right ones are accused.
+
+    FILES are Python files named wrong_<group>….py or right….py, as --subject takes them; by default those that came with the suite.
+    """
+    from rich.console import Console
+
+    from conformance.engine import default_jobs
+    from conformance.power.miniatures import GROUPS, MiniatureError, examine, own_files
+    from conformance.power.run import PowerRun
+    from conformance.profiles import PROFILES
+    from conformance.progress import counting
+    from conformance.reports.power import Power, show
+
+    for name in group:
+        if name not in GROUPS:
+            fail(f"--group: found {name!r}, expected some of {', '.join(GROUPS)}")
+    specs, at_once = load_specs(), jobs or default_jobs()
+    try:
+        found = examine(files or own_files(), group, at_once)
+        with counting("miniatures") as step:
+            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
+            shown = Power(task.execute(), task.seeds, profile, found)
+    except MiniatureError as error:
+        fail(error)
+    if as_format == "json":
+        click.echo(json.dumps(shown.summary(), allow_nan=False))
+    else:
+        show(shown, Console(width=None if sys.stdout.isatty() else 140))
+    sys.exit(INCOMPLETE if not shown.verdicts else CONFORMS if shown.proven else NONCONFORMING)
