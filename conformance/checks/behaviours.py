@@ -63,9 +63,10 @@ class BehaviourCheck:
 
     def run(self, trial: Trial) -> Sequence[Finding]:
         """Call the implementation once; whatever it raises is its answer."""
-        prediction, target = given(self.question.prediction), given(self.question.target)
+        asked = self.question
+        weight = None if asked.weight is None else given(asked.weight)
         try:
-            answer = in_words(trial.probe.call(prediction, target))
+            answer = in_words(trial.probe.call(given(asked.prediction), given(asked.target), weight))
         except Exception as error:  # noqa: BLE001 - what an implementation raises is what was asked
             answer = f"{RAISES}{refusal(error)}"
         return [Finding(Quantity.VALUE, Outcome.PASS, self.question.title, answer=answer, evaluations=1)]

@@ -43,7 +43,7 @@ def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
     """A plain call against the value that came with gradients."""
     tallies = new_tallies(Quantity.VALUE)
     for drawn in _inputs(trial):
-        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.target).value
+        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
         same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, trial.attested(drawn.inputs).value, drawn, "with no gradient asked for")
     return tallies
 

@@ -124,6 +124,28 @@ def float64(trial: Trial) -> str:
     return "kept" if value.dtype == np.float64 and (value == 2.0**-80).all() else "narrowed"
 
 
+@_policy(
+    "masked-out",
+    "NaN and infinity where a mask leaves a number out take no part, or spread to gradients or to the value, as the target declares.",
+    ("float32",),
+)
+def masked_out(trial: Trial) -> str:
+    """What is multiplied by a mask of zeros stays NaN; what is chosen by it may still be NaN in its derivative."""
+    definition = trial.operation.definition
+    seen = set()
+    for special in (np.nan, np.inf):
+        prediction = np.array([[1, 2], [special, special]], np.float32)
+        weight = np.ones(definition.weight_shape(prediction.shape) or (), np.float32)
+        weight[1] = 0
+        inputs = replace(_against_zeros(trial, prediction), weight=weight)
+        evaluation = trial.evaluate(inputs)
+        if not np.isfinite(evaluation.value.astype(np.float64)).all():
+            seen.add("spreads")
+        elif not all(np.isfinite(gradient.astype(np.float64)).all() for gradient in evaluation.gradients.values()):
+            seen.add("spreads to gradients")
+    return "spreads" if "spreads" in seen else next(iter(seen), "takes no part")
+
+
 def _against_zeros(trial: Trial, prediction: Array) -> Inputs:
     upstream = np.ones(trial.operation.definition.value_shape(prediction.shape), prediction.dtype)
     return Inputs(prediction, np.zeros_like(prediction), None, upstream)
@@ -137,5 +159,5 @@ def _is_rounded_once(trial: Trial, inputs: Inputs, fmt: Format) -> bool:
     return bool((value.astype(np.float64) == float(wanted)).all())
 
 
-POLICIES = (broadcasting, promotion, half_accumulation, square_overflow, float64)
+POLICIES = (broadcasting, promotion, half_accumulation, square_overflow, float64, masked_out)
 """Laws that compare a declaration with what is seen."""

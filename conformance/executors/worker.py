@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +27,7 @@ from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
-from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
@@ -166,7 +167,8 @@ class Bench:
         inputs = Inputs(prediction, zeros, weight, np.ones(definition.value_shape(shape), dtype))
         try:
             evaluate = self.framework.prepare(implementation, target.device, target.mode, target.dtype)
-            evaluate(inputs)
+            with suppress(Refused):  # whoever says that it does not take these two is not broken: the checks ask further
+                evaluate(inputs)
         except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
             outcome, reason, flags = _what_it_means(error)
             before = "before any check, on [1, 2] against zeros: " if outcome is Outcome.ERROR else ""

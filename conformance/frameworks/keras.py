@@ -95,9 +95,9 @@ class _Scoped(Probe):
         self._probe = probe
         self._scope = scope
 
-    def call(self, prediction: Any, target: Any) -> Returned:
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         with self._scope():
-            return self._probe.call(prediction, target)
+            return self._probe.call(prediction, target, weight)
 
     def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
         with self._scope():

@@ -33,8 +33,8 @@ class Probe:
     Every method raises Unsupported unless the adapter overrides it, or where the mode does not offer it.
     """
 
-    def call(self, prediction: Any, target: Any) -> Returned:  # noqa: ARG002 - for the adapters
-        """Call it, with no gradient asked for.
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:  # noqa: ARG002 - for the adapters
+        """Call it, with no gradient asked for; with a weight unless that is None.
 
         NumPy arrays of any dtype, shape and layout become the framework's tensors; one array given twice becomes one tensor.
         Everything else (a list, a number, a :class:`Raw`) is handed over as it is.

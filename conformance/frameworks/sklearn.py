@@ -18,8 +18,8 @@ from conformance.frameworks.probe import Probe
 from conformance.numerics.formats import Array
 
 MODES = ("eager",)
-REFUSALS = ("Input contains", "Input sample_weight contains", "Found array with 0", "Sample weights must contain")
-"""How it begins to say what its documentation excludes: NaN, infinity, nothing at all, weights that are all zero."""
+REFUSALS = ("Input contains", "Input sample_weight contains", "Found array with 0", "Sample weights must contain", "Custom weights are")
+"""How it begins to say what its documentation excludes: NaN, infinity, nothing at all, weights that are all zero or of a single output."""
 
 
 def _refusing(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,6 +72,12 @@ ROWS: tuple[Row, ...] = (
         "sample-weighted-mean",
         f"sklearn.metrics.mean_squared_error({COLUMNS}, sample_weight=weight)",
         lambda p, t, w: mean_squared_error(_columns(t), _columns(p), sample_weight=w),
+    ),
+    (
+        "mean_squared_error.multioutput",
+        "sample-weighted-mean",
+        f"sklearn.metrics.mean_squared_error({ROWS_AS_OUTPUTS}, multioutput=weight)",
+        lambda p, t, w: mean_squared_error(_columns(t).T, _columns(p).T, multioutput=w),
     ),
     (
         "root_mean_squared_error",

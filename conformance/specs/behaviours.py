@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import partial
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from conformance.numerics.definition import Weights
 from conformance.numerics.formats import FORMATS, Array
 from conformance.specs.arrays import ArrayError, Numbers, parse_array
 from conformance.specs.grammar import ArgumentTable, BehaviourFile, QuestionTable
 from conformance.specs.literals import spell
-from conformance.specs.model import Argument, Question
+from conformance.specs.model import Argument, Operation, Question
 from conformance.specs.read import Reader
 
 _PARTS = {"complex64": "float32", "complex128": "float64"}
@@ -22,36 +23,38 @@ _PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 def build_questions(
-    reader: Reader, file: Path, table: BehaviourFile, operations: Iterable[str], before: Sequence[Question]
+    reader: Reader, file: Path, table: BehaviourFile, operations: Mapping[str, Operation], before: Sequence[Question]
 ) -> list[Question]:
     """The questions of one file; mistakes in it are complained about to ``reader`` and left out.
 
-    ``operations`` are those there are, ``before`` the questions of the files read already.
+    ``operations`` are those there are, ``before`` the questions of the files read already. A question with a weight is asked of
+    operations that have weights, one without of the others.
     """
-    known = tuple(operations)
     taken = {question.id for question in before}
     questions = []
     for entry in table.question:
         if entry.id in taken:
             reader.complain(file, entry.id, "id", "an id that another question has", "an id of its own")
         taken.add(entry.id)
-        if (question := _build(reader, file, entry, known)) is not None:
+        if (question := _build(reader, file, entry, operations)) is not None:
             questions.append(question)
     return questions
 
 
-def _build(reader: Reader, file: Path, table: QuestionTable, known: Sequence[str]) -> Question | None:
+def _build(reader: Reader, file: Path, table: QuestionTable, operations: Mapping[str, Operation]) -> Question | None:
+    known = [name for name, o in operations.items() if (o.definition.weights is Weights.NONE) == (table.weight is None)]
+    having = "with" if table.weight else "without"
     for i, glob in enumerate(table.operations):
-        if known and not any(fnmatchcase(name, glob) for name in known):
-            reader.complain(
-                file, table.id, f"operations[{i}]", f"{glob}, which matches no operation", f"one of {', '.join(known)}, or a glob"
-            )
+        if operations and not any(fnmatchcase(name, glob) for name in known):
+            found, expected = f"{glob}, which matches no operation {having} weights", f"one of {', '.join(known) or 'none'}, or a glob"
+            reader.complain(file, table.id, f"operations[{i}]", found, expected)
     prediction = _argument(reader, file, table.id, "prediction", table.prediction)
     target = _argument(reader, file, table.id, "target", table.target)
-    if prediction is None or target is None:
+    weight = None if table.weight is None else _argument(reader, file, table.id, "weight", table.weight)
+    if prediction is None or target is None or (weight is None and table.weight is not None):
         return None
     asked = tuple(name for name in known if any(fnmatchcase(name, glob) for glob in table.operations))
-    return Question(table.id, table.title, table.why, asked, prediction, target, file)
+    return Question(table.id, table.title, table.why, asked, prediction, target, weight, file)
 
 
 def _argument(reader: Reader, file: Path, name: str, key: str, table: ArgumentTable) -> Argument | None:

@@ -308,6 +308,7 @@ class QuestionTable(Table):
     operations: Annotated[list[Sentence], Field(min_length=1)]
     prediction: ArgumentTable
     target: ArgumentTable
+    weight: ArgumentTable | None = None
 
 
 class BehaviourFile(Table):

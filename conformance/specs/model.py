@@ -187,7 +187,10 @@ class Argument:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every implementation of some operations, and not judged. ``operations`` are names, not globs."""
+    """What is asked of every implementation of some operations, and not judged. ``operations`` are names, not globs.
+
+    ``weight`` is None for operations without weights.
+    """
 
     id: str
     title: str
@@ -195,6 +198,7 @@ class Question:
     operations: tuple[str, ...]
     prediction: Argument
     target: Argument
+    weight: Argument | None
     file: Path
 
 

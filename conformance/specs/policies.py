@@ -17,6 +17,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "half-accumulation": ("wider", "input format"),
     "square-overflow": ("overflows", "wider"),
     "float64": ("kept", "narrowed"),
+    "masked-out": ("takes no part", "spreads to gradients", "spreads"),
 }
 """Each policy and what a target may be declared to do. ``conformance.checks.policies`` finds out what it does."""
 

@@ -12,6 +12,7 @@ from one_target import CHECKS, SPECS, cells_of
 from conformance.checks.behaviours import given, in_words
 from conformance.checks.words import settled
 from conformance.frameworks.probe import Raw, Returned
+from conformance.numerics.definition import Weights
 from conformance.numerics.formats import Array
 from conformance.results import Cell, Outcome
 
@@ -81,3 +82,13 @@ def test_every_question_is_a_check_of_the_operations_it_names() -> None:
     for question in SPECS.behaviours:
         for operation in question.operations:
             assert CHECKS[f"{operation}/behaviour/{question.id}"].kind == "behaviour"
+
+
+def test_a_question_with_a_weight_hands_it_over() -> None:
+    (cell,) = cells_of("mse/weighted-sum/behaviour/weights-of-rows", lambda p, t, w: np.sum(w * np.square(p - t)))
+    assert cell.answer == "58 · float32 · shape () · numpy.float32"
+
+
+def test_weighted_operations_are_asked_with_weights_and_the_others_without() -> None:
+    asked = [(SPECS.operations[name].definition.weights, q.weight) for q in SPECS.behaviours for name in q.operations]
+    assert {(weights is Weights.NONE, weight is None) for weights, weight in asked} == {(True, True), (False, False)}

@@ -92,6 +92,7 @@ def _plain(keras: Any, spelled: str) -> tuple[Row, ...]:
 def _further(keras: Any) -> tuple[Row, ...]:
     class_ = "keras.losses.MeanSquaredError"
     weight = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
+    column = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 1)))"
     mask = 'keras.ops.cast(keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))), "bool")'
     mask = f"keras.ops.broadcast_to({mask}, keras.ops.shape(prediction)[:-1])"
     given = f"keras.src.backend.set_keras_mask(prediction, {mask})"
@@ -114,6 +115,12 @@ def _further(keras: Any) -> tuple[Row, ...]:
             "sample-weighted-by-count",
             f"{class_}(dtype=dtype)(target, prediction, {weight})",
             _weighted(keras, _with_dtype(keras)),
+        ),
+        (
+            "MeanSquaredError.column.sample-weighted-by-count",
+            "sample-weighted-by-count",
+            f"{class_}(dtype=dtype)(target, prediction, {column})",
+            _column(keras, _with_dtype(keras)),
         ),
         ("MeanSquaredError.sample-masked-mean", "sample-masked-mean", masked, _masked(keras, _with_dtype(keras))),
         *(
@@ -171,8 +178,18 @@ def _with_dtype(keras: Any, **arguments: Any) -> Call:
 
 
 def _per_row(keras: Any, weight: Any, prediction: Any) -> Any:
-    """A weight for each sample with the axes of the rows: (N, 1, …), which is broadcast against their means."""
-    return keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))
+    """A weight for each sample with the axes of the rows: (N, 1, …), which is broadcast against their means. Anything else as it is."""
+    is_vector = len(getattr(weight, "shape", ())) == 1
+    return keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))) if is_vector else weight
+
+
+def _column(keras: Any, loss: Call) -> Call:
+    """A weight for each sample with as many axes as the prediction has: one more than the means of its rows."""
+
+    def call(prediction: Any, target: Any, weight: Any) -> Any:
+        return loss(prediction, target, keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 1))))
+
+    return call
 
 
 def _weighted(keras: Any, loss: Call) -> Call:

@@ -43,6 +43,16 @@ def _first_version(reduction: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]
     return call
 
 
+def _first_version_unweighted(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+    losses = tf.compat.v1.losses
+    chosen = getattr(losses.Reduction, reduction)
+
+    def call(prediction: Tensor, target: Tensor) -> Tensor:
+        return losses.mean_squared_error(target, prediction, reduction=chosen)
+
+    return call
+
+
 def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """The class of Keras 2, which knows no dtype and keeps that of the prediction."""
     loss = tf.keras.losses.MeanSquaredError(**arguments)
@@ -127,6 +137,15 @@ WRITTEN_OUT: tuple[Row, ...] = (
 OWN: tuple[Row, ...] = (
     ("l2_loss", "half-sum", "tf.nn.l2_loss(prediction - target)", lambda p, t: tf.nn.l2_loss(p - t)),
     ("squared_difference", "none", "tf.math.squared_difference(prediction, target)", tf.math.squared_difference),
+    *(
+        (
+            f"v1.{operation}",
+            operation,
+            f"{FIRST_VERSION}(target, prediction, reduction=tf.compat.v1.losses.Reduction.{reduction})",
+            _first_version_unweighted(reduction),
+        )
+        for operation, reduction in (("mean", "SUM_BY_NONZERO_WEIGHTS"), ("sum", "SUM"), ("none", "NONE"))
+    ),
     *(
         (
             f"v1.{operation}",

@@ -28,13 +28,14 @@ class JaxProbe(Probe):
         self._functions: dict[Hashable, Callable[..., Any]] = {}
         self._traced: set[bool] = set()  # filled on every execution of the Python code: each call, or each trace
 
-    def call(self, prediction: Any, target: Any) -> Returned:
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         """``jit`` of the implementation itself: lists and NumPy arrays are traced as JAX does for its users."""
         first = self._given(prediction)
         second = first if target is prediction else self._given(target)
+        more = () if weight is None else (self._given(weight),)
         run = self._in_mode("call", self._plain)
         with jax.default_device(self._device), listening() as said:
-            value = run(first, second)
+            value = run(first, second, *more)
         self._attest()
         return Returned(np.asarray(value), "jax.Array" if isinstance(value, jax.Array) else type_of(value), tuple(said))
 

@@ -21,11 +21,12 @@ class NumpyProbe(Probe):
         self._call = implementation.call
         self._implementation = implementation
 
-    def call(self, prediction: Any, target: Any) -> Returned:
-        first = same_layout(prediction) if is_array(prediction) else unwrapped(prediction)
-        second = first if target is prediction else same_layout(target) if is_array(target) else unwrapped(target)
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
+        first = _given(prediction)
+        second = first if target is prediction else _given(target)
+        more = () if weight is None else (_given(weight),)
         with listening() as said:
-            value = self._call(first, second)
+            value = self._call(first, second, *more)
         return Returned(np.asarray(value), type_of(value), tuple(said))
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
@@ -39,3 +40,7 @@ class NumpyProbe(Probe):
         stream = stream_of(self._implementation)
         with np.errstate(all="ignore"):
             return np.asarray(stream(batches(inputs, lengths)))
+
+
+def _given(argument: Any) -> Any:
+    return same_layout(argument) if is_array(argument) else unwrapped(argument)

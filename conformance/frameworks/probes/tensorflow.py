@@ -32,14 +32,15 @@ class TensorflowProbe(Probe):
         self._functions: dict[Hashable, Callable[..., Any]] = {}
         self._eagerly: set[bool] = set()  # filled on every execution of the Python code: each call, or each trace
 
-    def call(self, prediction: Any, target: Any) -> Returned:
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         """A ``tf.function`` of the implementation itself: lists and NumPy arrays are traced as TensorFlow does for its users."""
         with running_on(self._device):
             first = self._given(prediction)
             second = first if target is prediction else self._given(target)
+            more = () if weight is None else (self._given(weight),)
             run = self._in_mode("call", self._plain)
             with listening() as said, _logging() as logged:
-                value = run(first, second)
+                value = run(first, second, *more)
             said |= logged
         self._attest()
         if tf.is_tensor(value):

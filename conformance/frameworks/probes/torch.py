@@ -30,11 +30,12 @@ class TorchProbe(Probe):
         self._compiled = mode == "compile"
         self._run = torch.compile(self._plain, fullgraph=True) if self._compiled else self._plain
 
-    def call(self, prediction: Any, target: Any) -> Returned:
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         first = self._given(prediction)
         second = first if target is prediction else self._given(target)
+        more = () if weight is None else (self._given(weight),)
         with listening() as said:
-            value = self._run(first, second)
+            value = self._run(first, second, *more)
         host = to_array(value) if isinstance(value, Tensor) else np.asarray(value)
         return Returned(host, type_of(value), tuple(said))
 
