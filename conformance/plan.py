@@ -17,7 +17,7 @@ from conformance.results import Cell, Outcome, Target
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user asked for; an empty tuple selects everything. ``operations`` and ``checks`` are globs."""
+    """What the user asked for; an empty tuple selects everything. ``operations``, ``checks`` and ``implementations`` are globs."""
 
     frameworks: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
             ),
         )
         for implementation in description.implementations
-        if not selection.implementations or implementation.name in selection.implementations
+        if _matches(selection.implementations, implementation.name)
         for device in description.devices
         if selection.wants_device(device.name)
         for mode in implementation.modes

@@ -194,7 +194,7 @@ def reductions_agree(trial: Trial) -> Mapping[Quantity, Tally]:
     (Quantity.VALUE,),
 )
 def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
-    """fl(fl(d)²) in the inputs' format or, until the end, in a wider one: these, and nothing near them."""
+    """fl(fl(d)²) in the inputs' format, or in a wider one that is kept or rounded at the end: these, and nothing near them."""
     tallies = new_tallies(Quantity.VALUE)
     if trial.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
@@ -207,11 +207,12 @@ def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
             with np.errstate(all="ignore"):
                 narrow = np.square(p - t)
                 wider = [kind for kind in (np.float32, np.float64, np.longdouble) if np.finfo(kind).nmant >= fmt.precision - 1]
-                forms = [narrow, *(np.square(p.astype(kind) - t.astype(kind)).astype(fmt.dtype) for kind in wider)]
+                wide = [np.square(p.astype(kind) - t.astype(kind)) for kind in wider]
+                forms = [narrow, *(form.astype(dtype) for form in wide for dtype in (fmt.dtype, found.dtype))]
             kept = np.abs(narrow.astype(np.float64)) >= 2 * float(fmt.smallest_normal)  # below it a target may flush, or round twice
-            chosen = narrow
+            chosen = narrow.astype(np.float64)
             for form in forms:
-                chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form, chosen)
+                chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
             same(trial, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, 0), np.where(kept, chosen, 0), drawn)
     return tallies
 

@@ -47,6 +47,7 @@ DEVICE = many("--device", metavar="D", help="Only this device: cpu, cuda, tpu, c
 MODE = many("--mode", metavar="M", help="Only this mode: eager, compile, graph, xla, jit.")
 DTYPE = many("--dtype", type=click.Choice(DTYPES), help="Only this dtype.")
 OPERATION = many("--operation", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
+IMPLEMENTATION = many("--implementation", metavar="GLOB", help="Only implementations that match, such as 'written-out.*'.")
 CHECK = many("--check", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
 PROFILE = click.option("--profile", type=click.Choice(PROFILE_NAMES), default="quick", show_default=True, help="How much is run.")
 SEED = click.option(

@@ -15,6 +15,7 @@ from conformance.cli.arguments import (
     DTYPE,
     FORMAT,
     FRAMEWORK,
+    IMPLEMENTATION,
     INCOMPLETE,
     MODE,
     NONCONFORMING,
@@ -38,6 +39,7 @@ from conformance.cli.reading import finish
 @MODE
 @DTYPE
 @OPERATION
+@IMPLEMENTATION
 @CHECK
 @many(
     "--subject",
@@ -64,6 +66,7 @@ def run(
     mode: tuple[str, ...],
     dtype: tuple[str, ...],
     operation: tuple[str, ...],
+    implementation: tuple[str, ...],
     check: tuple[str, ...],
     subject: tuple[Path, ...],
     profile: str,
@@ -87,6 +90,7 @@ def run(
         modes=mode,
         dtypes=dtype,
         operations=operation,
+        implementations=implementation,
         checks=check,
         subjects=tuple(path.resolve() for path in subject),
     )

@@ -286,6 +286,13 @@ def none_raises_to_a_power(prediction: Array, target: Array) -> Any:
     return differences(prediction, target) ** 2
 
 
+@value_of("mse/none", cast=False)
+def none_returns_the_wider_dtype(prediction: Array, target: Array) -> Any:
+    """The half formats become float32, as they do in TensorFlow's first losses, and stay it; float32 and float64 as they are."""
+    kind = accumulator(prediction)
+    return np.square(prediction.astype(kind) - target.astype(kind))
+
+
 @value_of("mse/none")
 def none_uses_another_memory_order(prediction: Array, target: Array) -> Any:
     """The result lies in memory column by column."""
