@@ -56,7 +56,7 @@ class Bite(IntEnum):
     """What was lost before is there now: numbers change, for the better."""
 
 
-Aspect = Literal["operation", "answer", "flag", "no flag", "dtype", "outcome", "error"]
+Aspect = Literal["operation", "answer", "answered", "raised", "flag", "no flag", "dtype", "outcome", "error"]
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,7 @@ class Asked:
         """What the difference is about: nothing at all, an infinity on one side only, or the arguments."""
         if 0 in self.question.prediction.array().shape:
             return Topic.EDGES
-        endless = [any(word in _number(cell.answer) for word in ("inf", "nan")) for cell in (self.a, self.b)]
-        return Topic.RANGE if endless[0] != endless[1] else Topic.ARGUMENTS
+        return Topic.RANGE if _is_endless(self.a) != _is_endless(self.b) else Topic.ARGUMENTS
 
     @property
     def bite(self) -> Bite:
@@ -140,7 +139,8 @@ def _numbers(group: Sequence[Asked], a: Side, b: Side) -> Advice:
         numbers = (_number(each.a.answer), _number(each.b.answer))
         rest.append(each.subject if numbers == told else f"{each.subject} ({', '.join(numbers)})")
     also = (f"Likewise: {'; '.join(rest)}.",) if rest else ()
-    write = (Swap(_EMPTY),) if first.topic is Topic.EDGES else _before(group)
+    wider = _dtype(first.a.answer) != _dtype(first.b.answer) and first.topic is Topic.RANGE and _is_endless(first.b)
+    write = (Swap(f"Cast both to {_dtype(first.a.answer)} before the loss."),) if wider else _before(group)
     return Advice(first.topic, first.bite, says, write, evidence, visible(first.question.why), also)
 
 
@@ -156,14 +156,13 @@ def _refusals(asked: Sequence[Asked], a: Side, b: Side, *, refused: bool) -> Adv
     says = f"{who.framework} raises where {computes.framework} computes: {subjects}."
     if not refused:
         says = f"{computes.framework} computes where {who.framework} raises, so what stopped a mistake is gone: {subjects}."
-    evidence = tuple(
-        Evidence(
-            Shown(one.a, "answer", one.subject if refused else RAISES.strip()),
-            Shown(one.b, "answer", RAISES.strip() if refused else one.subject),
-        )
-        for one in asked
-    )
-    return Advice(Topic.ARGUMENTS, Bite.REFUSED if refused else Bite.LOST, says, _before(asked), evidence)
+    evidence = tuple(Evidence(_outcome(one.a, one.subject), _outcome(one.b, one.subject)) for one in asked)
+    write = _before(asked) if refused else (Swap("Check the arguments yourself, if you relied on the exception."),)
+    return Advice(Topic.ARGUMENTS, Bite.REFUSED if refused else Bite.LOST, says, write, evidence)
+
+
+def _outcome(cell: Cell, said: str) -> Shown:
+    return Shown(cell, "raised" if _raises(cell.answer) else "answered", said)
 
 
 def _dtypes(asked: Sequence[Asked], a: Side, b: Side) -> Advice:
@@ -176,7 +175,14 @@ def _dtypes(asked: Sequence[Asked], a: Side, b: Side) -> Advice:
     return Advice(Topic.ARGUMENTS, Bite.SPELLING, says, _before(asked), evidence)
 
 
+def _is_endless(cell: Cell) -> bool:
+    return any(word in _number(cell.answer) for word in ("inf", "nan"))
+
+
 def _before(asked: Iterable[Asked]) -> tuple[Swap, ...]:
+    """What to do before the loss, so that the answers do not differ."""
+    if all(one.topic is Topic.EDGES for one in asked):
+        return (Swap(_EMPTY),)
     files = dict.fromkeys(one.question.file.stem for one in asked)
     phrases: Mapping[str, None] = dict.fromkeys(_BEFORE.get(name, "Check the arguments before the loss.") for name in files)
     return tuple(Swap(phrase) for phrase in phrases)

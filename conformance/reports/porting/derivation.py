@@ -73,18 +73,27 @@ class Recipe:
     @property
     def effort(self) -> int:
         """How much there is to do."""
-        return len(self.before) + 2 * (self.over is not None) + self.weighted + self.squared + self.root + (not self.factor.is_one)
+        return (
+            len(self.before)
+            + 2 * (self.over is not None)
+            + self.weighted
+            + self.squared
+            + self.root
+            + (not self.factor.is_one)
+            + len(self.factor.powers)
+        )
 
     @property
     def plain(self) -> bool:
         """Whether it is a factor and nothing else, but for weights that say the same."""
-        return self.over is None and not self.squared and not self.root
+        return self.over is None and not (self.weighted or self.squared or self.root)
 
     def written(self, call: str) -> str:
         """Write it down, as a formula in ``call``, which stands for the operation it is made of."""
         made = f"({call}) ** 2" if self.squared else call
+        made = f"weight * {made}" if self.weighted else made
         if self.over is not None:
-            made = f"{_AXES[self.over]} of {'weight * ' if self.weighted else ''}{made}"
+            made = f"{_AXES[self.over]} of {made}"
         if not self.factor.is_one:
             made = f"{self.factor.words} * ({made})" if self.over is not None else f"{self.factor.words} * {made}"
         if self.root:
@@ -105,6 +114,9 @@ def made_of(wanted: Definition, given: Definition) -> Recipe | None:
 
 
 def _made_of(wanted: Definition, given: Definition) -> Recipe | None:
+    unweighted = given.weights is Weights.NONE and wanted.weights is not Weights.NONE and not wanted.masked
+    if wanted.over is given.over is Over.NONE and unweighted:
+        return Recipe(Factor(wanted.factor / given.factor), weighted=True)
     if wanted.over is given.over:
         return _same_axes(wanted, given)
     whole = Factor(wanted.factor / given.factor)

@@ -58,7 +58,7 @@ def _seen(shown: Shown) -> str:
     """What of the cell shows the line, in words."""
     cell = shown.cell
     match shown.aspect:
-        case "answer":
+        case "answer" | "answered" | "raised":
             return f"answers {cell.answer}"
         case "flag" | "dtype" | "no flag":
             return f"{cell.outcome.value}; observed: {', '.join(cell.flags) or 'nothing beside'}"
