@@ -296,6 +296,19 @@ def read(path: Path) -> Results:
     return Results(path, header, tuple(cells), footer)
 
 
+def read_header(path: Path) -> Header:
+    """Read the first line of a results file only: what was asked, of what.
+
+    Raises:
+        ResultsError: it does not begin with a header.
+    """
+    number, record = next(_records(path), (1, None))
+    if not isinstance(record, Header):
+        found = f"a {record.record}" if record else "nothing"
+        raise ResultsError(f"{path}:{number}: found {found}, expected the header on the first line")
+    return record
+
+
 def find(paths: Sequence[Path]) -> list[Path]:
     """List the results files among ``paths``, folders searched for ``*.jsonl``, each file once."""
     found: dict[Path, Path] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import conformance
-from conformance.cli import asking, reading, running
+from conformance.cli import asking, porting, reading, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,6 +21,7 @@ def main() -> None:
 for _command in (
     running.run,
     reading.report,
+    porting.compare,
     asking.list_,
     asking.doctor,
     asking.lint,

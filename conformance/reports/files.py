@@ -27,10 +27,10 @@ def write_all(results: Sequence[Results], folder: Path) -> list[Path]:
         "table.json": json.dumps(table.summary(), indent=1, allow_nan=False) + "\n",
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / name, text) for name, text in reports.items()]
+    return [write(folder / name, text) for name, text in reports.items()]
 
 
-def _write(path: Path, text: str) -> Path:
+def write(path: Path, text: str) -> Path:
     """Replace the file in one step, so that nobody reads half a report."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
