@@ -107,6 +107,33 @@ def _weighted_terms(
     return _Terms(underflow, largest, magnitude, max(factor, Fraction(1)) * largest_term, cancels=cancels)
 
 
+def _lost_in_rows(exact: Exact, elements: Integers, weights: Sequence[Number] | None, steps: Roundings, *, flushes: bool) -> Fraction:
+    """What the means of rows may lose where they are subnormal, or come to be so with their weight, though no square is.
+
+    Like the sum, not yet divided. A row whose mean lies within a factor of four of the normal range is counted: float64 tells that.
+    """
+    length = exact.shape[-1] if exact.definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight
+    if "rows" not in steps.situation or length <= 1 or not len(elements):
+        return Fraction(0)
+    fmt, accumulator = steps.input, steps.accumulator
+    p = exact.inputs.prediction.ravel()[elements].astype(np.float64).reshape(-1, length)
+    t = exact.inputs.target.ravel()[elements].astype(np.float64).reshape(-1, length)
+    with np.errstate(over="ignore", under="ignore"):
+        d = p - t
+        means = np.square(d).mean(axis=-1)
+    used = d.any(axis=-1)
+    small, lost = 4 * float(fmt.smallest_normal), lost_to_underflow(fmt, flushes=flushes)
+    rounded = lost if accumulator == fmt else lost + lost_to_underflow(accumulator, flushes=flushes)
+    if weights is None:
+        return int((used & (means < small)).sum()) * length * rounded
+    total = Fraction(0)
+    for row in np.flatnonzero(used).tolist():
+        weight = abs(_finite(weights[row * length]))
+        total += weight * rounded if means[row] < small else 0
+        total += lost if weight and float(weight) * means[row] < small else 0
+    return length * total
+
+
 def _times(a: np.typing.NDArray[np.float64], b: np.typing.NDArray[np.float64]) -> Fraction:
     """Σ a·b, never too small: each product in float64 with a last-place allowance, and λ for one that underflows."""
     used = b > 0
@@ -142,7 +169,8 @@ def divisor_drift(exact: Exact, group: int, *, flushes: bool) -> Fraction | None
         error += 2 * len(weights) * fmt.smallest_normal  # each weight read as zero, and each partial sum
     if error >= abs(divisor) or total + error >= fmt.largest / 2:
         return None
-    closest, furthest = abs(divisor) - error, abs(divisor) + error
+    # Weights of samples may be added as they are, or each as often as its sample has elements.
+    closest, furthest = (abs(divisor) - error) / exact.per_weight, abs(divisor) + error
     if closest < 2 * fmt.smallest_normal or 2 * furthest * fmt.smallest_normal > 1 or closest * fmt.largest < 2:
         return None
     return error / abs(divisor)
@@ -217,7 +245,8 @@ def _bounded(exact: Exact, model: Sequence[Step], position: int, output: Format,
     theta = (1 + steps.theta) / (1 - drift) - 1
     scale = abs(definition.factor / _finite(steps.divisor))
     rounding = theta * terms.magnitude * scale
-    bound = rounding + terms.underflow * (1 + theta) * scale
+    underflow = terms.underflow + _lost_in_rows(exact, elements, weights, steps, flushes=flushes)
+    bound = rounding + underflow * (1 + theta) * scale
     bound += _last_losses(steps, abs(value), bound, flushes=flushes)
     names = _overflows(terms, steps)
     if names and terms.cancels:
