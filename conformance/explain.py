@@ -135,6 +135,6 @@ def _roundings(oracle: Exact, specs: Specs, quantity: Quantity, *, flushes: bool
     if by_weight and oracle.definition.divisor is Divisor.WEIGHTS:
         yield "    relative to the sum of both parts' magnitudes, square and value; the value's own bound is added"
     if through_root:
-        yield f"    and what is allowed for the root, with three more roundings in {fmt.name}: 1/(2·root) is a quotient, doubled, multiplied in"
+        yield f"    and what is allowed for the root, with three more roundings in {fmt.name}: 1/(2·root) is divided, doubled, multiplied"
     elif rooted:
         yield "    all of it before the root is taken: the ends below are the roots of the ends there"
