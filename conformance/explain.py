@@ -9,12 +9,12 @@ from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.judge import allowed_in_words, approximately, hexadecimal, in_words
 from conformance.checks.procedures import ProcedureCheck
-from conformance.checks.trial import QUANTITIES
 from conformance.numerics.bounds import expectation_of
-from conformance.numerics.definition import Quantity
+from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings
 from conformance.numerics.exact import Exact, exact
 from conformance.numerics.formats import FORMATS
+from conformance.numerics.value_bounds import divisor_drift
 from conformance.plan import operation_of
 from conformance.specs.model import Operation, Specs
 
@@ -79,11 +79,13 @@ def _case(check: CaseCheck, operation: Operation, specs: Specs, dtype: str, only
     fmt = FORMATS[dtype]
     yield ""
     yield f"{dtype}  p = {fmt.precision}, u = 2^-{fmt.precision}, shape {inputs.shape}"
-    for name in ("prediction", "target", "upstream"):
+    for name in ("prediction", "target", "weight", "upstream"):
+        if getattr(inputs, name) is None:
+            continue
         array = getattr(inputs, name).ravel()
         more = f" … ({array.size} numbers)" if array.size > _SHOWN else ""
         yield f"  {name:<10} {', '.join(f'{float(x)!r} ({hexadecimal(x)})' for x in array[:_SHOWN])}{more}"
-    for quantity in QUANTITIES:
+    for quantity in operation.definition.quantities:
         if only and quantity.value != only:
             continue
         yield from _quantity(check, oracle, specs, quantity, flushes=flushes)
@@ -98,25 +100,41 @@ def _quantity(check: CaseCheck, oracle: Exact, specs: Specs, quantity: Quantity,
         yield f"    the case is stricter than the error model: {check.case.tighten}"
     else:
         expectation = expectation_of(oracle, specs.error_model, quantity, fmt, flushes=flushes)
-        divisor = next(iter(oracle.divisors), None)
-        if divisor is not None:
-            steps = Roundings(
-                specs.error_model,
-                oracle.definition,
-                quantity,
-                fmt,
-                fmt,
-                oracle.summands,
-                divisor,
-                weighted=oracle.element_weight is not None,
-                unit_upstream=all(float(x) == 1 for x in oracle.inputs.upstream.ravel()[:1000]),
-            )
-            for step, count in steps.steps:
-                yield f"    {step.step}: {count} in {steps.format_of(step).name}: {step.because}"
-            yield f"    together a relative error of at most {approximately(steps.theta)} = {float(steps.theta / fmt.unit_roundoff):.4g} u"
+        if oracle.divisors:
+            yield from _roundings(oracle, specs, quantity, flushes=flushes)
     for flat in range(min(expectation.index.size, _SHOWN)):
         interval = expectation.at(flat)
         place = f"[{flat}] " if expectation.index.size > 1 else ""
         yield f"    {place}exactly {in_words(interval.exact)}; allowed {allowed_in_words(interval)}"
     if expectation.index.size > _SHOWN:
         yield f"    … {expectation.index.size} elements"
+
+
+def _roundings(oracle: Exact, specs: Specs, quantity: Quantity, *, flushes: bool) -> Iterator[str]:
+    """Each step with its count, and what a divisor or a root adds that is itself rounded; of the first element of the value."""
+    fmt, rooted = oracle.inputs.format, oracle.definition.root
+    by_weight, through_root = quantity is Quantity.GRADIENT_WEIGHT, rooted and quantity is not Quantity.VALUE
+    steps = Roundings(
+        specs.error_model,
+        oracle.definition,
+        quantity,
+        fmt,
+        fmt,
+        oracle.per_weight if by_weight else oracle.summands,
+        oracle.divisors[0],
+        weighted=oracle.weighted,
+        unit_upstream=not through_root and all(float(x) == 1 for x in oracle.inputs.upstream.ravel()[:1000]),
+    )
+    for step, count in steps.steps:
+        yield f"    {step.step}: {count} in {steps.format_of(step).name}: {step.because}"
+    u = fmt.unit_roundoff
+    yield f"    together a relative error of at most {approximately(steps.theta)} = {float(steps.theta / u):.4g} u"
+    if drift := divisor_drift(oracle, 0, flushes=flushes):
+        power = "(1 - e)², since it may divide twice" if by_weight else "1 - e"
+        yield f"    the sum of the weights is rounded too, by at most e = {float(drift / u):.4g} u: 1 plus the above is divided by {power}"
+    if by_weight and oracle.definition.divisor is Divisor.WEIGHTS:
+        yield "    relative to the sum of both parts' magnitudes, square and value; the value's own bound is added"
+    if through_root:
+        yield f"    and what is allowed for the root, with three more roundings in {fmt.name}: 1/(2·root) is divided, doubled, multiplied"
+    elif rooted:
+        yield "    all of it before the root is taken: the ends below are the roots of the ends there"

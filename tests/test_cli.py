@@ -131,6 +131,17 @@ def test_explain_says_why_the_interval_is_what_it_is() -> None:
         assert part in done.stdout
 
 
+def test_explain_knows_weights_and_what_only_chooses() -> None:
+    """A weight is an input, has a gradient, and is multiplied in; a mask is an input and no more."""
+    weighted = conformance("explain", "mse/weighted-mean/case/weighted-mean-thirds", "--dtype", "float32").stdout
+    masked = conformance("explain", "mse/masked-mean/case/masked-mean-everything", "--dtype", "float32").stdout
+    for part in ("\n  weight     1.0 (", "\n  gradient/weight\n", "\n    weight: 1 in float32"):
+        assert part in weighted
+    assert "\n  weight     1.0 (" in masked
+    for part in ("gradient/weight", "weight: 1", "sum of the weights"):
+        assert part not in masked
+
+
 @pytest.mark.parametrize("what", ["results", "spec"])
 def test_schemas_are_valid_json_schemas(what: str) -> None:
     schema = json.loads(conformance("schema", what).stdout)

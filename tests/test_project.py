@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -193,6 +194,24 @@ def test_the_adapter_of_the_guide_evaluates() -> None:
     evaluation = adapter.prepare(mean, "cpu", "eager", "float64")(Inputs(prediction, target, None, np.ones(())))
     assert evaluation.value == 2.5
     assert evaluation.attested.dtype == "float64"
+
+
+def test_the_framework_of_the_guide_runs(tmp_path: Path) -> None:
+    """Installed beside the suite, as a distribution of its own with an entry point."""
+    (source,) = blocks("CONTRIBUTING.md", "python", "# plain_python.py")
+    (entry,) = blocks("CONTRIBUTING.md", "toml", "plain-python = ")
+    (tmp_path / "plain_python.py").write_text(source)
+    distribution = tmp_path / "plain_python-1.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: plain-python\nVersion: 1\n")
+    ((group, points),) = tomllib.loads(entry)["project"]["entry-points"].items()
+    (distribution / "entry_points.txt").write_text(f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in points.items()))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))}
+    command = [sys.executable, "-m", "conformance", "run", "--framework", "plain-python", "--dtype", "float64", "--check"]
+    for check, code, part in (("*/mean-thirds", 0, "1/3 "), ("*/mean-overflow-float64", 1, "raised OverflowError: (34, 'Numerical result")):
+        done = subprocess.run([*command, check], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert part in done.stdout, done.stdout
 
 
 def test_every_command_of_the_readme_exists() -> None:

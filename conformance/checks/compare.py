@@ -15,7 +15,7 @@ from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import Descriptor, Family, exact_data, make
 from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity, Shape
 from conformance.numerics.errormodel import is_power_of_two
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import FORMATS, Array
 
 _EXACT = (4, 8)
 """Where a profile has no shape on which an operation is exact: of two axes, and all its counts are powers of two."""
@@ -42,9 +42,14 @@ def exact_inputs(trial: Trial, shape: Shape, seed: int, *, upstream: int = 0) ->
 
 
 def exact_shapes(trial: Trial) -> list[Shape]:
-    """The profile's shapes on which exact data stays exact: what is divided by is a power of two."""
+    """The profile's shapes on which exact data stays exact: what is divided by is a power of two.
+
+    A gradient of weights that divide holds the value beside single squares: where a format cannot count the elements, one of them rounds.
+    """
     definition = trial.operation.definition
     shapes = fitting(trial.profile.shapes_for(trial.target), definition)
+    if definition.divisor is Divisor.WEIGHTS and not definition.masked:
+        shapes = [shape for shape in shapes if math.prod(shape) <= 2 ** FORMATS[trial.target.dtype].precision]
     fitted = [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
     return fitted or [_EXACT]
 

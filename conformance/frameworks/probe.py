@@ -57,7 +57,7 @@ class Probe:
         raise self._lacks("second derivatives")
 
     def batched(self, stack: Sequence[Inputs]) -> Array:  # noqa: ARG002 - for the adapters
-        """The framework's automatic batching (``vmap``, ``vectorized_map``) over inputs of one shape: (len(stack), *value shape)."""
+        """The framework's automatic batching (``vmap``, ``vectorized_map``) over inputs of one shape: ``(len(stack), *value shape)``."""
         raise self._lacks("automatic batching")
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters

@@ -11,7 +11,7 @@ from conformance.executors.protocol import Request
 from conformance.executors.worker import Bench
 from conformance.frameworks import registry
 from conformance.frameworks.base import Implementation, Stream
-from conformance.profiles import PROFILES
+from conformance.profiles import PROFILES, Profile
 from conformance.results import Cell
 from conformance.specs.load import load
 from conformance.specs.model import Policy
@@ -30,10 +30,11 @@ def cells_of(
     dtype: str = "float32",
     others: Sequence[Implementation] = (),
     policies: Sequence[Policy] = (),
+    profile: Profile = PROFILES["quick"],
 ) -> list[Cell]:
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])
     mine = Implementation("mine.form", "mine", operation, call, ("eager",), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
-    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, PROFILES["quick"], "1", CHECKS)
+    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, profile, "1", CHECKS)
     return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode="eager", dtype=dtype)).cells)
