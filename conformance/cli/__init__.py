@@ -21,6 +21,7 @@ def main() -> None:
 for _command in (
     running.run,
     reading.report,
+    reading.diff,
     asking.list_,
     asking.doctor,
     asking.lint,
