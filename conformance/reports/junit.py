@@ -62,7 +62,7 @@ def _grouped(cells: Iterable[Cell]) -> dict[tuple[tuple[str, ...], str], list[Ce
 
 
 def _words(*parts: str) -> str:
-    return visible(" ".join(part for part in parts if part != ANY), 200)
+    return visible(" ".join(part for part in parts if part != ANY), 200) or "nothing named"
 
 
 def _whole(section: Section, classname: str) -> ET.Element:

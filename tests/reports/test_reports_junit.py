@@ -61,7 +61,7 @@ def assert_fits_the_schemas(root: ET.Element) -> None:
         assert float(parent.get("time", "")) >= 0
 
 
-def tests_of(root: ET.Element) -> Iterator[ET.Element]:
+def judged_tests(root: ET.Element) -> Iterator[ET.Element]:
     """The tests without that of the run itself."""
     return (test for test in root.iter("testcase") if test.get("name") != "the run reached its end")
 
@@ -75,12 +75,12 @@ def test_any_run_is_a_valid_document(files: list[list[Cell]], strict: bool) -> N
         for cells in files
         for one in cells
     )
-    assert any(test.find("failure") is not None or test.find("error") is not None for test in tests_of(root)) is (broken or not files)
+    assert any(test.find("failure") is not None or test.find("error") is not None for test in judged_tests(root)) is (broken or not files)
 
 
 def test_a_large_run_has_a_test_for_each_target_and_kind_and_no_name_twice() -> None:
     root = written(full_run())
-    tests = list(tests_of(root))
+    tests = list(judged_tests(root))
     names = [(test.get("classname"), test.get("name")) for test in tests]
     assert len(set(names)) == len(names)
     cells = [one for part in full_run() for one in part.cells]
@@ -91,7 +91,7 @@ def test_a_large_run_has_a_test_for_each_target_and_kind_and_no_name_twice() -> 
 
 
 def test_a_failure_has_its_reason_its_checks_and_how_to_run_it_again() -> None:
-    (test,) = tests_of(written([results([cell(Outcome.FAIL, check="mse/mean/case/a", reason="found 1, expected 2"), cell(check="b")])]))
+    (test,) = judged_tests(written([results([cell(Outcome.FAIL, check="mse/mean/case/a", reason="found 1, expected 2"), cell(check="b")])]))
     assert (test.get("classname"), test.get("name")) == ("a cpu eager", "i float32 mse/mean/case")
     (failure,) = test
     assert failure.attrib == {"message": "1 of 2 cells: found 1, expected 2", "type": "failure"}
@@ -103,7 +103,7 @@ def test_a_failure_has_its_reason_its_checks_and_how_to_run_it_again() -> None:
 
 def test_what_was_not_judged_is_skipped_with_its_reasons() -> None:
     cells = [cell(Outcome.UNSUPPORTED, reason="no such reduction"), cell(Outcome.NOT_RUN, check="y", reason="left out by the profile")]
-    (test,) = tests_of(written([results(cells)]))
+    (test,) = judged_tests(written([results(cells)]))
     (skipped,) = test
     assert skipped.tag == "skipped"
     assert (skipped.get("message") or "").startswith("not run and unsupported: ")
@@ -119,7 +119,7 @@ def test_what_was_not_judged_is_skipped_with_its_reasons() -> None:
     ],
 )
 def test_what_is_short_of_a_pass_is_told_in_the_output(one: Cell, word: str) -> None:
-    (test,) = tests_of(written([results([cell(), one])]))
+    (test,) = judged_tests(written([results([cell(), one])]))
     (output,) = test
     assert output.tag == "system-out"
     assert (output.text or "").startswith(word)
@@ -127,8 +127,8 @@ def test_what_is_short_of_a_pass_is_told_in_the_output(one: Cell, word: str) -> 
 
 def test_what_only_should_hold_fails_strictly() -> None:
     part = results([cell(Outcome.ERROR, reason="raised", level="should")])
-    assert [test[0].tag for test in tests_of(written([part]))] == ["system-out"]
-    assert [test[0].tag for test in tests_of(written([part], strict=True))] == ["error"]
+    assert [test[0].tag for test in judged_tests(written([part]))] == ["system-out"]
+    assert [test[0].tag for test in judged_tests(written([part], strict=True))] == ["error"]
 
 
 def test_neither_a_cut_off_run_nor_an_empty_one_passes() -> None:
@@ -140,7 +140,7 @@ def test_neither_a_cut_off_run_nor_an_empty_one_passes() -> None:
 
 def test_two_versions_of_a_framework_do_not_share_names() -> None:
     parts = [results([cell()]), results([cell(target=cell().target.model_copy(update={"version": "2"}))])]
-    assert {test.get("classname") for test in tests_of(written(parts))} == {"a 1 cpu eager", "a 2 cpu eager"}
+    assert {test.get("classname") for test in judged_tests(written(parts))} == {"a 1 cpu eager", "a 2 cpu eager"}
 
 
 @pytest.mark.parametrize("first", range(len(HOSTILE)))

@@ -16,7 +16,7 @@ from conformance.reports.text import GRADE_SHORT, figure, targets_in_words, visi
 from conformance.results import Cell, Outcome
 
 _MOST_IDS = 1000
-"""So many cells of a group are named in the plain types; the results files have all of them."""
+"""So many cells of a group are named in the plain types, and none of what is new or removed, which may be most of a run."""
 
 _DTYPE = re.compile(r"-b?float\d+$")
 
@@ -125,6 +125,7 @@ class Group:
     def as_dict(self) -> dict[str, object]:
         """Put the group into plain types."""
         exemplar = self.exemplar
+        named = self.changes[: 0 if self.category in (Category.NEW, Category.REMOVED) else _MOST_IDS]
         return {
             "category": self.category.value,
             "framework": self.framework,
@@ -134,8 +135,8 @@ class Group:
             "targets": self.where,
             "checks": list(self.checks),
             "count": len(self.changes),
-            "cells": [change.cell.id for change in self.changes[:_MOST_IDS]],
-            "cells_left_out": max(0, len(self.changes) - _MOST_IDS),
+            "cells": [change.cell.id for change in named],
+            "cells_left_out": len(self.changes) - len(named),
             "errors_u": [cell.error_u if cell else None for cell in (exemplar.old, exemplar.new)],
             "grades": [cell.grade.value if cell and cell.grade else None for cell in (exemplar.old, exemplar.new)],
             "replay": exemplar.cell.id,
