@@ -25,7 +25,7 @@ class Block(NamedTuple):
 
 
 def fitted(blocks: Iterable[Block], elsewhere: str) -> str:
-    """Put the blocks together in fewer than ``MAX_BYTES`` bytes; ``elsewhere`` names what holds the rest."""
+    """Put the blocks together in fewer than ``MAX_BYTES`` bytes; ``elsewhere`` names what holds more."""
     pieces: list[str] = []
     left, missing = MAX_BYTES - _RESERVE, False
     for block in blocks:
@@ -41,12 +41,12 @@ def fitted(blocks: Iterable[Block], elsewhere: str) -> str:
             continue
         if room < 0:
             count = f"{len(block.entries) - len(held):,} " if isinstance(block.entries, Sequence) else ""
-            held.append(f"\n*… and {count}more: {elsewhere} has all.*\n")
+            held.append(f"\n*… and {count}more: see {elsewhere}.*\n")
         part = "".join([block.opening, *held, block.closing])
         pieces.append(part)
         left -= _size(part)
     if missing:
-        pieces.append(f"\n*The rest is too long for this page: {elsewhere} has it.*\n")
+        pieces.append(f"\n*The rest is too long for this page: see {elsewhere}.*\n")
     return "".join(pieces)
 
 

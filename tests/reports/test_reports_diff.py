@@ -18,8 +18,8 @@ from conformance.reports.blocks import MAX_BYTES, Block, fitted
 from conformance.reports.diff import Diff
 from conformance.reports.diff.groups import stem
 from conformance.reports.diff.markdown import markdown, top_changes
-from conformance.reports.diff.model import TITLES
-from conformance.reports.diff.terminal import HEADINGS, show
+from conformance.reports.diff.model import HEADINGS, TITLES
+from conformance.reports.diff.terminal import show
 from conformance.reports.diff.transitions import TRANSITIONS, Category, category
 from conformance.reports.terminal import WIDTH
 from conformance.results import Cell, Grade, Outcome, Results
@@ -197,6 +197,9 @@ def test_what_an_upgrade_changed_in_the_environment_is_told_once() -> None:
         "package numpy": ("", "2.5", ("a",)),
         "observed": ("", "flushes subnormals", ("a",)),
     }
+    for text in (printed(diff), markdown(diff).replace("*", ""), "".join(top_changes(diff)).replace("*", "")):
+        assert "version: 1 → 2 (a)" in text
+        assert "observed: none → flushes subnormals (a)" in text
 
 
 def test_other_specs_and_profiles_are_said_and_checks_of_one_side_named() -> None:
@@ -217,6 +220,11 @@ def test_a_cut_off_run_hides_changes_only_if_cells_are_missing_in_it(complete: b
     assert bool(Diff.of([old], [results([cell()], complete=complete)]).hidden) is not complete
     assert not Diff.of([old], [results([cell(), cell(check="y")], complete=complete)]).hidden
     assert bool(Diff.of([results([cell()], complete=complete)], [old]).hidden) is not complete
+
+
+def test_a_run_that_was_cut_off_at_once_says_so() -> None:
+    (first, _) = Diff.of([results([cell()])], [results([], complete=False)]).hidden
+    assert first.startswith("the new run of a 1 did not reach its end: 1 cell ")
 
 
 def test_a_framework_that_no_longer_ran_hides_what_it_would_have_said() -> None:
@@ -340,7 +348,7 @@ def test_a_block_is_cut_between_entries_and_always_closed() -> None:
     assert 48_000 < len(text) < 51_000
     assert text.count("<details>") == text.count("</details>") == 1
     kept = text.count("- x")
-    assert f"… and {1000 - kept:,} more: elsewhere.html has all" in text
+    assert f"… and {1000 - kept:,} more: see elsewhere.html" in text
     assert text.endswith("# after\nlast\n\n")
 
 

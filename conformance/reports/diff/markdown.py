@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from shlex import quote
 
 from conformance.reports.blocks import Block, fitted
+from conformance.reports.diff.environments import EnvironmentChange
 from conformance.reports.diff.groups import Group
-from conformance.reports.diff.model import TITLES, Diff
-from conformance.reports.diff.terminal import HEADINGS
+from conformance.reports.diff.model import HEADINGS, TITLES, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.markdown import escaped
 from conformance.reports.text import GLYPHS, capped, plural, visible
@@ -25,12 +25,16 @@ def markdown(diff: Diff, *, strict: bool = False) -> str:
 
 
 def top_changes(diff: Diff) -> Iterator[str]:
-    """The comparison for a page that is about something else: the verdict, what hides changes, and the first groups.
+    """The comparison for a page that is about something else: the verdict, what hides changes, the environment, the first groups.
 
     Of what is new only what is broken is told, and nothing of what was removed: both may be most of a run.
     """
     yield f"**{escaped(diff.verdict().capitalize(), 600)}**\n\n"
     yield from _sentences(diff)
+    yield from map(_fact, diff.environment[:_MOST_TOP])
+    if len(diff.environment) > _MOST_TOP:
+        yield f"- … and {len(diff.environment) - _MOST_TOP} more changes of the environment\n"
+    yield "\n"
     for category, groups in diff.groups.items():
         told = [group for group in groups if category not in _FOLDED or group.broken]
         if told:
@@ -50,8 +54,7 @@ def _blocks(diff: Diff, *, strict: bool) -> Iterator[Block]:
         else:
             yield Block(f"## {HEADINGS[category]} ({cells})\n\n", map(_group, groups), "\n", _SHARE)
     if diff.environment:
-        facts = (f"- {_fact(change.name, change.old, change.new, change.frameworks)}\n" for change in diff.environment)
-        yield Block("## Environment\n\n", facts)
+        yield Block("## Environment\n\n", map(_fact, diff.environment))
 
 
 def _sentences(diff: Diff) -> Iterator[str]:
@@ -66,8 +69,9 @@ def _counts(diff: Diff) -> Iterator[str]:
     yield from (f"| {count:,} | {TITLES[category]} |\n" for category, count in diff.counts.items() if count)
 
 
-def _fact(name: str, old: str, new: str, frameworks: tuple[str, ...]) -> str:
-    return f"**{escaped(name, 80)}**: {escaped(old, 200) or 'none'} → {escaped(new, 200) or 'none'} ({escaped(capped(frameworks, 9), 200)})"
+def _fact(change: EnvironmentChange) -> str:
+    old, new = (escaped(value, 200) or "none" for value in (change.old, change.new))
+    return f"- **{escaped(change.name, 80)}**: {old} → {new} ({escaped(capped(change.frameworks, 9), 200)})\n"
 
 
 def _group(group: Group) -> str:

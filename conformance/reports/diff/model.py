@@ -21,6 +21,31 @@ _BROKEN = (Outcome.FAIL, Outcome.ERROR)
 _NO_VERDICT = (Outcome.UNSUPPORTED, Outcome.NOT_RUN)
 _MOST_NAMES = 6
 
+TITLES: Mapping[Category, str] = {
+    Category.REGRESSED: "regressed",
+    Category.FIXED: "fixed",
+    Category.WORSE: "worse while still passing",
+    Category.BETTER: "better",
+    Category.OTHERWISE: "changed otherwise",
+    Category.ANSWER: "answered otherwise",
+    Category.NEW: "new",
+    Category.REMOVED: "removed",
+    Category.UNCHANGED: "unchanged",
+}
+"""Each category in the words of a count."""
+
+HEADINGS: Mapping[Category, str] = {
+    Category.REGRESSED: "Regressed",
+    Category.FIXED: "Fixed",
+    Category.WORSE: "Worse while still passing",
+    Category.BETTER: "Better",
+    Category.OTHERWISE: "Changed otherwise, neither better nor worse",
+    Category.ANSWER: "Behaviours that answer otherwise, recorded and not judged",
+    Category.NEW: "New: judged now and not before, or not there before",
+    Category.REMOVED: "Removed: judged before and no longer, or no longer there",
+}
+"""What stands above the groups of a category."""
+
 
 @dataclass(frozen=True)
 class Diff:
@@ -107,20 +132,6 @@ class Diff:
             "environment": [change.as_dict() for change in self.environment],
             "groups": [group.as_dict() for groups in self.groups.values() for group in groups],
         }
-
-
-TITLES: Mapping[Category, str] = {
-    Category.REGRESSED: "regressed",
-    Category.FIXED: "fixed",
-    Category.WORSE: "worse while still passing",
-    Category.BETTER: "better",
-    Category.OTHERWISE: "changed otherwise",
-    Category.ANSWER: "answered otherwise",
-    Category.NEW: "new",
-    Category.REMOVED: "removed",
-    Category.UNCHANGED: "unchanged",
-}
-"""Each category in the words of a count."""
 
 
 class _Framework(NamedTuple):

@@ -49,6 +49,8 @@ def side(results: Iterable[Results]) -> Side:
     for part in results:
         environment = part.header.environment
         places = {(environment.framework, environment.version)}
+        if not part.cells:
+            held.setdefault(environment.framework, {}).setdefault(environment.version, {})
         for cell in part.cells:
             place = cell.target.framework, part.version_of(cell)
             places.add(place)

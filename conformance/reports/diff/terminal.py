@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from shlex import quote
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from conformance.reports.diff.groups import Group
-from conformance.reports.diff.model import Diff
+from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.terminal import hanging, indented, print_parts
 from conformance.reports.text import capped, plural, visible
-
-HEADINGS: Mapping[Category, str] = {
-    Category.REGRESSED: "Regressed",
-    Category.FIXED: "Fixed",
-    Category.WORSE: "Worse while still passing",
-    Category.BETTER: "Better",
-    Category.OTHERWISE: "Changed otherwise, neither better nor worse",
-    Category.ANSWER: "Behaviours that answer otherwise, recorded and not judged",
-    Category.NEW: "New: judged now and not before, or not there before",
-    Category.REMOVED: "Removed: judged before and no longer, or no longer there",
-}
-"""What stands above the groups of a category."""
 
 _MOST_GROUPS = {Category.REGRESSED: 40, Category.NEW: 6, Category.REMOVED: 6}
 _MOST_OTHER_GROUPS = 12
