@@ -1,4 +1,4 @@
-"""JUnit XML: what CI servers' schemas agree on, true counts, and no character that XML cannot hold."""
+"""JUnit XML: what the usual schemas share, true counts, and no character that XML cannot hold."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(parts: list[Results], *, strict: bool = False) -> ET.Element:
 
 
 def assert_fits_the_schemas(root: ET.Element) -> None:
-    """What Jenkins' junit-10.xsd and the older ones of Ant and Windyroad all accept."""
+    """The rules that the usual schemas share. A host name, which only some of them ask for, is in no results file."""
     assert root.tag == "testsuites"
     for suite in root:
         assert suite.tag == "testsuite"
