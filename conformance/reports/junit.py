@@ -1,8 +1,8 @@
 """The table as JUnit XML, for the test views of CI servers: one test for each target and each kind of check of an operation.
 
 A test for every check on every target would be sixty thousand for a run of nine frameworks, more than such views are made for. Only what
-the schemas in use agree on is written: a test has at most one of ``error``, ``failure`` and ``skipped``, then ``system-out``. Behaviours
-are not judged and so are no tests.
+the usual schemas share is written: a test has one of ``error``, ``failure``, ``skipped`` and ``system-out``, or nothing. Behaviours are
+not judged and so are no tests.
 """
 
 from __future__ import annotations
