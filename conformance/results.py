@@ -247,6 +247,12 @@ class Results:
         """Whether the run reached its end."""
         return self.footer is not None
 
+    def version_of(self, cell: Cell) -> str:
+        """The framework version that the cell belongs to; no target of a device that is not there has one of its own."""
+        environment = self.header.environment
+        own = cell.target.version
+        return environment.version if not own and cell.target.framework == environment.framework else own
+
 
 def _records(path: Path) -> Iterator[tuple[int, Header | Cell | Footer]]:
     try:

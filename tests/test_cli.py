@@ -43,7 +43,7 @@ def test_a_right_loss_exits_0_and_a_wrong_one_1(tmp_path: Path) -> None:
     text = " ".join(wrong.stdout.split())
     assert "mse/mean/case/mean-thirds" in text
     assert "found 5.5, expected 11/3" in text
-    for name in ("index.html", "matrix.md", "table.json", "results/numpy.jsonl"):
+    for name in ("index.html", "matrix.md", "table.json", "junit.xml", "badges/numpy.svg", "results/numpy.jsonl"):
         assert (tmp_path / "wrong" / name).is_file()
 
 

@@ -22,6 +22,7 @@ for _command in (
     running.run,
     reading.report,
     porting.compare,
+    reading.diff,
     asking.list_,
     asking.doctor,
     asking.lint,

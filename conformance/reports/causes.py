@@ -41,7 +41,7 @@ class Finding:
     @cached_property
     def exemplar(self) -> Cell:
         """The cell a person should look at first: the one whose witness is smallest."""
-        return min(self.cells, key=_effort_to_read)
+        return min(self.cells, key=effort_to_read)
 
     @property
     def reason(self) -> str:
@@ -78,7 +78,7 @@ class Cause:
     @cached_property
     def exemplar(self) -> Cell:
         """The cell a person should look at first."""
-        return min((finding.exemplar for finding in self.findings), key=_effort_to_read)
+        return min((finding.exemplar for finding in self.findings), key=effort_to_read)
 
     @property
     def reason(self) -> str:
@@ -150,7 +150,8 @@ def gaps(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Gap, ...]:
     return tuple(sorted(found, key=lambda gap: (outcomes.index(gap.outcome), -len(gap.cells))))
 
 
-def _effort_to_read(cell: Cell) -> tuple[bool, int, int]:
+def effort_to_read(cell: Cell) -> tuple[bool, int, int]:
+    """A key that sorts the cells a person understands soonest first: those with a small witness."""
     witness = cell.witness
     if witness is None:
         return (True, 0, 0)

@@ -8,29 +8,41 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from conformance.reports.badges import badges
+from conformance.reports.diff.markdown import top_changes
+from conformance.reports.diff.model import Diff
 from conformance.reports.html import page
+from conformance.reports.junit import junit
 from conformance.reports.markdown import markdown
 from conformance.reports.table import Table
 from conformance.results import Results, merge
 
 
-def write_all(results: Sequence[Results], folder: Path) -> list[Path]:
-    """Write ``index.html``, ``matrix.md`` and ``table.json`` for these results and return their paths.
+def write_all(results: Sequence[Results], folder: Path, *, diff: Diff | None = None, strict: bool = False) -> list[Path]:
+    """Write every report on these results, and a folder of badges, and return their paths.
+
+    With a comparison to an earlier run, ``matrix.md`` and ``table.json`` say what changed.
 
     Raises:
         ResultsError: the results were judged by different specs.
     """
     table = Table.of(merge(results))
+    summary = table.summary() | ({"changes": diff.as_dict(strict=strict)} if diff else {})
     reports = {
         "index.html": page(table),
-        "matrix.md": markdown(table),
-        "table.json": json.dumps(table.summary(), indent=1, allow_nan=False) + "\n",
+        "matrix.md": markdown(table, top_changes(diff) if diff else ()),
+        "table.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
+        "junit.xml": junit(table, strict=strict),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    return [write(folder / name, text) for name, text in reports.items()]
+    small = folder / "badges"
+    small.mkdir(parents=True, exist_ok=True)
+    for badge in badges(table):
+        write_text(small / f"{badge.name}.svg", badge.svg)
+        write_text(small / f"{badge.name}.json", badge.endpoint)
+    return [*(write_text(folder / name, text) for name, text in reports.items()), small]
 
 
-def write(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
     """Replace the file in one step, so that nobody reads half a report."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.reports.causes import Cause
+from conformance.reports.behaviours import Behaviours
+from conformance.reports.blocks import Block, fitted
+from conformance.reports.causes import Cause, Gap
 from conformance.reports.summary import WORST_FIRST, Summary
 from conformance.reports.table import ANY, Row, Section, Table
 from conformance.reports.text import (
@@ -20,9 +22,7 @@ from conformance.reports.text import (
     short_dtype,
     visible,
 )
-
-MAX_BYTES = 200_000
-"""A step summary may hold 1 MiB; a person reads much less."""
+from conformance.results import Header
 
 _SPECIAL = re.compile(r"[\\`*_\[\]~|#$!@]")
 _LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
@@ -30,15 +30,9 @@ _MOST_FINDINGS = 12
 _MOST_MESSAGES = 3
 
 
-def markdown(table: Table) -> str:
-    """Render the table; parts that no longer fit are left out, and that is said."""
-    text, used = "", 0
-    for part in _parts(table):
-        size = len(part.encode("utf-8"))
-        if used + size > MAX_BYTES - 200:
-            return f"{text}\n*The rest is too long for this page: index.html has more.*\n"
-        text, used = text + part, used + size
-    return text
+def markdown(table: Table, changes: Iterable[str] = ()) -> str:
+    """Render the table, and below the matrix what changed since another run; what no longer fits is left out, and that is said."""
+    return fitted(_blocks(table, changes), "index.html")
 
 
 def escaped(text: str, limit: int = 400) -> str:
@@ -57,9 +51,26 @@ def _plain(text: str) -> str:
     return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "|`$@" else f"\\{found[0]}", entities)
 
 
-def _parts(table: Table) -> Iterator[str]:
+def _blocks(table: Table, changes: Iterable[str]) -> Iterator[Block]:
+    yield Block("# Conformance of mean squared error\n\n", _head(table), "")
+    yield Block(_header(["target", *(escaped(operation, 60) for operation in table.operations), "pass / all"]), _matrix(table))
+    yield Block(_legend(table), closing="")
+    if told := list(changes):
+        yield Block("## What changed\n\n", told, "\n", 40_000)
+    yield from _listed("What does not conform", [_cause(cause) for cause in table.failures], 60_000)
+    yield from _listed("Documented deviations", [_cause(cause) for cause in table.deviations], 50_000)
+    disagreements = [f"- {escaped(cells[0].id)}: {', '.join(cell.outcome.value for cell in cells)}\n" for cells in table.disagreements]
+    yield from _listed("Runs that disagree", disagreements, 10_000)
+    yield from _listed("Without a verdict", [_gap(gap, "cell") for gap in table.gaps], 30_000)
+    yield from _behaviours(table)
+    facts = (_environment(part.header) for part in table.results)
+    yield Block("<details><summary>Environments</summary>\n\n", facts, "\n</details>\n\n", 20_000)
+    for section in table.sections:
+        yield _implementations(table, section)
+
+
+def _head(table: Table) -> Iterator[str]:
     headers = [part.header for part in table.results]
-    yield "# Conformance of mean squared error\n\n"
     yield f"**{table.verdict.capitalize()}**: {table.total.tally.denominator()}"
     if headers:
         profiles = sorted({header.profile for header in headers})
@@ -69,42 +80,21 @@ def _parts(table: Table) -> Iterator[str]:
     yield "\n\n"
     for run in table.incomplete:
         environment = run.header.environment
-        yield "> [!WARNING]\n> **Incomplete**: the run of " + escaped(f"{environment.framework} {environment.version}", 80)
-        yield f" did not reach its end; it left {plural(len(run.cells), 'cell')}.\n\n"
-    yield from _matrix(table)
-    yield _legend(table)
-    yield from _listed("What does not conform", [_cause(cause) for cause in table.failures])
-    yield from _listed("Documented deviations", [_cause(cause) for cause in table.deviations])
-    yield from _listed(
-        "Runs that disagree",
-        [f"- {escaped(cells[0].id)}: {', '.join(cell.outcome.value for cell in cells)}\n" for cells in table.disagreements],
-    )
-    yield from _listed(
-        "Without a verdict",
-        [
-            f"- {GLYPHS[gap.outcome]} **{escaped(gap.framework, 60)}**: {escaped(gap.reason) or 'no reason given'} "
-            f"({plural(len(gap.cells), 'cell')}: {escaped(capped(gap.where, 3, 'groups of targets'))})\n"
-            for gap in table.gaps
-        ],
-    )
-    yield from _behaviours(table)
-    for section in table.sections:
-        yield from _implementations(table, section)
-    yield from _environments(table)
+        yield (
+            f"> [!WARNING]\n> **Incomplete**: the run of {escaped(f'{environment.framework} {environment.version}', 80)} "
+            f"did not reach its end; it left {plural(len(run.cells), 'cell')}.\n\n"
+        )
 
 
 def _matrix(table: Table) -> Iterator[str]:
-    yield _header(["target", *(escaped(operation, 60) for operation in table.operations), "pass / all"])
     for section in table.sections:
         yield _line([f"**{escaped(section.title, 60)}** {section.verdict}", *("" for _ in table.operations), section.denominator])
         for row in section.modes:
             if row.absent:
                 places = [f"not run: {escaped(row.absent, 160)}", *("" for _ in table.operations[1:])] if table.operations else []
-                yield _line([_label(row), *places, row.summary.tally.denominator()])
-                continue
-            places = [_place(table, row, operation) for operation in table.operations]
+            else:
+                places = [_place(table, row, operation) for operation in table.operations]
             yield _line([_label(row), *places, row.summary.tally.denominator()])
-    yield "\n"
 
 
 def _place(table: Table, row: Row, operation: str, quantities: Sequence[str] | None = None) -> str:
@@ -147,11 +137,14 @@ def _dtype(dtype: str) -> str:
     return escaped(short_dtype(dtype))
 
 
-def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
+def _listed(title: str, entries: Sequence[str], most: int) -> Iterator[Block]:
     if entries:
-        yield f"## {title}\n\n"
-        yield from entries
-        yield "\n"
+        yield Block(f"## {title}\n\n", entries, "\n", most)
+
+
+def _gap(gap: Gap, noun: str) -> str:
+    counted = f"{plural(len(gap.cells), noun)}: {escaped(capped(gap.where, 3, 'groups of targets'))}"
+    return f"- {GLYPHS[gap.outcome]} **{escaped(gap.framework, 60)}**: {escaped(gap.reason) or 'no reason given'} ({counted})\n"
 
 
 def _cause(cause: Cause) -> str:
@@ -169,50 +162,51 @@ def _cause(cause: Cause) -> str:
     return "".join(lines)
 
 
-def _behaviours(table: Table) -> Iterator[str]:
+def _behaviours(table: Table) -> Iterator[Block]:
     found = table.behaviours
-    if not found:
-        return
-    counted = f"{plural(len(found.asked), 'question')}, {len(found.differing)} answered in more than one way"
-    yield f"## Behaviours\n\nRecorded and compared, not judged: {counted}.\n\n<details><summary>Questions and answers</summary>\n\n"
+    if found:
+        counted = f"{plural(len(found.asked), 'question')}, {len(found.differing)} answered in more than one way"
+        opening = f"## Behaviours\n\nRecorded and compared, not judged: {counted}.\n\n<details><summary>Questions and answers</summary>\n\n"
+        yield Block(opening, _answers(found), "\n</details>\n\n", 30_000)
+
+
+def _answers(found: Behaviours) -> Iterator[str]:
+    if found.agreed:
+        yield f"- Answered in one way: {escaped(capped([asked.check for asked in found.agreed], 60), 4000)}\n"
     for asked in found.differing:
-        yield f"- **{escaped(asked.title, 200)}** ({escaped(asked.check, 120)})\n"
+        lines = [f"- **{escaped(asked.title, 200)}** ({escaped(asked.check, 120)})\n"]
         for answer in asked.answers:
             words = "; or ".join(escaped(each, 300) for each in answer.words[:_MOST_MESSAGES])
             more = f"; or {len(answer.words) - _MOST_MESSAGES} more messages" if len(answer.words) > _MOST_MESSAGES else ""
-            yield f"  - {words}{more}: {escaped(capped(answer.where, 5, 'groups of targets'))}\n"
-    if found.agreed:
-        yield f"- Answered in one way: {escaped(capped([asked.check for asked in found.agreed], 60), 4000)}\n"
-    for gap in found.unanswered:
-        sentence = f"{escaped(gap.framework, 60)}: {escaped(gap.reason) or 'no reason given'} ({plural(len(gap.cells), 'answer')} missing)"
-        yield f"- {GLYPHS[gap.outcome]} {sentence}\n"
-    yield "\n</details>\n\n"
+            lines.append(f"  - {words}{more}: {escaped(capped(answer.where, 5, 'groups of targets'))}\n")
+        yield "".join(lines)
+    yield from (_gap(gap, "missing answer") for gap in found.unanswered)
 
 
-def _implementations(table: Table, section: Section) -> Iterator[str]:
+def _implementations(table: Table, section: Section) -> Block:
     quantities = tuple(dict.fromkeys(column.quantity for column in table.columns))
-    yield f"<details><summary>{escaped(section.title, 60)}: {plural(len(section.rows), 'row')} by implementation</summary>\n\n"
+    opening = f"<details><summary>{escaped(section.title, 60)}: {plural(len(section.rows), 'row')} by implementation</summary>\n\n"
     if section.observed:
-        names: Callable[[str], str] = lambda flag: f"{escaped(flag, 80)} ({plural(len(section.observed[flag]), 'row')})"  # noqa: E731 - used once, here
-        yield f"Observed: {', '.join(map(names, section.observed))}.\n\n"
-    yield _header(["implementation", "operation", "device · mode", *(escaped(quantity, 40) for quantity in quantities), "pass / all"])
+        flags = [f"{escaped(flag, 80)} ({plural(len(rows), 'row')})" for flag, rows in section.observed.items()]
+        opening += f"Observed: {', '.join(flags)}.\n\n"
+    header = _header(["implementation", "operation", "device · mode", *(escaped(quantity, 40) for quantity in quantities), "pass / all"])
+    return Block(opening + header, _by_implementation(table, section, quantities), "\n</details>\n\n")
+
+
+def _by_implementation(table: Table, section: Section, quantities: Sequence[str]) -> Iterator[str]:
     for row in section.rows:
         for operation in row.operations:
             places = [_place(table, row, operation, (quantity,)) for quantity in quantities]
             name = "–" if row.implementation == ANY else escaped(row.implementation, 80)
             tally = row.at(operation=operation).tally
             yield _line([name, "–" if operation == ANY else escaped(operation, 60), _label(row), *places, tally.denominator()])
-    yield "\n</details>\n\n"
 
 
-def _environments(table: Table) -> Iterator[str]:
-    yield "<details><summary>Environments</summary>\n\n"
-    for part in table.results:
-        ran = part.header.environment
-        facts = {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
-        named = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        yield f"- **{escaped(f'{ran.framework} {ran.version}', 80)}** ({escaped(part.header.run, 80)}): {escaped(named, 1000)}\n"
-    yield "\n</details>\n"
+def _environment(header: Header) -> str:
+    ran = header.environment
+    facts = {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
+    named = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+    return f"- **{escaped(f'{ran.framework} {ran.version}', 80)}** ({escaped(header.run, 80)}): {escaped(named, 1000)}\n"
 
 
 def _header(names: Sequence[str]) -> str:

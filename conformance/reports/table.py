@@ -302,14 +302,11 @@ def _sections(parts: Sequence[Results]) -> list[Section]:
         held: dict[tuple[str, str], list[Cell]] = {}
         environment = part.header.environment
         for cell in filter(is_judged, part.cells):
-            framework, version = cell.target.framework, cell.target.version
-            if not version and framework == environment.framework:
-                version = environment.version  # of a device that is not there: no target of it has a version
-            held.setdefault((framework, version), []).append(cell)
+            held.setdefault((cell.target.framework, part.version_of(cell)), []).append(cell)
         for key in held or {(environment.framework, environment.version): []}:
             grouped.setdefault(key, []).append((part, tuple(held.get(key, ()))))
     sections = []
-    for (framework, version), shares in sorted(grouped.items(), key=lambda item: (item[0][0], _release(item[0][1]))):
+    for (framework, version), shares in sorted(grouped.items(), key=lambda item: (item[0][0], release(item[0][1]))):
         lanes = _lanes(shares)
         for lane in lanes:
             cells = tuple(cell for _, share in lane for cell in share)
@@ -318,7 +315,7 @@ def _sections(parts: Sequence[Results]) -> list[Section]:
     return sections
 
 
-def _release(version: str) -> tuple[bool, Version | str]:
+def release(version: str) -> tuple[bool, Version | str]:
     """Sort 2.9 before 2.13, and what is no version by its letters after those that are."""
     try:
         return (False, Version(version))

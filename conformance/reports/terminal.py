@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -36,10 +36,15 @@ _MOST_CAUSES = 12
 
 
 def show(table: Table, console: Console) -> None:
-    """Print the table to the console, in plain ASCII where the console's encoding has nothing else."""
+    """Print the table to the console."""
+    print_parts(_parts(table, min(console.width, WIDTH)), console)
+
+
+def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
+    """Print parts of a report in at most ``WIDTH`` columns, in plain ASCII where the console's encoding has nothing else."""
     width = min(console.width, WIDTH)
     plain = not console.encoding.lower().startswith("utf")
-    for part in _parts(table, width):
+    for part in parts:
         if plain:
             with console.capture() as held:
                 console.print(part, width=width, highlight=False)
@@ -68,7 +73,7 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
         yield Text("\nWithout a verdict", "bold")
         for gap in table.gaps[:_MOST_CAUSES]:
             sentence = f"{visible(gap.framework, 40)}: {visible(gap.reason, 200) or 'no reason given'} ({plural(len(gap.cells), 'cell')})"
-            yield _hanging(gap.outcome, Text(sentence))
+            yield hanging(gap.outcome, Text(sentence))
         if len(table.gaps) > _MOST_CAUSES:
             yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
     yield from _behaviours(table)
@@ -127,7 +132,7 @@ def _matrix(table: Table, operations: Sequence[str], *, again: bool) -> Iterator
         ran = [row for row in section.modes if not row.absent]
         if not again:
             yield _title(section)
-            yield from (_indented(f"{_label(row).strip()}: not run: {visible(row.absent, 200)}", 2) for row in section.modes if row.absent)
+            yield from (indented(f"{_label(row).strip()}: not run: {visible(row.absent, 200)}", 2) for row in section.modes if row.absent)
         elif ran:
             yield Text(visible(section.title, 40), "bold")
         for row in ran:
@@ -138,7 +143,7 @@ def _matrix(table: Table, operations: Sequence[str], *, again: bool) -> Iterator
             if any(measured):
                 yield _line(widths, [Text(), *measured])
         if section.observed and not again:
-            yield _indented(f"observed: {', '.join(visible(flag, 80) for flag in section.observed)}", 2)
+            yield indented(f"observed: {', '.join(visible(flag, 80) for flag in section.observed)}", 2)
 
 
 def _title(section: Section) -> Text:
@@ -188,18 +193,18 @@ def _legend(table: Table) -> Group:
 
 def _cause(cause: Cause, most: int) -> RenderableType:
     where = Text(f"{capped(cause.where, 3, 'groups of targets')} ({plural(len(cause.cells), 'cell')})", "bold")
-    lines: list[RenderableType] = [_hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
+    lines: list[RenderableType] = [hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
     if len({finding.reason for finding in cause.findings}) == 1:
-        lines.append(_indented(visible(cause.reason, 300) or "no reason given"))
+        lines.append(indented(visible(cause.reason, 300) or "no reason given"))
         quantities: dict[str, list[str]] = {}
         for finding in cause.findings:
             quantities.setdefault(finding.check, []).append(finding.quantity)
         sentences = [f"{visible(check, 120)}: {visible(', '.join(names), 120)}" for check, names in quantities.items()]
     else:
         sentences = [_sentence(finding) for finding in cause.findings]
-    lines += [_indented(sentence) for sentence in sentences[:most]]
+    lines += [indented(sentence) for sentence in sentences[:most]]
     if len(sentences) > most:
-        lines.append(_indented(f"… and {len(sentences) - most} more: see reports"))
+        lines.append(indented(f"… and {len(sentences) - most} more: see reports"))
     return Group(*lines)
 
 
@@ -208,11 +213,13 @@ def _sentence(finding: Finding) -> str:
     return f"{visible(finding.check, 120)}{'' if named else f', {visible(finding.quantity, 40)}'}: {visible(finding.reason, 300)}"
 
 
-def _hanging(outcome: Outcome, sentence: Text) -> RenderableType:
+def hanging(outcome: Outcome | None, sentence: Text) -> RenderableType:
+    """A sentence beside the sign of its outcome; a dot where there is none."""
     grid = Grid.grid(padding=(0, 1))
-    grid.add_row(Text(" "), Text(GLYPHS[outcome], STYLES[outcome]), sentence)
+    grid.add_row(Text(" "), Text(GLYPHS[outcome], STYLES[outcome]) if outcome else Text("·", "dim"), sentence)
     return grid
 
 
-def _indented(sentence: str, by: int = 4) -> RenderableType:
+def indented(sentence: str, by: int = 4) -> RenderableType:
+    """A sentence below one that hangs beside a sign."""
     return Padding(Text(sentence, "dim" if by < 4 else ""), (0, 0, 0, by), expand=False)

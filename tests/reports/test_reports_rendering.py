@@ -17,8 +17,10 @@ from rich.console import Console
 from sample_run import full_run
 
 from conformance.reports import write_all
+from conformance.reports.blocks import MAX_BYTES
+from conformance.reports.diff import Diff
 from conformance.reports.html import page
-from conformance.reports.markdown import MAX_BYTES, markdown
+from conformance.reports.markdown import markdown
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.terminal import WIDTH, show
@@ -325,15 +327,31 @@ def test_twenty_thousand_cells_stay_small_and_quick(run: object, tmp_path: Path)
     printed(Table.of(parts))
     assert time.process_time() - started < 20
     assert (tmp_path / "index.html").stat().st_size < 1_500_000
-    assert (tmp_path / "matrix.md").stat().st_size < MAX_BYTES
+    text = (tmp_path / "matrix.md").read_text("utf-8")
+    assert len(text.encode()) < MAX_BYTES
+    assert text.count("<details>") == text.count("</details>")
+    for heading in ("| target |", "## What does not conform", "<summary>Environments</summary>"):
+        assert heading in text
+    assert (tmp_path / "junit.xml").stat().st_size < 3_000_000
+
+
+def test_what_changed_stands_between_the_matrix_and_the_failures(tmp_path: Path) -> None:
+    new = full_run()
+    old = [Results(part.path, part.header, tuple(cell for cell in part.cells if cell.outcome is not Outcome.FAIL), None) for part in new]
+    write_all(new, tmp_path, diff=Diff.of(old, new))
+    text = (tmp_path / "matrix.md").read_text("utf-8")
+    places = [text.index(part) for part in ("| target |", "## What changed", "## What does not conform", "## Documented deviations")]
+    assert places == sorted(places)
+    assert "of the new ones" in text[places[1] : places[2]]
+    assert json.loads((tmp_path / "table.json").read_text("utf-8"))["changes"]["new_and_broken"] > 0
+    assert "## What changed" not in markdown(Table.of(new))
 
 
 def test_write_all_writes_whole_files_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "reports"
     paths = write_all(full_run(), folder)
-    assert (
-        sorted(path.name for path in paths) == sorted(path.name for path in folder.iterdir()) == ["index.html", "matrix.md", "table.json"]
-    )
+    names = ["badges", "index.html", "junit.xml", "matrix.md", "table.json"]
+    assert sorted(path.name for path in paths) == sorted(path.name for path in folder.iterdir()) == names
     summary = json.loads((folder / "table.json").read_text("utf-8"))
     assert summary["conforms"] is False
     assert summary["total"]["total"] == sum(len(part.cells) for part in full_run())

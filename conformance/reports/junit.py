@@ -1,0 +1,161 @@
+"""The table as JUnit XML, for the test views of CI servers: one test for each target and each kind of check of an operation.
+
+A test for every check on every target would be sixty thousand for a run of nine frameworks, more than such views are made for. Only what
+the usual schemas share is written: a test has one of ``error``, ``failure``, ``skipped`` and ``system-out``, or nothing. Behaviours are
+not judged and so are no tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from shlex import quote
+from xml.etree import ElementTree as ET
+
+from conformance.reports.causes import effort_to_read
+from conformance.reports.table import ANY, Section, Table
+from conformance.reports.text import capped, plural, visible, without_numbers
+from conformance.results import Cell, Outcome, Results
+
+_BROKEN = (Outcome.ERROR, Outcome.FAIL)
+_NO_VERDICT = (Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+_MOST_REASONS = 6
+_MOST_CHECKS = 3
+
+
+def junit(table: Table, *, strict: bool = False) -> str:
+    """Render the table. Checks that only should hold break a test if ``strict``; else they are told in its output."""
+    suites = ET.Element("testsuites", name="mean squared error")
+    names = [section.framework for section in table.sections]
+    for section in table.sections:
+        alone = names.count(section.framework) == 1
+        suites.append(_suite(section, section.framework if alone else section.title, strict=strict))
+    if not table.sections:
+        suites.append(_filled("nothing ran", [_test("run", "anything ran", "error", "there are no results")], 0.0))
+    _count(suites, suites.iter("testcase"), sum(float(suite.get("time", "0")) for suite in suites))
+    ET.indent(suites, " ")
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _suite(section: Section, name: str, *, strict: bool) -> ET.Element:
+    tests = [_whole(section, _words(name, "run"))]
+    for (target, group), cells in _grouped(section.cells).items():
+        tests.append(_judged(_words(name, *target[:2]), _words(*target[2:], group), cells, strict=strict))
+    suite = _filled(visible(section.title, 100), tests, sum(cell.seconds for cell in section.cells))
+    if moment := _moment(section.results):
+        suite.set("timestamp", moment)
+    properties = ET.Element("properties")
+    for key, value in _properties(section.results):
+        ET.SubElement(properties, "property", name=visible(key, 100), value=visible(value, 300))
+    suite.insert(0, properties)
+    return suite
+
+
+def _grouped(cells: Iterable[Cell]) -> dict[tuple[tuple[str, ...], str], list[Cell]]:
+    """The cells of each test: by device, mode, implementation and dtype, and by operation and kind of check."""
+    grouped: dict[tuple[tuple[str, ...], str], list[Cell]] = {}
+    for cell in cells:
+        target = cell.target
+        key = (target.device, target.mode, target.implementation, target.dtype), f"{cell.operation}/{cell.kind}"
+        grouped.setdefault(key, []).append(cell)
+    return grouped
+
+
+def _words(*parts: str) -> str:
+    return visible(" ".join(part for part in parts if part != ANY), 200) or "nothing named"
+
+
+def _whole(section: Section, classname: str) -> ET.Element:
+    """A test of the run itself, so that what is missing never looks like a pass."""
+    name = "the run reached its end"
+    if not section.complete:
+        return _test(classname, name, "error", f"incomplete: it left {plural(len(section.cells), 'cell')}")
+    if section.verdict == "not run":
+        reasons = _reasons(section.cells, Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+        return _test(classname, name, "skipped", "nothing was judged", reasons)
+    return _test(classname, name)
+
+
+def _judged(classname: str, name: str, cells: Sequence[Cell], *, strict: bool) -> ET.Element:
+    counted = [cell for cell in cells if cell.outcome in _BROKEN and (strict or cell.level == "must")]
+    seconds = sum(cell.seconds for cell in cells)
+    if counted:
+        worst = "error" if any(cell.outcome is Outcome.ERROR for cell in counted) else "failure"
+        message = f"{len(counted):,} of {plural(len(cells), 'cell')}: {visible(counted[0].reason, 300) or 'no reason given'}"
+        again = f"conformance replay {quote(visible(min(counted, key=effort_to_read).id))}"
+        return _test(classname, name, worst, message, [*_reasons(counted, *_BROKEN), again], seconds=seconds)
+    if all(cell.outcome in _NO_VERDICT for cell in cells):
+        outcomes = " and ".join(outcome.value.replace("-", " ") for outcome in _NO_VERDICT if any(c.outcome is outcome for c in cells))
+        message = f"{outcomes}: {visible(cells[0].reason, 300) or 'no reason given'}"
+        return _test(classname, name, "skipped", message, _reasons(cells, *_NO_VERDICT) if len({c.reason for c in cells}) > 1 else ())
+    return _test(classname, name, output=_reasons(cells, *_BROKEN, Outcome.DEVIATION, *_NO_VERDICT), seconds=seconds)
+
+
+def _test(
+    classname: str,
+    name: str,
+    result: str = "",
+    message: str = "",
+    details: Iterable[str] = (),
+    *,
+    output: Iterable[str] = (),
+    seconds: float = 0.0,
+) -> ET.Element:
+    test = ET.Element("testcase", classname=classname, name=name, time=f"{max(seconds, 0.0):.3f}")
+    if result:
+        told = ET.SubElement(test, result, message=message)
+        if result != "skipped":
+            told.set("type", result)
+        told.text = "\n".join(details) or None
+    if lines := "\n".join(output):
+        ET.SubElement(test, "system-out").text = lines
+    return test
+
+
+def _reasons(cells: Iterable[Cell], *outcomes: Outcome) -> Iterator[str]:
+    """A line for each reason among the cells of these outcomes, in their order: how many cells give it, and which checks."""
+    grouped: dict[tuple[Outcome, str, str], list[Cell]] = {}
+    for outcome in outcomes:
+        for cell in cells:
+            if cell.outcome is outcome:
+                grouped.setdefault((outcome, cell.level, without_numbers(cell.reason)), []).append(cell)
+    for (outcome, level, _), alike in [*grouped.items()][:_MOST_REASONS]:
+        checks = [*dict.fromkeys(visible(f"{cell.check}:{cell.quantity}", 120) for cell in alike)]
+        should = " (should)" if level == "should" else ""
+        where = f"{plural(len(alike), 'cell')}: {capped(checks, _MOST_CHECKS, 'checks')}"
+        yield f"{outcome.value}{should}: {visible(alike[0].reason) or 'no reason given'} ({where})"
+    if len(grouped) > _MOST_REASONS:
+        yield f"… and {len(grouped) - _MOST_REASONS} more reasons"
+
+
+def _filled(name: str, tests: Sequence[ET.Element], seconds: float) -> ET.Element:
+    suite = ET.Element("testsuite", name=name)
+    suite.extend(tests)
+    _count(suite, tests, seconds)
+    return suite
+
+
+def _count(parent: ET.Element, tests: Iterable[ET.Element], seconds: float) -> None:
+    held = list(tests)
+    parent.set("tests", str(len(held)))
+    for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        parent.set(attribute, str(sum(test.find(tag) is not None for test in held)))
+    parent.set("time", f"{max(seconds, 0.0):.3f}")
+
+
+def _moment(results: Sequence[Results]) -> str:
+    """When the first run started, as the schemas want it: without a zone, here in UTC."""
+    for part in results:
+        try:
+            return datetime.fromisoformat(part.header.started).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        except (ValueError, OverflowError):
+            continue
+    return ""
+
+
+def _properties(results: Sequence[Results]) -> Iterator[tuple[str, str]]:
+    for part in results:
+        header, ran = part.header, part.header.environment
+        facts = {"run": header.run, "profile": header.profile, "suite": header.suite_version, "specs": header.specs_digest}
+        facts |= {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
+        yield from ((name, value) for name, value in facts.items() if value)
