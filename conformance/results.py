@@ -5,15 +5,17 @@ Floats that matter are hex strings inside a witness; every number is finite; not
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self, TextIO
+from typing import Annotated, Any, BinaryIO, Literal, Self, TextIO, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter, ValidationError
 
@@ -254,9 +256,14 @@ class Results:
         return environment.version if not own and cell.target.framework == environment.framework else own
 
 
+def _open(path: Path) -> BinaryIO:
+    """A results file as bytes, unpacked on the way where its name ends in ``.gz``: never more than a line at a time."""
+    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
 def _records(path: Path) -> Iterator[tuple[int, Header | Cell | Footer]]:
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
                 if len(line) > MAX_LINE:
                     raise ResultsError(f"{path}:{number}: the line is longer than {MAX_LINE} bytes; expected one record")
@@ -267,8 +274,8 @@ def _records(path: Path) -> Iterator[tuple[int, Header | Cell | Footer]]:
                     yield number, _Line.validate_json(line)
                 except ValidationError as error:
                     raise ResultsError(f"{path}:{number}: {_first_problem(error)}") from None
-    except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror}; expected a results file") from None
+    except (OSError, EOFError, zlib.error) as error:  # gzip says what it finds without an error number
+        raise ResultsError(f"{path}: {getattr(error, 'strerror', None) or error}; expected a results file") from None
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -327,12 +334,12 @@ def read_header(path: Path) -> Header:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """List the results files among ``paths``, folders searched for ``*.jsonl``, each file once."""
+    """List the results files among ``paths``, folders searched for ``*.jsonl`` and ``*.jsonl.gz``, each file once."""
     found: dict[Path, Path] = {}
     for path in paths:
-        inside = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+        inside = sorted([*path.rglob("*.jsonl"), *path.rglob("*.jsonl.gz")]) if path.is_dir() else [path]
         if not inside:
-            raise ResultsError(f"{path}: the folder holds no *.jsonl file, expected at least one results file")
+            raise ResultsError(f"{path}: the folder holds no *.jsonl or *.jsonl.gz file, expected at least one results file")
         for file in inside:
             found.setdefault(file.resolve(), file)
     return list(found.values())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -272,3 +275,33 @@ def test_a_killed_writer_leaves_an_incomplete_file(tmp_path: Path) -> None:
     results: Results = read(written(tmp_path / "a.jsonl", [cell()], complete=False))
     assert not results.complete
     assert len(results.cells) == 1
+
+
+def test_a_packed_file_is_read_as_it_was(tmp_path: Path) -> None:
+    plain = written(tmp_path / "a.jsonl", [cell(), cell("other")])
+    packed = tmp_path / "packed" / "a.jsonl.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert replace(read(packed), path=plain) == read(plain)
+    assert find([packed.parent]) == [packed]
+    assert len(merge([read(plain), read(packed)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda packed: packed[:-20], "ended before the end-of-stream marker"),
+        (lambda packed: packed[:-8] + bytes(8), "CRC check failed"),
+        (lambda packed: packed[:12] + b"\xff" * 40 + packed[52:], "while decompressing data"),
+        (lambda packed: b"\x1b[31m" + packed, r"Not a gzipped file (b'\x1b[')"),
+        (lambda _: gzip.compress(b"0" * 100_000_000), "the line is longer than 1000000 bytes"),
+    ],
+)
+def test_a_damaged_packed_file_is_refused_in_one_sentence(damage: Callable[[bytes], bytes], found: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(written(tmp_path / "a.jsonl", [cell()]).read_bytes())))
+    with pytest.raises(ResultsError) as refused:
+        read(path)
+    assert str(path) in str(refused.value)
+    assert found in str(refused.value)
+    assert str(refused.value).isprintable()
