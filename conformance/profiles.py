@@ -128,7 +128,7 @@ PROFILES = {
             batch=16,
             shapes=(*_SHAPES, (257,), (1000,), (4096,)),
             compiled_shapes=(*_COMPILED, (33,), (2, 3, 4), (1000,)),
-            growth_sizes=(10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
+            growth_sizes=(10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 2**24 + 1),  # which float32 cannot count
             timeout=900.0,
             seed=None,
         ),

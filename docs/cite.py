@@ -53,6 +53,12 @@ def _answer(cell: Cell) -> str:
     return first.partition(":")[0] if first.startswith(RAISES) else first
 
 
+def _policy(cell: Cell) -> str:
+    """What was observed of a policy, which stands in a flag behind its name."""
+    name = cell.check.partition("/law/policy-")[2]
+    return next((flag.partition(": ")[2] for flag in cell.flags if name and flag.startswith(f"{name}: ")), "")
+
+
 def _observed(cell: Cell) -> str:
     numeral = cell.witness.observed if cell.witness else ""
     return decimal(numeral) or numeral
@@ -66,6 +72,7 @@ FIELDS: Mapping[str, Callable[[Cell], str]] = {
     "chain": _chain,
     "observed": _observed,
     "answer": _answer,
+    "policy": _policy,
     "version": lambda cell: cell.target.version,
 }
 """What can be cited of a cell, as the reports write it; empty where the cell has no such thing."""
