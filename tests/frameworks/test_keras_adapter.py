@@ -28,7 +28,7 @@ def test_every_implementation_on_its_backend(backend: str) -> None:
     assert backend in found["packages"]
     rows = found["rows"]
     assert {row["mode"] for row in rows} == MODES[backend]
-    assert len({row["name"] for row in rows}) == 13
+    assert len({row["name"] for row in rows}) == 14
     for row in rows:
         assert row.get("faults", []) == [], row
     default = {row["attested"] for row in rows if row["name"] in {"MeanSquaredError", "metrics.MeanSquaredError"} and "attested" in row}
