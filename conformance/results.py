@@ -113,6 +113,15 @@ class Witness(_Record):
     recipe: Text = ""
 
 
+class AtSize(_Record):
+    """The worst error of a growth check at one number of elements, and the largest that the interval there allows, in u."""
+
+    n: Count
+    error_u: FiniteFloat
+    allowed_u: FiniteFloat | None = None
+    """Unknown where nothing but exact results was seen."""
+
+
 class Cell(_Record):
     """One quantity of one check on one target."""
 
@@ -131,6 +140,8 @@ class Cell(_Record):
     error_over_bound: FiniteFloat | None = None
     grade: Grade | None = None
     witness: Witness | None = None
+    growth: Annotated[tuple[AtSize, ...], Field(max_length=MAX_ARRAY)] = ()
+    """Of a growth check: what was measured at each number of elements, the smallest first."""
     answer: Text = ""
     """Of a behaviour: what came back, or what was raised."""
     evaluations: Count = 0

@@ -10,7 +10,7 @@ from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
 from conformance.checks.trial import Tally, Trial, outcome_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Format
-from conformance.results import Grade, Outcome, Witness
+from conformance.results import AtSize, Grade, Outcome, Witness
 
 Kind = Literal["case", "bound", "law", "behaviour"]
 Level = Literal["must", "should"]
@@ -31,6 +31,7 @@ class Finding:
     witness: Witness | None = None
     evaluations: int = 0
     answer: str = ""
+    growth: tuple[AtSize, ...] = ()
 
 
 class Check(Protocol):

@@ -11,10 +11,11 @@ import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level, computed_in, findings
 from conformance.checks.grading import grade, tree_bound_u, worst
+from conformance.checks.judge import Judgement
 from conformance.checks.trial import Tally, Trial
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.results import Grade, Outcome
+from conformance.results import AtSize, Grade, Outcome
 
 _SEED = 20
 
@@ -56,6 +57,7 @@ _DATA: dict[str, Callable[[int, Format], tuple[Array, Array]]] = {"constant": co
 class _Chain:
     length: float = 0.0
     at: int = 0
+    sizes: dict[int, AtSize] = field(default_factory=dict)
     grades: list[Grade] = field(default_factory=list)
 
 
@@ -89,7 +91,8 @@ class GrowthCheck:
         tally = tallies[Quantity.VALUE]
         if chain.at:
             tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
-        trial.kept[self.id] = findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
+        (found,) = findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
+        trial.kept[self.id] = [replace(found, growth=tuple(chain.sizes.values()))]
         return list(trial.kept[self.id])
 
     def _measure(self, trial: Trial, tallies: Mapping[Quantity, Tally], chain: _Chain, n: int, name: str) -> None:
@@ -102,6 +105,9 @@ class GrowthCheck:
         judgement = judgements.get(Quantity.VALUE)
         if judgement is None or not judgement.conforms:
             return
+        seen = chain.sizes.get(n)
+        if seen is None or judgement.error_u > seen.error_u:
+            chain.sizes[n] = _at_size(n, judgement)
         lost = None
         if name == "probe":
             # In ulp of the value; for a mean, n of the value's ulp are one element of the sum.
@@ -122,6 +128,12 @@ class GrowthCheck:
                 chain=lost,
             )
         )
+
+
+def _at_size(n: int, judgement: Judgement) -> AtSize:
+    """Six significant digits; what is allowed follows from the error and the share of the bound that it takes."""
+    allowed = judgement.error_u / judgement.error_over_bound if judgement.error_over_bound else 0.0
+    return AtSize(n=n, error_u=float(f"{judgement.error_u:.6g}"), allowed_u=float(f"{allowed:.6g}") if allowed else None)
 
 
 @dataclass(frozen=True)
@@ -156,6 +168,6 @@ class AccuracyCheck:
         if found.outcome is not Outcome.PASS or found.grade is None:
             return [Finding(Quantity.VALUE, Outcome.UNSUPPORTED, f"there is no grade: {growth.id} is a {found.outcome.value}")]
         if worst((found.grade, self.expected)) is self.expected:
-            return [replace(found, evaluations=1)]
+            return [replace(found, growth=(), evaluations=1)]
         reason = f"the grade is {found.grade.value}, and should be {self.expected.value} or better; worst error {found.error_u:.3g} u"
-        return [replace(found, outcome=Outcome.FAIL, reason="; ".join([reason, *found.flags]), evaluations=1)]
+        return [replace(found, outcome=Outcome.FAIL, reason="; ".join([reason, *found.flags]), growth=(), evaluations=1)]

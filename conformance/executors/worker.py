@@ -104,6 +104,7 @@ class Bench:
                 error_over_bound=_number(finding.error_over_bound),
                 grade=finding.grade,
                 witness=finding.witness,
+                growth=finding.growth,
                 answer=finding.answer,
                 evaluations=finding.evaluations,
                 seconds=round(seconds / len(found), 6),
