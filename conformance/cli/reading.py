@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail
+from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail, load_specs
 
 if TYPE_CHECKING:
     from conformance.results import Results
@@ -32,6 +32,7 @@ def finish(
     """Write the reports, print the matrix, and say by the exit code what came of it."""
     from rich.console import Console
 
+    from conformance.background import SpecsBackground  # imports Hypothesis, with the checks
     from conformance.reports import Table, write_all
     from conformance.reports.behaviours import is_judged
     from conformance.reports.reproduce import most_readable
@@ -39,7 +40,7 @@ def finish(
     from conformance.results import Outcome
 
     results = read_results(files)
-    written = write_all(results, output)
+    written = write_all(results, output, SpecsBackground.of(load_specs()))
     table = Table.of(results)
     if as_format == "json":
         click.echo(json.dumps({**table.summary(), "complaints": list(complaints)}, allow_nan=False))

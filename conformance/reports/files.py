@@ -8,21 +8,24 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from conformance.reports.background import Background
 from conformance.reports.html import page
 from conformance.reports.markdown import markdown
 from conformance.reports.table import Table
 from conformance.results import Results, merge
 
 
-def write_all(results: Sequence[Results], folder: Path) -> list[Path]:
+def write_all(results: Sequence[Results], folder: Path, background: Background | None = None) -> list[Path]:
     """Write ``index.html``, ``matrix.md`` and ``table.json`` for these results and return their paths.
+
+    The background is what the page may say of the checks beyond the results.
 
     Raises:
         ResultsError: the results were judged by different specs.
     """
     table = Table.of(merge(results))
     reports = {
-        "index.html": page(table),
+        "index.html": page(table, background),
         "matrix.md": markdown(table),
         "table.json": json.dumps(table.summary(), indent=1, allow_nan=False) + "\n",
     }
