@@ -104,6 +104,7 @@ class _Document:
     reasons: _Distinct = field(default_factory=_Distinct)
     flags: _Distinct = field(default_factory=_Distinct)
     arrays: _Distinct = field(default_factory=_Distinct)
+    written: dict[tuple[str, ...], int] = field(default_factory=dict)
     lines: _Distinct = field(default_factory=_Distinct)
     templates: _Distinct = field(default_factory=_Distinct)
     programs: dict[str, int] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class _Document:
         ]
         return {
             "sections": sections,
-            "dtypes": [_seen(dtype, 20) for dtype in self.table.dtypes],
+            "dtypes": [_seen(dtype, 40) for dtype in self.table.dtypes],
             "operations": list(self.operations),
             "quantities": list(self.quantities),
             "implementations": [list(key) for key in self.implementations],  # type: ignore[call-overload]  # all keys here are tuples
@@ -193,7 +194,12 @@ class _Document:
         known = (self.background.said(check[0]) for check in self.checks)  # type: ignore[index]  # all keys here are tuples
         return [[_seen(s.why, 500), _seen(s.source, 120), [_seen(c, 300) for c in s.consequences]] if s else 0 for s in known]
 
-    def _array(self, numerals: Sequence[str]) -> int:
+    def _array(self, numerals: tuple[str, ...]) -> int:
+        if numerals not in self.written:
+            self.written[numerals] = self._write(numerals)
+        return self.written[numerals]
+
+    def _write(self, numerals: tuple[str, ...]) -> int:
         shown = [shortest(_seen(n, 80)) for n in numerals]
         return self.arrays[(" ".join(n.replace(" ", "") for n in shown), " ".join("…" if n == "…" else literal(n) for n in numerals))]
 
@@ -251,7 +257,9 @@ class _Document:
             return
         unit = all(numeral in ("0x1.0000000000000p+0", "0x1.0p+0", "0x1p+0") for numeral in witness.upstream)
         shape = "x".join(map(str, witness.shape))
-        place = f"{self.operations[_seen(cell.operation, 80)]}:{cell.quantity}:{cell.target.dtype}:{shape}:{int(unit)}"
+        place = (
+            f"{self.operations[_seen(cell.operation, 80)]}:{_seen(cell.quantity, 40)}:{_seen(cell.target.dtype, 40)}:{shape}:{int(unit)}"
+        )
         if place not in self.derivations:
             known = self.background.derivation(cell.operation, cell.quantity, cell.target.dtype, witness.shape, unit_upstream=unit)
             counted = [[self.roundings[(r.step, _seen(r.because, 400))], r.count, r.format] for r in known.roundings] if known else []

@@ -42,7 +42,7 @@ const load = async (text) => {
   const dtypes = [...data.dtypes, ANY];
   const modes = new Map();
   data.modeOf = data.targets.map(([, , , device, mode]) => {
-    const name = device === "cpu" || device === ANY ? mode : `${device} ${mode}`;
+    const name = device === "cpu" || device === ANY ? mode : mode === ANY ? device : `${device} ${mode}`;
     if (!modes.has(name)) modes.set(name, modes.size);
     return modes.get(name);
   });

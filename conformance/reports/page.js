@@ -9,6 +9,7 @@ let data;
 let view = {};
 let listed = [];
 let shown = 0;
+let open;
 
 const viewOf = (hash) => (hash.startsWith("#?") ? Object.fromEntries([...new URLSearchParams(hash.slice(2))].filter(([, value]) => value)) : {});
 const hashOf = (wanted) => {
@@ -44,10 +45,12 @@ const drawList = () => {
 
 const drawCell = () => {
   const cell = view.cell === undefined ? -1 : find(view.cell);
+  if (view.cell !== undefined && cell < 0) byId("shown").textContent = `no cell ${view.cell} in these results`;
   if (cell < 0) {
     if (dialog.open) dialog.close();
     return;
   }
+  open = view.cell;
   dialog.replaceChildren(...cellParts(data, cell, source.dataset.elsewhere, () => dialog.close()));
   if (!dialog.open) dialog.showModal();
   byId("cell-title").focus();
@@ -143,7 +146,7 @@ const start = async () => {
   byId("more").addEventListener("click", drawList);
   byId("matrix-table").addEventListener("keydown", move);
   dialog.addEventListener("close", () => {
-    if (view.cell !== undefined) go({});
+    if (open !== undefined && viewOf(location.hash).cell === open) go({}); // unless another was asked for meanwhile
   });
   addEventListener("hashchange", follow);
   follow();

@@ -19,7 +19,7 @@ _MOST_PANELS = 12
 _MOST_LINES = 60
 _FLOOR = 0.1
 """Errors below this, in u, are drawn on the lowest line: a logarithmic axis has no zero."""
-_STEPS = (0.01, 0.1, 0.25, 0.5, 0.75)
+_STEPS = (0.01, 0.1, 0.25, 0.5, 0.9)
 """Shares of the bound at which the heat map's colour changes."""
 
 
@@ -72,7 +72,7 @@ def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start"
 
 
 def _svg(width: float, height: float, label: str, parts: Iterable[Markup]) -> Markup:
-    return Markup('<svg class="plot" role="img" aria-label="{}" viewBox="0 0 {} {}" style="max-width:{}px">{}</svg>').format(
+    return Markup('<svg class="plot" role="img" aria-label="{}" viewBox="0 0 {} {}" style="--width:{}px">{}</svg>').format(
         label, round(width), round(height), round(width), Markup("").join(parts)
     )
 
@@ -99,7 +99,8 @@ def _points(cell: Cell) -> tuple[Point, ...]:
     if cell.outcome is not Outcome.PASS or not cell.check.endswith("/bound/growth"):
         return ()
     if cell.growth:
-        return tuple(Point(size.n, size.error_u, size.allowed_u) for size in cell.growth if size.n)
+        wider = any(flag.startswith("returns ") for flag in cell.flags)  # its u is another one, and so is what is allowed in it
+        return tuple(Point(size.n, size.error_u, None if wider else size.allowed_u) for size in cell.growth if size.n)
     if cell.witness is None or cell.error_u is None or not math.prod(cell.witness.shape):
         return ()
     allowed = cell.error_u / cell.error_over_bound if cell.error_over_bound else None
@@ -155,17 +156,35 @@ def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
             continue
         path = " ".join(f"{frame.at_x(n)},{frame.at_y(upper(n))}" for n in drawn)
         parts.append(Markup('<polyline class="guide" points="{}"/>').format(path))
-        parts.append(_text(frame.at_x(drawn[0]) + 2, frame.at_y(upper(drawn[0])) - 2, name, "guide-name"))
-    allowed: dict[int, float] = {}
-    for point in points:
-        if point.allowed is not None:
-            allowed[point.n] = min(point.allowed, allowed.get(point.n, math.inf))
-    shown = [(n, bound) for n, bound in sorted(allowed.items()) if bound <= frame.y[1]]
+        if name == "O(√n)":  # it begins among the others
+            parts.append(_text(frame.at_x(drawn[-1]) - 2, frame.at_y(upper(drawn[-1])) + 9, name, "guide-name", "end"))
+        else:
+            parts.append(_text(frame.at_x(drawn[0]) + 2, frame.at_y(upper(drawn[0])) - 2, name, "guide-name"))
+    shown = _below(_largest_allowed(points), frame.y[1])
     if len(shown) > 1:
         path = " ".join(f"{frame.at_x(n)},{frame.at_y(bound)}" for n, bound in shown)
         parts.append(Markup('<polyline class="bound" points="{}"><title>the bound, any order of additions</title></polyline>').format(path))
-        parts.append(_text(frame.at_x(shown[0][0]) + 3, frame.at_y(shown[0][1]) - 3, "bound", "bound-name"))
+        parts.append(_text(frame.at_x(shown[-1][0]) + 4, frame.at_y(shown[-1][1]) + 3, "bound", "bound-name"))
     return parts
+
+
+def _largest_allowed(points: Iterable[Point]) -> list[tuple[float, float]]:
+    allowed: dict[int, float] = {}
+    for point in points:
+        if point.allowed is not None:
+            allowed[point.n] = max(point.allowed, allowed.get(point.n, 0.0))
+    return sorted(allowed.items())
+
+
+def _below(curve: Sequence[tuple[float, float]], top: float) -> list[tuple[float, float]]:
+    """The beginning of a rising curve, up to where it leaves the frame."""
+    inside = [(n, bound) for n, bound in curve if bound <= top]
+    if inside and len(inside) < len(curve):
+        (n, bound), (next_n, next_bound) = inside[-1], curve[len(inside)]
+        if next_bound > bound:
+            share = math.log(top / bound) / math.log(next_bound / bound)
+            inside.append((n * (next_n / n) ** share, top))
+    return inside
 
 
 def _line(frame: _Frame, sections: Sequence[Section], line: Line) -> Markup:
