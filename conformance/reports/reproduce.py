@@ -36,6 +36,11 @@ _GRADIENT = {  # of the arguments' names
     "gradients = tape.gradient(value, ({names}), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
     "jax": "value, pullback = jax.vjp(loss, {names})\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
 }
+_SPREAD = {  # one number from above, for every element of the value
+    "torch": "upstream = upstream * torch.ones_like({value})",
+    "tensorflow": "upstream = tf.fill(tf.shape({value}), upstream)",
+    "jax": "upstream = upstream * jnp.ones_like({value})",
+}
 _IMPORTS_OF = {"sklearn": ("import sklearn.metrics",), "torchmetrics": ("import torchmetrics",)}
 _BLANK = re.compile("\x00(\\w+)\x00")
 _LANGUAGES = {"sklearn": "numpy", "torchmetrics": "torch"}
@@ -95,6 +100,8 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
     lines = [f"# {_blank('id')}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
     if cell.target.framework.startswith("keras-"):
         lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
+    if re.search(r"\boptax\.", entry):
+        lines.append("import optax")
     dtype = f"np.{cell.target.dtype}"
     if cell.target.dtype == "bfloat16":
         lines.insert(2, "import ml_dtypes")
@@ -120,7 +127,7 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
         one = len(witness.upstream) <= 1
         lines.append(f"upstream = {_array(framework, 'upstream', dtype, cell.target.dtype, '()' if one else '(-1,)')}")
         if one:
-            lines.append(f"upstream = upstream * {_ones(framework)}(loss({', '.join(names)}))")
+            lines.append(_SPREAD[framework].format(value=f"loss({', '.join(names)})"))
         lines += _GRADIENT[framework].format(names=", ".join(names)).splitlines()
         shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
     lines += [f"print('found   ', {shown})", f"print('expected', {_blank('expected')})", f"print('allowed ', {_blank('allowed')})"]
@@ -153,10 +160,6 @@ def _on_batches(entry: str, names: list[str], witness: Witness) -> str:
     ends = list(accumulate(int(length) for length in lengths.split(",")))
     rows = ", ".join(f"slice({start}, {end})" for start, end in zip([0, *ends[:-1]], ends, strict=True))
     return f"(lambda batches: {entry})([({', '.join(f'{name}[rows]' for name in names)}) for rows in ({rows},)])"
-
-
-def _ones(framework: str) -> str:
-    return {"torch": "torch.ones_like", "tensorflow": "tf.ones_like", "jax": "jnp.ones_like"}[framework]
 
 
 def _filled(entry: str, dtype: str) -> str:
