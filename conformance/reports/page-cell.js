@@ -38,7 +38,10 @@ const programOf = (data, cell, inputs) => {
     expected: expected && pythonString(inputs.stated && inputs.expected === undefined ? expected : `element ${inputs.element}: ${expected}`),
     allowed: inputs.allowed.length ? pythonString(inputs.allowed.join(" or ")) : "",
   };
-  for (const name of ["prediction", "target", "weight", "upstream"]) blanks[name] = `[${(literals(name) || (name === "upstream" ? "1.0" : "")).split(" ").join(", ")}]`;
+  for (const name of ["prediction", "target", "weight", "upstream"]) {
+    const written = literals(name) || (name === "upstream" ? "1.0" : "");
+    blanks[name] = `[${written.split(" ").join(", ")}]`;
+  }
   const lines = data.templates[template].map((line) => data.lines[line]);
   const names = (line) => [...line.matchAll(/\0(\w+)\0/g)].map((blank) => blank[1]);
   const kept = lines.filter((line) => names(line).every((name) => blanks[name]));
@@ -111,15 +114,18 @@ const cellParts = (data, cell, elsewhere, close) => {
   const id = idOf(data, cell);
   const [why, source, consequences] = data.said[data.check[cell]] || ["", "", []];
   const parts = [button("close", close)];
-  parts.push(make("h2", { id: "cell-title", tabindex: "-1" }, make("span", { class: `sign ${letter}`, "aria-hidden": "true" }, GLYPHS[letter]), ` ${OUTCOMES[letter]}: `, make("code", {}, check), ` ${quantity}`));
-  if (why) parts.push(make("p", {}, why, " ", make("span", { class: "den" }, `${source}${elsewhere ? ", as the specs are now: the results were judged by others" : ""}`)));
+  const sign = make("span", { class: `sign ${letter}`, "aria-hidden": "true" }, GLYPHS[letter]);
+  parts.push(make("h2", { id: "cell-title", tabindex: "-1" }, sign, ` ${OUTCOMES[letter]}: `, make("code", {}, check), ` ${quantity}`));
+  const now = elsewhere ? ", as the specs are now: the results were judged by others" : "";
+  if (why) parts.push(make("p", {}, why, " ", make("span", { class: "den" }, source + now)));
   for (const words of letter === "f" || letter === "d" || letter === "e" ? consequences : []) parts.push(make("p", { class: "where" }, words));
   if (data.reasons[data.reason[cell]]) parts.push(make("p", { class: "reason" }, data.reasons[data.reason[cell]]));
   const table = make("table", { class: "kv" });
   table.append(lineOf("target", `${data.sections[section][1]} · `, make("code", {}, implementation), ` · ${device} · ${mode} · ${dtype}`));
   table.append(lineOf("entry point", make("code", {}, entry)));
   table.append(lineOf("kind", `${kind}, ${level}`));
-  const errors = [["error", "u"], ["ulp", "ulp"], ["share", "× the bound"]].map(([column, unit]) => [figureOf(data, column, cell), unit]).filter(([error]) => error !== undefined);
+  const units = [["error", "u"], ["ulp", "ulp"], ["share", "× the bound"]];
+  const errors = units.map(([column, unit]) => [figureOf(data, column, cell), unit]).filter(([error]) => error !== undefined);
   if (errors.length) table.append(lineOf("error", errors.map(([error, unit]) => `${error} ${unit}`).join(" · ")));
   if (data.grade[cell]) table.append(lineOf("grade", GRADES[data.grade[cell]]));
   const flags = data.flags[data.flag[cell]];
@@ -138,7 +144,9 @@ const cellParts = (data, cell, elsewhere, close) => {
   const derivation = inputs && derivationOf(data, cell, inputs);
   if (derivation) parts.push(derivation);
   const ran = letter !== "n" && letter !== "u";
-  if (ran && !inputs) parts.push(make("p", { class: "where" }, kind === "law" || kind === "bound" ? "A check of many inputs: the page keeps the worst of each place, and the results file what this one has." : "Its inputs are too long for a page: the spec has them."));
+  const generated = "A check of many inputs: the page keeps the worst of each place, and the results file what this one has.";
+  const missing = kind === "case" ? "The page has not its inputs: the spec does." : generated;
+  if (ran && !inputs) parts.push(make("p", { class: "where" }, missing));
   if (check !== ANY) parts.push(make("p", { class: "where" }, "Why this interval:"), command(`conformance explain ${quoted(id)}`));
   if (ran) parts.push(make("p", { class: "where" }, "Run it again:"), command(`conformance replay ${quoted(id)}`));
   const program = ran && inputs ? programOf(data, cell, inputs) : "";

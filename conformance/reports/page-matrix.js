@@ -21,7 +21,8 @@ const matching = (data, view) => {
   const inReason = holding(data.reasons);
   const inFlag = holding(data.flags.map((flags) => flags.join(" ")));
   const inQuantity = holding(data.quantities);
-  const inTarget = holding(data.targets.map(([section, framework, named, ...rest]) => `${data.sections[section][1]} ${framework} ${data.implementations[named].join(" ")} ${rest.join(" ")}`));
+  const said = ([section, framework, named, ...rest]) => [data.sections[section][1], framework, ...data.implementations[named], ...rest].join(" ");
+  const inTarget = holding(data.targets.map(said));
   const implementation = data.targets.map((target) => data.implementations[target[2]][0]);
   const found = [];
   next: for (let cell = 0; cell < data.size; cell++) {
@@ -94,7 +95,8 @@ const worstOf = (counts) => counts.findIndex((count) => count);
 const isPartial = (counts) => counts[5] > 0 && [3, 4].includes(worstOf(counts));
 const denominator = (counts) => {
   const words = ["error", "fail", "deviation", "not run", "unsupported"];
-  const apart = words.flatMap((word, at) => (counts[at] ? [`${counted(counts[at])} ${word}${counts[at] > 1 && (at === 0 || at === 2) ? "s" : ""}`] : []));
+  const plural = (at) => (counts[at] > 1 && (at === 0 || at === 2) ? "s" : "");
+  const apart = words.flatMap((word, at) => (counts[at] ? [`${counted(counts[at])} ${word}${plural(at)}`] : []));
   return [`${counted(counts[5])}/${counted(sum(counts))}`, ...apart].join(" · ");
 };
 

@@ -35,8 +35,9 @@ const drawList = () => {
     const where = `${data.sections[section][0]} · ${data.implementations[named][0]} · ${device} · ${mode} · ${dtype}`;
     const measuredError = [error === undefined ? "" : `${error} u`, GRADES[data.grade[cell]]].filter(Boolean).join(" ");
     const link = make("a", { href: linkTo({ cell: idOf(data, cell) }) }, data.checks[data.check[cell]][0]);
-    const row = [make("td", { class: "nw" }, ...sign), make("td", {}, link), make("td", {}, data.quantities[data.quantity[cell]]), make("td", {}, where), make("td", { class: "nw" }, measuredError), make("td", {}, data.reasons[data.reason[cell]])];
-    body.append(make("tr", {}, ...row));
+    const texts = [link, data.quantities[data.quantity[cell]], where].map((text) => make("td", {}, text));
+    const last = [make("td", { class: "nw" }, measuredError), make("td", {}, data.reasons[data.reason[cell]])];
+    body.append(make("tr", {}, make("td", { class: "nw" }, ...sign), ...texts, ...last));
   }
   shown = Math.min(listed.length, shown + STEP);
   byId("more").hidden = shown >= listed.length;
@@ -63,7 +64,11 @@ const find = (id) => {
 
 let drawn;
 const draw = () => {
-  for (const name of FILTERS) if (form.elements[name] && form.elements[name].value !== (view[name] ?? "")) form.elements[name].value = view[name] ?? "";
+  for (const name of FILTERS) {
+    const wanted = view[name] ?? "";
+    const control = form.elements[name];
+    if (control && control.value !== wanted) control.value = wanted; // what is being typed keeps its cursor
+  }
   byId("worst-first").setAttribute("aria-pressed", String(view.sort === "worst"));
   byId("everything").hidden = !isFiltered();
   const { cell: _, ...rest } = view;
@@ -88,7 +93,8 @@ const drawPath = () => {
   const path = byId("path");
   const steps = ["operation", "framework", "implementation", "quantity", "mode", "dtype"].filter((name) => view[name] !== undefined);
   path.hidden = !steps.length;
-  const links = steps.flatMap((name) => [" · ", make("a", { href: hashOf({ ...view, cell: undefined, [name]: undefined }), "aria-label": `${name} ${view[name]}: remove` }, `${view[name]} ×`)]);
+  const without = (name) => ({ href: linkTo({ [name]: undefined }), "aria-label": `${name} ${view[name]}: remove` });
+  const links = steps.flatMap((name) => [" · ", make("a", without(name), `${view[name]} ×`)]);
   path.replaceChildren(make("a", { href: hashOf({ sort: view.sort }) }, "all"), ...links);
 };
 
