@@ -35,6 +35,7 @@ def screenshot(report: Path, picture: Path) -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light", device_scale_factor=1.25)
         page.goto(report.resolve().as_uri())
+        page.wait_for_selector("html[data-ready]")
         end = page.evaluate("document.getElementById('matrix-table').getBoundingClientRect().bottom")
         page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end + MARGIN})
         browser.close()

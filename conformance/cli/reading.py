@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
-from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail
+from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail, load_specs
 
 if TYPE_CHECKING:
     from conformance.reports.diff import Diff
@@ -41,6 +41,7 @@ def finish(
     """Write the reports, print the matrix, and say by the exit code what came of it."""
     from rich.console import Console
 
+    from conformance.background import SpecsBackground  # imports Hypothesis, with the checks
     from conformance.reports import Table, write_all
     from conformance.reports.behaviours import is_judged
     from conformance.reports.diff import Diff
@@ -51,7 +52,7 @@ def finish(
     results = read_results(files)
     diff = Diff.of(read_results([since]), results) if since else None
     try:
-        written = write_all(results, output, diff=diff, strict=strict)
+        written = write_all(results, output, SpecsBackground.of(load_specs()), diff=diff, strict=strict)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
     table = Table.of(results)

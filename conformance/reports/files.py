@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from conformance.reports.background import Background
 from conformance.reports.badges import badges
 from conformance.reports.diff.markdown import top_changes
 from conformance.reports.diff.model import Diff
@@ -18,10 +19,14 @@ from conformance.reports.table import Table
 from conformance.results import Results, merge
 
 
-def write_all(results: Sequence[Results], folder: Path, *, diff: Diff | None = None, strict: bool = False) -> list[Path]:
+def write_all(
+    results: Sequence[Results], folder: Path, background: Background | None = None, *, diff: Diff | None = None, strict: bool = False
+) -> list[Path]:
     """Write every report on these results, and a folder of badges, and return their paths.
 
     With a comparison to an earlier run, ``matrix.md`` and ``table.json`` say what changed.
+
+    The background is what the page may say of the checks beyond the results.
 
     Raises:
         ResultsError: the results were judged by different specs.
@@ -29,7 +34,7 @@ def write_all(results: Sequence[Results], folder: Path, *, diff: Diff | None = N
     table = Table.of(merge(results))
     summary = table.summary() | ({"changes": diff.as_dict(strict=strict)} if diff else {})
     reports = {
-        "index.html": page(table),
+        "index.html": page(table, background),
         "matrix.md": markdown(table, top_changes(diff) if diff else ()),
         "table.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
         "junit.xml": junit(table, strict=strict),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -16,41 +15,20 @@ from typing import NamedTuple
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from conformance.reports import text
+from conformance.reports import plots, text
+from conformance.reports.background import Background, Nothing
+from conformance.reports.behaviours import Asked
 from conformance.reports.causes import Cause
+from conformance.reports.columns import LETTERS, keys, packed
+from conformance.reports.places import by_operation, overview
 from conformance.reports.reproduce import reproducer
-from conformance.reports.summary import BEST_GRADE_FIRST, WORST_FIRST, Summary
-from conformance.reports.table import ANY, Column, Row, Section, Table
+from conformance.reports.summary import WORST_FIRST, Summary
+from conformance.reports.table import ANY, Section, Table
 from conformance.results import Cell, Outcome
 
 _LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
-_CLASSES: Mapping[Outcome, str] = {
-    Outcome.ERROR: "e",
-    Outcome.FAIL: "f",
-    Outcome.DEVIATION: "d",
-    Outcome.NOT_RUN: "n",
-    Outcome.UNSUPPORTED: "u",
-    Outcome.PASS: "p",
-}
-
-
-class Mark(NamedTuple):
-    """One dtype in a place of the matrix."""
-
-    dtype: str
-    glyph: str
-    style: str
-
-
-class Strip(NamedTuple):
-    """A place of the matrix: its marks, said in words for those who do not see them, and what was measured."""
-
-    marks: tuple[Mark, ...]
-    words: str
-    title: str
-    error: str
-    grade: str
-    step: int
+_SCRIPTS = ("page-data.js", "page-matrix.js", "page-cell.js", "page.js")
+"""In this order they become one script, each building on those before it."""
 
 
 class Piece(NamedTuple):
@@ -61,43 +39,42 @@ class Piece(NamedTuple):
     width: float
 
 
-class Shortfall(NamedTuple):
-    """Checks of one row that did not pass, for one reason."""
-
-    row: Row
-    outcome: Outcome
-    reason: str
-    checks: str
-    cells: int
-
-
 class Part(NamedTuple):
-    """A section with its place in the page and its place in the order of the worst."""
+    """A section with its place in the page, and what a view's address calls it."""
 
     section: Section
     anchor: str
-    rank: int
+    key: str
 
 
-def page(table: Table) -> str:
-    """Render the table."""
-    script = _resource("page.js")
+def page(table: Table, background: Background | None = None) -> str:
+    """Render the table; what the specs say of its checks comes from the background, if there is one."""
+    behind = background or Nothing()
+    script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    ranks = {id(section): rank for rank, section in enumerate(table.worst_first)}
+    names = keys(table.sections)
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             table=table,
-            parts=[Part(section, f"framework-{n}", ranks[id(section)]) for n, section in enumerate(table.sections, start=1)],
-            quantities=tuple(dict.fromkeys(column.quantity for column in table.columns)),
-            groups=(groups := _groups(table.columns)),
-            firsts=[columns[0] for columns in groups.values()],
+            parts=[
+                Part(section, f"framework-{n}", key) for n, (section, key) in enumerate(zip(table.sections, names, strict=True), start=1)
+            ],
+            headline=headline(table),
+            overview=overview(table),
+            operations=by_operation(table),
+            growth=plots.growth(table),
+            bounds=plots.bounds(table),
+            versions=plots.versions(table),
+            colours=plots.legend(table.sections),
             bar=_bar(table.total),
-            strip=lambda row, operation=None, quantity=None: _strip(table.dtypes, row, operation, quantity),
+            cells=packed(table, behind),
+            elsewhere=bool(behind.digest and table.results and table.results[0].header.specs_digest != behind.digest),
+            said=behind.said,
             program=lambda cell: reproducer(cell, table.entry(cell)),
             style=Markup(_resource("page.css")),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own files
             script_digest=digest,
         )
     )
@@ -106,6 +83,11 @@ def page(table: Table) -> str:
 @cache
 def _resource(name: str) -> str:
     return files("conformance.reports").joinpath(name).read_text("utf-8")
+
+
+@cache
+def _script() -> str:
+    return '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in _SCRIPTS) + "})();\n"
 
 
 @cache
@@ -124,12 +106,13 @@ def _environment() -> Environment:
         "decimal": text.decimal,
         "dtype": text.short_dtype,
         "linked": linked,
-        "outcome_class": _CLASSES.__getitem__,
+        "outcome_class": LETTERS.__getitem__,
         "checks": _checks,
         "replay": _replay,
-        "shortfalls": _shortfalls,
         "moment": _moment,
-        "verdict_class": _verdict_class,
+        "state": state,
+        "letters": _letters,
+        "question": lambda check: check.rpartition("/")[2],
     }
     environment.globals |= {
         "ANY": ANY,
@@ -144,6 +127,29 @@ def _environment() -> Environment:
     return environment
 
 
+def headline(table: Table) -> str:
+    """What came of it, in a sentence: how many frameworks conform, and how many do not."""
+    ran = [section for section in table.sections if section.verdict != "not run"]
+    if not ran:
+        return "Nothing ran"
+    if len(ran) == 1:
+        verdict = ran[0].verdict
+        return f"{text.visible(ran[0].title, 80)} {'is incomplete' if verdict == 'incomplete' else verdict}"
+    verdicts = [section.verdict for section in ran]
+    good, deviating, incomplete = (verdicts.count(v) for v in ("conforms", "conforms with deviations", "incomplete"))
+    if good == len(ran):
+        return "Every framework conforms"
+    found = f"{good + deviating} of {len(ran)} frameworks conform" + (", with documented deviations" if deviating else "")
+    broken = verdicts.count("does not conform")
+    return "; ".join(
+        [
+            found,
+            *([f"{broken} do not" if broken > 1 else "one does not"] if broken else []),
+            *([f"{incomplete} incomplete"] if incomplete else []),
+        ]
+    )
+
+
 def linked(words: str, limit: int = 400) -> Markup:
     """Escape the words; addresses of pages in them become links."""
     line = text.visible(words, limit)
@@ -155,45 +161,13 @@ def linked(words: str, limit: int = 400) -> Markup:
     return Markup("").join([*pieces, escape(line[end:])])
 
 
-def _groups(columns: Sequence[Column]) -> dict[str, list[Column]]:
-    groups: dict[str, list[Column]] = {}
-    for column in columns:
-        groups.setdefault(column.operation, []).append(column)
-    return groups
-
-
-def _strip(dtypes: Iterable[str], row: Row, operation: str | None, quantity: str | None) -> Strip | None:
-    whole = row.at(operation=operation, quantity=quantity)
-    if not whole:
-        return None
-    held = [(dtype, row.at(operation=operation, quantity=quantity, dtype=dtype)) for dtype in (*dtypes, ANY)]
-    shown = held[:-1] if any(summary for _, summary in held[:-1]) else held[-1:]
-    marks = tuple(_mark(dtype, summary) for dtype, summary in shown)
-    grade = whole.worst_grade
-    said: dict[str, list[str]] = {}
-    for dtype, summary in held:
-        if summary.tally.worst:
-            said.setdefault("passes where it could run" if summary.tally.partial else summary.tally.worst.value, []).append(dtype)
-    words = [f"{outcome} in {text.visible(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
-    return Strip(
-        marks,
-        "; ".join(words),
-        ""
-        if whole.tally.worst is Outcome.PASS
-        else text.visible("; ".join(f"{text.short_dtype(d)} {s.tally.denominator()}" for d, s in held if s)),
-        f"{text.figure(whole.worst_error_u)} u" if whole.worst_error_u is not None else "",
-        text.GRADE_SHORT[grade] if grade else "",
-        len(BEST_GRADE_FIRST) - BEST_GRADE_FIRST.index(grade) if grade else 0,
-    )
-
-
 def _bar(total: Summary) -> list[Piece]:
     """Share the width among the outcomes that occur, each at least wide enough to be seen."""
     wide = [(outcome, max(count / total.tally.total, 0.004)) for outcome, count in total.tally if count][::-1]
     pieces, start = [], 0.0
     for outcome, share in wide:
         width = 1000 * share / sum(part for _, part in wide)
-        pieces.append(Piece(_CLASSES[outcome], round(start, 1), round(width, 1)))
+        pieces.append(Piece(LETTERS[outcome], round(start, 1), round(width, 1)))
         start += width
     return pieces
 
@@ -206,16 +180,11 @@ def _moment(written: str) -> str:
         return text.visible(written, 40)
 
 
-def _verdict_class(part: Part) -> str:
-    if part.section.summary.broken:
-        return "bad"
-    return {"conforms": "good", "conforms with deviations": "deviates"}.get(part.section.verdict, "none")
-
-
-def _mark(dtype: str, summary: Summary) -> Mark:
-    tally = summary.tally
-    style = "" if tally.worst is None else "h" if tally.partial else _CLASSES[tally.worst]
-    return Mark(dtype, tally.glyph, style)
+def state(section: Section) -> Outcome:
+    """The outcome whose sign and colour stand for a section's verdict."""
+    if section.summary.broken:
+        return Outcome.FAIL
+    return {"conforms": Outcome.PASS, "conforms with deviations": Outcome.DEVIATION}.get(section.verdict, Outcome.NOT_RUN)
 
 
 def _checks(cause: Cause) -> list[tuple[str, str]]:
@@ -226,19 +195,13 @@ def _checks(cause: Cause) -> list[tuple[str, str]]:
     return [(check, ", ".join(names)) for check, names in quantities.items()]
 
 
+def _letters(asked: Asked, framework: str) -> str:
+    """The answers that a framework gives to a question: ``A`` is the most frequent one."""
+    given = [
+        chr(ord("A") + min(n, 25)) for n, answer in enumerate(asked.answers) if any(c.target.framework == framework for c in answer.cells)
+    ]
+    return "".join(dict.fromkeys(given))
+
+
 def _replay(cell: Cell) -> str:
     return f"conformance replay {quote(text.visible(cell.id, 2000))}"
-
-
-def _shortfalls(section: Section, most: int = 200) -> list[Shortfall]:
-    """Return what did not pass, row by row, checks with one reason together."""
-    found = []
-    for row in section.rows:
-        grouped: dict[tuple[Outcome, str], list[Cell]] = {}
-        for cell in row.cells:
-            if cell.outcome is not Outcome.PASS:
-                grouped.setdefault((cell.outcome, text.without_numbers(cell.reason)), []).append(cell)
-        for (outcome, _), cells in grouped.items():
-            checks = list(dict.fromkeys(f"{cell.check} {cell.quantity}" for cell in cells if cell.check != ANY))
-            found.append(Shortfall(row, outcome, cells[0].reason, text.capped(checks, 6), len(cells)))
-    return found[:most]

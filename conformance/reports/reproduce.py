@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 from conformance.reports.text import visible
@@ -35,7 +36,13 @@ _GRADIENT = {  # of the arguments' names
     "gradients = tape.gradient(value, ({names}), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
     "jax": "value, pullback = jax.vjp(loss, {names})\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
 }
+_SPREAD = {  # one number from above, for every element of the value
+    "torch": "upstream = upstream * torch.ones_like({value})",
+    "tensorflow": "upstream = tf.fill(tf.shape({value}), upstream)",
+    "jax": "upstream = upstream * jnp.ones_like({value})",
+}
 _IMPORTS_OF = {"sklearn": ("import sklearn.metrics",), "torchmetrics": ("import torchmetrics",)}
+_BLANK = re.compile("\x00(\\w+)\x00")
 _LANGUAGES = {"sklearn": "numpy", "torchmetrics": "torch"}
 
 
@@ -50,13 +57,51 @@ def reproducer(cell: Cell, entry: str) -> str:
     ``entry`` is an expression in ``prediction`` and ``target`` or in ``batches`` of them, or ``file.py:function`` for a function of
     one's own.
     """
-    witness, framework = cell.witness, language(cell.target.framework)
-    if witness is None or not _can_be_shown(cell, witness) or not _can_be_written(cell, entry, witness):
+    witness = cell.witness
+    if witness is None or not is_whole(witness):
+        return ""
+    return filled(template(cell, entry, witness), blanks(cell, witness))
+
+
+def is_whole(witness: Witness) -> bool:
+    """Whether the inputs are there in full."""
+    return "…" not in witness.prediction and (bool(witness.prediction) or 0 in witness.shape)
+
+
+def blanks(cell: Cell, witness: Witness) -> dict[str, str]:
+    """What fills the blanks of a template: the numbers of one cell."""
+    upstream = witness.upstream or ("0x1.0p+0",)
+    arrays = {"prediction": witness.prediction, "target": witness.target, "weight": witness.weight, "upstream": upstream}
+    return {
+        "id": visible(cell.id),
+        "shape": str(witness.shape),
+        "samples": str(witness.shape[:1]),
+        **{name: f"[{', '.join(map(literal, array))}]" for name, array in arrays.items()},
+        "expected": repr(f"element {witness.element}: {witness.expected}"),
+        "allowed": repr(" or ".join(witness.allowed)) if witness.allowed else "",
+    }
+
+
+def filled(program: str, numbers: Mapping[str, str]) -> str:
+    """Fill the blanks of a template; a line whose blank has nothing to say is left out."""
+    kept = [line for line in program.splitlines(keepends=True) if all(numbers[name] for name in _BLANK.findall(line))]
+    return _BLANK.sub(lambda found: numbers[found[1]], "".join(kept))
+
+
+def template(cell: Cell, entry: str, witness: Witness) -> str:
+    """The program of a cell with blanks, marked by NUL, where its numbers belong; empty where no program can be written.
+
+    Cells of one target, operation and quantity share it, but for whether there are weights, one upstream gradient or many, and batches.
+    """
+    framework = language(cell.target.framework)
+    if not _is_known(cell) or not _can_be_written(cell, entry, witness):
         return ""
     entry = visible(entry)
-    lines = [f"# {visible(cell.id)}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
+    lines = [f"# {_blank('id')}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
     if cell.target.framework.startswith("keras-"):
         lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
+    if re.search(r"\boptax\.", entry):
+        lines.append("import optax")
     dtype = f"np.{cell.target.dtype}"
     if cell.target.dtype == "bfloat16":
         lines.insert(2, "import ml_dtypes")
@@ -70,34 +115,32 @@ def reproducer(cell: Cell, entry: str) -> str:
     else:
         call = f"lambda {', '.join(names)}: {_filled(_on_batches(entry, names, witness), cell.target.dtype)}"
     lines.append(f"loss = {_CALL.get((framework, cell.target.mode), '{call}').format(call=call)}")
-    upstream = witness.upstream or ("0x1.0p+0",)
     for name in names:
         by_sample = name == "weight" and cell.operation.startswith("mse/sample-")  # a weight for each sample, none for its elements
-        shape = witness.shape[:1] if by_sample else witness.shape
-        lines.append(f"{name} = {_array(framework, getattr(witness, name), dtype, cell.target.dtype, shape)}")
+        lines.append(f"{name} = {_array(framework, name, dtype, cell.target.dtype, _blank('samples' if by_sample else 'shape'))}")
     if cell.quantity == "value":
         lines.append(f"value = loss({', '.join(names)})")
         shown = "value"
     elif framework == "numpy":
         return ""
     else:
-        upstream_shape = (-1,) if len(upstream) > 1 else ()
-        lines.append(f"upstream = {_array(framework, upstream, dtype, cell.target.dtype, upstream_shape)}")
-        if len(upstream) == 1:
-            lines.append(f"upstream = upstream * {_ones(framework)}(loss({', '.join(names)}))")
+        one = len(witness.upstream) <= 1
+        lines.append(f"upstream = {_array(framework, 'upstream', dtype, cell.target.dtype, '()' if one else '(-1,)')}")
+        if one:
+            lines.append(_SPREAD[framework].format(value=f"loss({', '.join(names)})"))
         lines += _GRADIENT[framework].format(names=", ".join(names)).splitlines()
         shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
-    lines.append(f"print('found   ', {shown})")
-    lines.append(f"print('expected', {f'element {witness.element}: {witness.expected}'!r})")
-    if witness.allowed:
-        lines.append(f"print('allowed ', {' or '.join(witness.allowed)!r})")
+    lines += [f"print('found   ', {shown})", f"print('expected', {_blank('expected')})", f"print('allowed ', {_blank('allowed')})"]
     return "\n".join(lines) + "\n"
 
 
-def _can_be_shown(cell: Cell, witness: Witness) -> bool:
-    """Whether the inputs are there in full, and the words that become source are ones we know."""
-    known = language(cell.target.framework) in _IMPORTS and cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES
-    return known and "…" not in witness.prediction and (bool(witness.prediction) or 0 in witness.shape)
+def _blank(name: str) -> str:
+    return f"\x00{name}\x00"
+
+
+def _is_known(cell: Cell) -> bool:
+    """Whether the words that become source are ones we know."""
+    return language(cell.target.framework) in _IMPORTS and cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES
 
 
 def _can_be_written(cell: Cell, entry: str, witness: Witness) -> bool:
@@ -119,20 +162,15 @@ def _on_batches(entry: str, names: list[str], witness: Witness) -> str:
     return f"(lambda batches: {entry})([({', '.join(f'{name}[rows]' for name in names)}) for rows in ({rows},)])"
 
 
-def _ones(framework: str) -> str:
-    return {"torch": "torch.ones_like", "tensorflow": "tf.ones_like", "jax": "jnp.ones_like"}[framework]
-
-
 def _filled(entry: str, dtype: str) -> str:
     return entry.replace("dtype=…", f'dtype="{dtype}"').replace("dtype=dtype", f'dtype="{dtype}"')
 
 
-def _array(framework: str, hexadecimals: tuple[str, ...], dtype: str, name: str, shape: tuple[int, ...]) -> str:
-    floats = "[" + ", ".join(_literal(h) for h in hexadecimals) + "]"
-    return _TENSOR[framework].format(floats=floats, dtype=dtype, name=name, shape=shape)
+def _array(framework: str, blank: str, dtype: str, name: str, shape: str) -> str:
+    return _TENSOR[framework].format(floats=_blank(blank), dtype=dtype, name=name, shape=shape)
 
 
-def _literal(hexadecimal: str) -> str:
+def literal(hexadecimal: str) -> str:
     """A float as Python source: its shortest decimal, which reads back as the same bits."""
     try:
         x = float.fromhex(hexadecimal)

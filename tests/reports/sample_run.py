@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.results import Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target, Witness
+from conformance.results import AtSize, Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target, Witness
 
 OPERATIONS = ("mse/mean", "mse/sum", "mse/none", "mse/last-axis")
 QUANTITIES = ("value", "gradient/prediction", "gradient/target")
@@ -37,6 +37,8 @@ CASES = (
     "constant-70000",
 )
 BOUNDS = ("wide-exponents", "cancellation", "integers", "constant-residuals", "extremes")
+GROWTH = "growth"
+"""A bound of the value alone, measured at several numbers of elements."""
 LAWS = ("exact-arithmetic", "swap-arguments")
 
 FRAMEWORKS: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
@@ -73,6 +75,7 @@ def _checks(operation: str) -> Iterator[tuple[str, str]]:
         yield f"{operation}/bound/{name}", "bound"
     for name in LAWS:
         yield f"{operation}/law/{name}", "law"
+    yield f"{operation}/bound/{GROWTH}", "bound"
 
 
 def _judged(cell: Cell, draw: random.Random) -> Cell:
@@ -130,7 +133,15 @@ def _judged(cell: Cell, draw: random.Random) -> Cell:
         new = {"error_u": error, "error_ulp": error * 0.7, "error_over_bound": error / 64, "grade": grade, "evaluations": 400}
     else:
         new = {"error_u": draw.uniform(0, 0.5), "evaluations": 1}
-    return cell.model_copy(update=new)
+    return cell.model_copy(update=new | _grown(cell, new))
+
+
+def _grown(cell: Cell, new: dict[str, object]) -> dict[str, object]:
+    """What a growth check has to tell beside its worst error."""
+    error = new.get("error_u")
+    if not cell.check.endswith(GROWTH) or not isinstance(error, float):
+        return {}
+    return {"growth": tuple(AtSize(n=n, error_u=error * n**0.1, allowed_u=4.0 + n / 10) for n in (10, 1_000, 100_000))}
 
 
 def full_run(*, complete: bool = True) -> list[Results]:
@@ -152,7 +163,7 @@ def full_run(*, complete: bool = True) -> list[Results]:
                             dtype=dtype,
                         )
                         for check, kind in _checks(operation):
-                            for quantity in QUANTITIES:
+                            for quantity in QUANTITIES if not check.endswith(GROWTH) else QUANTITIES[:1]:
                                 cell = Cell(
                                     check=check,
                                     kind=kind,  # type: ignore[arg-type]  # pydantic checks it

@@ -103,7 +103,7 @@ def hostile_results(texts: list[str], *, complete: bool = True) -> Results:
 class Structure(HTMLParser):
     """What a browser would make of a page: its elements, and whether they close."""
 
-    VOID = frozenset({"meta", "link", "br", "img", "rect", "col"})
+    VOID = frozenset({"meta", "link", "br", "img", "col", "input"})
 
     def __init__(self, source: str) -> None:
         super().__init__()

@@ -1,0 +1,114 @@
+"""Places of the page's matrix: the marks of each dtype, said in words for those who do not see them, and what was measured there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from conformance.reports import text
+from conformance.reports.columns import LETTERS, rounded
+from conformance.reports.summary import BEST_GRADE_FIRST, Summary
+from conformance.reports.table import ANY, Row, Section, Table
+
+
+class Mark(NamedTuple):
+    """One dtype in a place of the matrix."""
+
+    glyph: str
+    style: str
+
+
+class Place(NamedTuple):
+    """A place of the matrix."""
+
+    marks: tuple[Mark, ...]
+    words: str
+    error: str
+    grade: str
+    step: int
+
+
+class OperationRow(NamedTuple):
+    """One implementation of an operation on one device in one mode: a place for each quantity."""
+
+    row: Row
+    places: tuple[Place | None, ...]
+
+
+class OperationTable(NamedTuple):
+    """All there is about one operation: a column for each quantity, a row for each target, dtypes inside; what could not be named apart."""
+
+    operation: str
+    summary: Summary
+    quantities: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[OperationRow, ...]], ...]
+    absent: tuple[str, ...]
+
+
+def place(dtypes: Sequence[str], row: Row, operation: str | None, quantity: str | None) -> Place | None:
+    """One place; None where there is no cell."""
+    whole = row.at(operation=operation, quantity=quantity)
+    if not whole:
+        return None
+    held = [(dtype, row.at(operation=operation, quantity=quantity, dtype=dtype)) for dtype in (*dtypes, ANY)]
+    shown = held[:-1] if any(summary for _, summary in held[:-1]) else held[-1:]
+    grade = whole.worst_grade
+    said: dict[str, list[str]] = {}
+    for dtype, summary in held:
+        if summary.tally.worst:
+            said.setdefault("passes where it could run" if summary.tally.partial else summary.tally.worst.value, []).append(dtype)
+    words = [f"{outcome} in {text.visible(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
+    return Place(
+        tuple(_mark(summary) for _, summary in shown),
+        "; ".join(words),
+        f"{text.figure(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
+        text.GRADE_SHORT[grade] if grade else "",
+        BEST_GRADE_FIRST.index(grade) + 1 if grade else 0,
+    )
+
+
+def overview(table: Table) -> list[tuple[str, Summary, list[Place | None]]]:
+    """The matrix at its widest: a row for each operation, a place for each section."""
+    whole = [Row("", "", "", "", section.cells) for section in table.sections]
+    return [
+        (
+            operation,
+            Summary(tuple(cell for row in whole for cell in row.at(operation=operation).cells)),
+            [place(table.dtypes, row, operation, None) for row in whole],
+        )
+        for operation in table.operations
+    ]
+
+
+def by_operation(table: Table) -> list[OperationTable]:
+    """The same in full, operation by operation: what a page without scripts has to offer."""
+    rows = [(section, row) for section in table.sections for row in section.rows]
+    return [_operation(table, operation, rows) for operation in table.operations]
+
+
+def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]) -> OperationTable:
+    quantities = tuple(column.quantity for column in table.columns if column.operation == operation)
+    here = [(section, row) for section, row in rows if operation in row.operations]
+    named = [(section, row) for section, row in here if row.implementation != ANY]
+    return OperationTable(
+        operation,
+        Summary(tuple(cell for _, row in here for cell in row.at(operation=operation).cells)),
+        quantities,
+        tuple(
+            (section.title, tuple(OperationRow(row, tuple(place(table.dtypes, row, operation, q) for q in quantities)) for _, row in rows))
+            for section, rows in ((section, list(rows)) for section, rows in groupby(named, key=itemgetter(0)))
+        ),
+        tuple(
+            f"{text.visible(section.framework, 60)} {text.visible(row.device, 40)}: "
+            + text.plural(len(row.at(operation=operation).cells), "cell")
+            for section, row in here
+            if row.implementation == ANY
+        ),
+    )
+
+
+def _mark(summary: Summary) -> Mark:
+    tally = summary.tally
+    return Mark(tally.glyph, "" if tally.worst is None else "h" if tally.partial else LETTERS[tally.worst])
