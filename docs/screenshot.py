@@ -1,9 +1,12 @@
 # noqa: INP001 - a program beside the documents, part of no package
-"""Take the picture of the README: the matrix at the top of a report.
+"""Take the pictures of README and of the documents, of a report and of a comparison.
 
-    conformance report reports -o /tmp/report && python docs/screenshot.py /tmp/report/index.html docs/matrix.png
+    conformance report reports -o /tmp/report
+    conformance compare keras torch reports/results --format html -o /tmp/report/compare.html
+    python docs/screenshot.py /tmp/report docs
 
-Needs Playwright and a Chromium on PATH (or in the variable CHROMIUM).
+They are ``matrix.png``, the first screen; ``cell.png``, a cell that was opened; ``plots.png``; and ``compare.png``. Needs Playwright and a
+Chromium on PATH (or in the variable CHROMIUM).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -24,22 +27,36 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDTH = 1280
+WIDTH, HEIGHT = 1280, 900
 MARGIN = 20
+CELL = "#?operation=mse%2Fsum&framework=tensorflow&outcome=deviation"
+"""The view of which the first cell is opened."""
 
 
-def screenshot(report: Path, picture: Path) -> None:
-    """Write the part of the page from its top to the end of the matrix."""
+def screenshots(report: Path, folder: Path) -> None:
+    """Write the pictures of a folder with a report and a comparison."""
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light", device_scale_factor=1.25)
-        page.goto(report.resolve().as_uri())
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", device_scale_factor=1.25)
+        address = (report / "index.html").resolve().as_uri()
+        page.goto(address)
         page.wait_for_selector("html[data-ready]")
-        end = page.evaluate("document.getElementById('matrix-table').getBoundingClientRect().bottom")
-        page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end + MARGIN})
+        _clipped(page, "#matrix-table", folder / "matrix.png")
+        page.locator("section[aria-labelledby=plots]").screenshot(path=folder / "plots.png")
+        page.goto(address + CELL)
+        page.click("#cells-table a >> nth=0")
+        page.locator("#cell").screenshot(path=folder / "cell.png")
+        page.goto((report / "compare.html").resolve().as_uri())
+        page.screenshot(path=folder / "compare.png")
         browser.close()
 
 
+def _clipped(page: Page, last: str, picture: Path) -> None:
+    """The whole width of the page from its top, down to the end of an element."""
+    end = page.evaluate("(last) => document.querySelector(last).getBoundingClientRect().bottom", last)
+    page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end + MARGIN})
+
+
 if __name__ == "__main__":
-    screenshot(Path(sys.argv[1]), Path(sys.argv[2]))
+    screenshots(Path(sys.argv[1]), Path(sys.argv[2]))
