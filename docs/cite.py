@@ -11,7 +11,7 @@ A citation is a Markdown link whose text is the figure; its definition names the
     [torch]: ../../reports/results/torch.jsonl "error_ulp of mse/mean/bound/growth:value@torch/mse_loss.mean/cpu/eager/float32"
 
 The cell may be a glob: then each different figure is given once, joined by commas. A field that is an outcome, as in
-"pass of mse/sum/case/*:value@torch/mse_loss.sum/cpu/eager/float32", counts the cells that have it.
+"pass of mse/sum/case/*:value@torch/mse_loss.sum/cpu/eager/float32", counts the judged cells that have it.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Citation:
         if not cited:
             raise CitationError(f"found the cell {self.cells!a}, expected the id of one in {self.results.name}")
         if self.field not in FIELDS:
-            return f"{sum(cell.outcome == self.field for cell in cited):,}"
+            return f"{sum(cell.outcome == self.field and cell.kind != 'behaviour' for cell in cited):,}"  # which is recorded only
         figures = dict.fromkeys(FIELDS[self.field](cell) for cell in cited)
         if not all(figures):
             raise CitationError(f"found the field {self.field!a}, expected one that {self.cells!a} has: it is empty there")
