@@ -29,7 +29,7 @@ FLAGS = (
 )
 WIDTH, HEIGHT = 1280, 900
 MARGIN = 20
-CELL = "#?operation=mse%2Fsum&framework=tensorflow&outcome=deviation"
+CELL = "#?operation=mse%2Fmean&framework=tensorflow&outcome=deviation&q=case"
 """The view of which the first cell is opened."""
 
 
