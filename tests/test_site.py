@@ -117,7 +117,7 @@ def plain(text: str) -> str:
 def test_figures_keep_the_name_of_their_cell(site: Path) -> None:
     """The results are not part of the site."""
     page = Page(site / "answers" / "does-rounding-error-grow-with-n.html")
-    assert any(re.fullmatch(r"error_ulp of mse/mean/\S+@torch/\S+ \(reports/results/torch\.jsonl\)", title) for title in page.titles)
+    assert any(re.fullmatch(r"error_ulp of mse/mean/\S+@torch/\S+ \(reports/results/torch\.jsonl\.gz\)", title) for title in page.titles)
 
 
 def test_what_is_included_leads_to_its_pages() -> None:
