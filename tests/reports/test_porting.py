@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,11 @@ def lines(porting: Porting, topic: Topic) -> list[Advice]:
 
 def raw_cells(folder: Path) -> dict[str, dict[str, Any]]:
     """Every cell by its id, as it stands in the files."""
-    records = (json.loads(line) for file in folder.glob("*.jsonl") for line in file.read_text("utf-8").splitlines())
+    files = [
+        *(file.read_bytes() for file in folder.glob("*.jsonl")),
+        *(gzip.decompress(file.read_bytes()) for file in folder.glob("*.jsonl.gz")),
+    ]
+    records = (json.loads(line) for file in files for line in file.splitlines())
     return {Cell.model_validate(record).id: record for record in records if record["record"] == "cell"}
 
 
