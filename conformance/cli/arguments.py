@@ -26,6 +26,17 @@ def fail(sentence: object) -> NoReturn:
     sys.exit(USAGE)
 
 
+def write_output(path: Path, text: str) -> None:
+    """Write what a command was asked to put into a file."""
+    from conformance.reports.files import write_text
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}; expected a file that can be written")
+
+
 def load_specs(root: Path | None = None) -> Specs:
     """The specs of a folder, those of the suite by default."""
     from conformance.specs.load import load

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import conformance
-from conformance.cli.arguments import CONFORMS, INCOMPLETE, fail, load_specs
+from conformance.cli.arguments import CONFORMS, INCOMPLETE, fail, load_specs, write_output
 
 _OWN = Path("conformance-results") / "results"
 
@@ -37,7 +37,6 @@ def compare(a: str, b: str, results: tuple[Path, ...], as_format: str, output: P
     Each is a framework, such as torch or keras, or one entry point of it, such as torch:mse_loss.mean. RESULTS are results files, or
     folders of them: by default those in conformance-results, or those that came with the project.
     """
-    from conformance.reports.files import write_text
     from conformance.reports.porting import SideError, port
     from conformance.reports.porting.choose import choose
     from conformance.reports.porting.page import page
@@ -60,9 +59,5 @@ def compare(a: str, b: str, results: tuple[Path, ...], as_format: str, output: P
     if output is None:
         click.echo(written, nl=False)
     else:
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            write_text(output, written)
-        except OSError as error:
-            fail(f"{output}: {error.strerror}; expected a file that can be written")
+        write_output(output, written)
     sys.exit(INCOMPLETE if porting.incomplete else CONFORMS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
-from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail, load_specs
+from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMING, STRICT, fail, load_specs, write_output
 
 if TYPE_CHECKING:
     from conformance.reports.diff import Diff
@@ -112,7 +112,7 @@ def diff(old: Path, new: Path, output: Path | None, as_format: str, strict: bool
     if output:
         held = io.StringIO()
         _show(compared, as_format, held, strict=strict)
-        _write(output, held.getvalue())
+        write_output(output, held.getvalue())
         click.echo(compared.verdict(strict=strict))
     else:
         _show(compared, as_format, sys.stdout, strict=strict)
@@ -133,13 +133,3 @@ def _show(compared: Diff, as_format: str, file: TextIO, *, strict: bool) -> None
         from conformance.reports.diff.terminal import show
 
         show(compared, Console(file=file, width=None if file.isatty() else 100), strict=strict)
-
-
-def _write(path: Path, text: str) -> None:
-    from conformance.reports.files import write_text
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    except OSError as error:
-        fail(f"{path}: {error.strerror}; expected a file that can be written")

@@ -90,7 +90,7 @@ class JaxFramework:
         return tuple(Device(_name(device), _kind(device), FLUSHES.get(_kind(device), frozenset())) for device in _all_devices())
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, replicas, and where it is installed optax, and training with it."""
+        """The operations written out, replicas, and where it is installed optax, and training with it."""
         from conformance.frameworks.replicas import jax as replicas  # which needs this module
 
         plain = (*IMPLEMENTATIONS, *replicas.implementations())

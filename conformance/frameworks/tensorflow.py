@@ -95,7 +95,7 @@ class TensorflowFramework:
         return tuple(Device(name, kind, FLUSHES.get(kind, frozenset())) for name, kind in found)
 
     def implementations(self) -> Sequence[Implementation]:
-        """The four operations written out, the losses of ``tf.keras``, training with a tape, and replicas."""
+        """The operations written out, the losses of ``tf.keras``, training with a tape, and replicas."""
         from conformance.frameworks.replicas import tensorflow as replicas  # both need this module
         from conformance.frameworks.training import tensorflow as training
 

@@ -33,22 +33,12 @@ def _mask(weight: Tensor) -> Tensor:
     return tf.cast(weight, tf.bool)
 
 
-def _first_version(reduction: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def _first_version(reduction: str) -> Callable[..., Tensor]:
     losses = tf.compat.v1.losses
     chosen = getattr(losses.Reduction, reduction)
 
-    def call(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        return losses.mean_squared_error(target, prediction, weight, reduction=chosen)
-
-    return call
-
-
-def _first_version_unweighted(reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-    losses = tf.compat.v1.losses
-    chosen = getattr(losses.Reduction, reduction)
-
-    def call(prediction: Tensor, target: Tensor) -> Tensor:
-        return losses.mean_squared_error(target, prediction, reduction=chosen)
+    def call(prediction: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
+        return losses.mean_squared_error(target, prediction, *weight, reduction=chosen)
 
     return call
 
@@ -141,24 +131,18 @@ OWN: tuple[Row, ...] = (
         (
             f"v1.{operation}",
             operation,
-            f"{FIRST_VERSION}(target, prediction, reduction=tf.compat.v1.losses.Reduction.{reduction})",
-            _first_version_unweighted(reduction),
-        )
-        for operation, reduction in (("mean", "SUM_BY_NONZERO_WEIGHTS"), ("sum", "SUM"), ("none", "NONE"))
-    ),
-    *(
-        (
-            f"v1.{operation}",
-            operation,
-            f"{FIRST_VERSION}(target, prediction, weight, reduction=tf.compat.v1.losses.Reduction.{reduction})",
+            f"{FIRST_VERSION}(target, prediction{weight}, reduction=tf.compat.v1.losses.Reduction.{reduction})",
             _first_version(reduction),
         )
-        for operation, reduction in (
-            ("weighted-by-nonzero", "SUM_BY_NONZERO_WEIGHTS"),
-            ("weighted-mean", "MEAN"),
-            ("weighted-sum", "SUM"),
-            ("weighted-by-count", "SUM_OVER_BATCH_SIZE"),
-            ("weighted-none", "NONE"),
+        for weight, operation, reduction in (
+            ("", "mean", "SUM_BY_NONZERO_WEIGHTS"),
+            ("", "sum", "SUM"),
+            ("", "none", "NONE"),
+            (", weight", "weighted-by-nonzero", "SUM_BY_NONZERO_WEIGHTS"),
+            (", weight", "weighted-mean", "MEAN"),
+            (", weight", "weighted-sum", "SUM"),
+            (", weight", "weighted-by-count", "SUM_OVER_BATCH_SIZE"),
+            (", weight", "weighted-none", "NONE"),
         )
     ),
 )

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.jax import place
 from conformance.frameworks.replicas.processes import Launch, Order, Replica, answer
@@ -46,16 +45,8 @@ _LAUNCH = Launch("conformance.frameworks.replicas.jax", _environment)
 
 def implementations() -> Sequence[Implementation]:
     """The mean of means, and sums divided by counts; differentiated as a whole."""
-    return tuple(
-        Implementation(
-            f"shard_map.{way}",
-            f"jax.value_and_grad(jax.shard_map(loss, ...)) with loss = {loss}",
-            "replicas/mean-gradient",
-            _LAUNCH.perform(way),
-            ("jit",),
-            DTYPES,
-        )
-        for way, (_, loss) in WAYS.items()
+    return _LAUNCH.implementations(
+        "shard_map", "jit", {way: f"jax.value_and_grad(jax.shard_map(loss, ...)) with loss = {loss}" for way, (_, loss) in WAYS.items()}
     )
 
 

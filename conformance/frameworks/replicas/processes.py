@@ -20,7 +20,8 @@ from typing import Any, cast
 import numpy as np
 
 from conformance.checks.words import one_line
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.assembly import DTYPES
+from conformance.frameworks.base import Implementation, NotAttested, Unsupported
 from conformance.frameworks.procedure import Produced, Setting
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array
@@ -124,6 +125,13 @@ class Launch:
             return _produced(self._replicas(task, way), len(task.shards))
 
         return call
+
+    def implementations(self, stem: str, mode: str, entries: Mapping[str, str]) -> Sequence[Implementation]:
+        """One for each way, which ``entries`` show as a person writes them."""
+        return tuple(
+            Implementation(f"{stem}.{way}", entry, "replicas/mean-gradient", self.perform(way), (mode,), DTYPES)
+            for way, entry in entries.items()
+        )
 
     def _replicas(self, task: ReplicasTask, way: str) -> list[Replica]:
         replicas = len(task.shards)

@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.replicas.processes import Launch, Order, Replica, answer
 from conformance.frameworks.tensorflow import place
@@ -34,25 +33,13 @@ WAYS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
 }
 
 
-def _environment(replicas: int) -> Mapping[str, str]:  # noqa: ARG001 - logical devices are made by the child
-    return {"CUDA_VISIBLE_DEVICES": "-1"}
-
-
-_LAUNCH = Launch("conformance.frameworks.replicas.tensorflow", _environment)
+_LAUNCH = Launch("conformance.frameworks.replicas.tensorflow", lambda _: {"CUDA_VISIBLE_DEVICES": "-1"})
 
 
 def implementations() -> Sequence[Implementation]:
     """The mean of means, and the loss that is divided by the global batch size."""
-    return tuple(
-        Implementation(
-            f"MirroredStrategy.{way}",
-            f"tf.distribute.MirroredStrategy().run: {loss}",
-            "replicas/mean-gradient",
-            _LAUNCH.perform(way),
-            ("graph",),
-            DTYPES,
-        )
-        for way, (_, _, loss) in WAYS.items()
+    return _LAUNCH.implementations(
+        "MirroredStrategy", "graph", {way: f"tf.distribute.MirroredStrategy().run: {loss}" for way, (_, _, loss) in WAYS.items()}
     )
 
 

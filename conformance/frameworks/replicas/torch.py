@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.functional import mse_loss
 
-from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.replicas.processes import PATIENCE, Launch, Order, Replica, answer
 from conformance.frameworks.torch import to_array, to_tensor
@@ -37,25 +36,16 @@ WAYS: Mapping[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
 }
 
 
-def _environment(replicas: int) -> Mapping[str, str]:  # noqa: ARG001 - a process for each
-    return {"GLOO_SOCKET_IFNAME": "lo"}  # else the name of this machine is looked up
-
-
-_LAUNCH = Launch("conformance.frameworks.replicas.torch", _environment, one_each=True)
+# else the name of this machine is looked up
+_LAUNCH = Launch("conformance.frameworks.replicas.torch", lambda _: {"GLOO_SOCKET_IFNAME": "lo"}, one_each=True)
 
 
 def implementations() -> Sequence[Implementation]:
     """The mean of the shard, and the mean scaled by its share."""
-    return tuple(
-        Implementation(
-            f"DDP.{way}",
-            f"{loss}.backward() with model = torch.nn.parallel.DistributedDataParallel(...)",
-            "replicas/mean-gradient",
-            _LAUNCH.perform(way),
-            ("eager",),
-            DTYPES,
-        )
-        for way, (_, loss) in WAYS.items()
+    return _LAUNCH.implementations(
+        "DDP",
+        "eager",
+        {way: f"{loss}.backward() with model = torch.nn.parallel.DistributedDataParallel(...)" for way, (_, loss) in WAYS.items()},
     )
 
 
