@@ -13,12 +13,12 @@ from conformance.checks.bounds import BoundCheck
 from conformance.checks.cases import CaseCheck
 from conformance.checks.catalogue import all_checks
 from conformance.checks.growth import AccuracyCheck, GrowthCheck
-from conformance.checks.judge import hexadecimal, in_words
+from conformance.checks.judge import hexadecimals, in_words
 from conformance.checks.laws import LawCheck
 from conformance.checks.procedures import ProcedureCheck
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings
-from conformance.numerics.formats import FORMATS, Array
+from conformance.numerics.formats import FORMATS
 from conformance.reports.background import Derivation, Pinned, Rounding, Said
 from conformance.results import Witness
 from conformance.specs.arrays import Numbers
@@ -117,7 +117,7 @@ def _inside(file: Path, root: Path) -> str:
 def _pinned(case: Case, dtype: str) -> Pinned:
     inputs = case.inputs(dtype)
     arrays = {
-        name: _hexadecimals(array)
+        name: hexadecimals(array, _MOST_INPUTS)
         for name in ("prediction", "target", "weight", "upstream")
         if (array := getattr(inputs, name)) is not None
     }
@@ -129,10 +129,3 @@ def _pinned(case: Case, dtype: str) -> Pinned:
 def _first(numbers: Numbers) -> str:
     shown = ", ".join(in_words(numbers.number(flat)) for flat in range(min(numbers.size, _MOST_STATED)))
     return shown if numbers.size <= _MOST_STATED else f"{shown}, … ({numbers.size} numbers)"
-
-
-def _hexadecimals(array: Array) -> tuple[str, ...]:
-    flat = array.ravel()
-    if flat.size <= _MOST_INPUTS:
-        return tuple(map(hexadecimal, flat))
-    return (*map(hexadecimal, flat[:8]), "…", *map(hexadecimal, flat[-8:]))

@@ -95,6 +95,15 @@ def _over_bound(errors: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]
 # -- words, for failures and reports only -------------------------------------------------------------------------------------
 
 
+def hexadecimals(array: Array, most: int) -> tuple[str, ...]:
+    """The elements of an array in C order; of more than ``most`` those at both ends."""
+    flat = array.ravel()
+    if flat.size <= most:
+        return tuple(hexadecimal(x) for x in flat)
+    ends = min(8, most // 2)
+    return (*(hexadecimal(x) for x in flat[:ends]), "…", *(hexadecimal(x) for x in flat[flat.size - ends :]))
+
+
 def hexadecimal(x: Any) -> str:
     """A machine number in C's hexadecimal notation: exact, and readable by every language."""
     return float(x).hex()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, in_words, judge, sentence
+from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, hexadecimals, in_words, judge, sentence
 from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Refused
 from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
@@ -98,25 +98,16 @@ class Sight:
         ones = bool(np.all(upstream.astype(np.float64) == 1))
         return Witness(
             shape=self.inputs.shape,
-            prediction=self._shown(self.inputs.prediction, arrays),
-            target=self._shown(self.inputs.target, arrays),
-            weight=self._shown(self.inputs.weight, arrays),
-            upstream=() if ones else self._shown(upstream, arrays),
+            prediction=hexadecimals(self.inputs.prediction, arrays),
+            target=hexadecimals(self.inputs.target, arrays),
+            weight=() if self.inputs.weight is None else hexadecimals(self.inputs.weight, arrays),
+            upstream=() if ones else hexadecimals(upstream, arrays),
             element=self.element,
             expected=expected,
             allowed=allowed,
             observed=observed,
             recipe=self.recipe,
         )
-
-    def _shown(self, array: Array | None, most: int) -> tuple[str, ...]:
-        if array is None:
-            return ()
-        flat = array.ravel()
-        if flat.size <= most:
-            return tuple(hexadecimal(x) for x in flat)
-        ends = min(8, most // 2)
-        return (*(hexadecimal(x) for x in flat[:ends]), "…", *(hexadecimal(x) for x in flat[flat.size - ends :]))
 
 
 @dataclass

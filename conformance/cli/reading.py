@@ -16,6 +16,7 @@ from conformance.cli.arguments import CONFORMS, FORMAT, INCOMPLETE, NONCONFORMIN
 if TYPE_CHECKING:
     from conformance.reports.diff import Diff
     from conformance.results import Results
+    from conformance.specs.model import Specs
 
 
 def read_results(paths: Sequence[Path]) -> list[Results]:
@@ -29,6 +30,7 @@ def read_results(paths: Sequence[Path]) -> list[Results]:
 
 
 def finish(
+    specs: Specs,
     files: Sequence[Path],
     output: Path,
     as_format: str,
@@ -51,11 +53,11 @@ def finish(
 
     results = read_results(files)
     diff = Diff.of(read_results([since]), results) if since else None
+    table = Table.of(results)
     try:
-        written = write_all(results, output, SpecsBackground.of(load_specs()), diff=diff, strict=strict)
+        written = write_all(table, output, SpecsBackground.of(specs), diff=diff, strict=strict)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
-    table = Table.of(results)
     if as_format == "json":
         changes = {"changes": diff.as_dict(strict=strict)} if diff else {}
         click.echo(json.dumps({**table.summary(), **changes, "complaints": list(complaints)}, allow_nan=False))
@@ -84,7 +86,7 @@ def finish(
 @STRICT
 def report(results: tuple[Path, ...], output: Path, since: Path | None, as_format: str, strict: bool) -> None:  # noqa: FBT001 - click passes it
     """Render RESULTS (files, or folders of them), merged, into DIR."""
-    finish(results, output, as_format, (), strict=strict, since=since)
+    finish(load_specs(), results, output, as_format, (), strict=strict, since=since)
 
 
 @click.command()

@@ -104,7 +104,7 @@ def run(
         sys.exit(INCOMPLETE)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
-    finish(files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject))
+    finish(specs, files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject))
 
 
 @click.command()

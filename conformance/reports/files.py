@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.reports.background import Background
@@ -16,22 +15,17 @@ from conformance.reports.html import page
 from conformance.reports.junit import junit
 from conformance.reports.markdown import markdown
 from conformance.reports.table import Table
-from conformance.results import Results, merge
 
 
 def write_all(
-    results: Sequence[Results], folder: Path, background: Background | None = None, *, diff: Diff | None = None, strict: bool = False
+    table: Table, folder: Path, background: Background | None = None, *, diff: Diff | None = None, strict: bool = False
 ) -> list[Path]:
-    """Write every report on these results, and a folder of badges, and return their paths.
+    """Write every report of a table, and a folder of badges, and return their paths.
 
     With a comparison to an earlier run, ``matrix.md`` and ``table.json`` say what changed.
 
     The background is what the page may say of the checks beyond the results.
-
-    Raises:
-        ResultsError: the results were judged by different specs.
     """
-    table = Table.of(merge(results))
     summary = table.summary() | ({"changes": diff.as_dict(strict=strict)} if diff else {})
     reports = {
         "index.html": page(table, background),

@@ -91,7 +91,7 @@ def test_no_text_breaks_a_badge_or_leaves_the_folder(first: int, tmp_path: Path)
     part = hostile_results(HOSTILE[first:] + HOSTILE[:first])
     other = Results(part.path, part.header, tuple(one.model_copy(update={"check": f"{one.check} again"}) for one in part.cells), None)
     folder = tmp_path / "reports"
-    write_all([part, other], folder)
+    write_all(Table.of([part, other]), folder)
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("badges/*"))
     assert len(names) >= 2
     assert all(re.fullmatch(r"reports/badges/[a-z0-9][a-z0-9.-]*\.(svg|json)", name) for name in names)
@@ -108,7 +108,7 @@ def test_any_name_can_be_drawn(texts: list[str]) -> None:
 
 
 def test_every_framework_has_a_picture_and_its_json(tmp_path: Path) -> None:
-    write_all(full_run(), tmp_path)
+    write_all(Table.of(full_run()), tmp_path)
     frameworks = {"jax", "keras-jax", "keras-tensorflow", "keras-torch", "numpy", "tensorflow", "torch"}
     for suffix in ("svg", "json"):
         assert {path.stem for path in (tmp_path / "badges").glob(f"*.{suffix}")} == frameworks

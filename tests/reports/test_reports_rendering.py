@@ -323,7 +323,7 @@ def test_twenty_thousand_cells_stay_small_and_quick(run: object, tmp_path: Path)
     parts = run()
     assert sum(len(part.cells) for part in parts) > 20_000
     started = time.process_time()
-    write_all(parts, tmp_path)
+    write_all(Table.of(parts), tmp_path)
     printed(Table.of(parts))
     assert time.process_time() - started < 20
     assert (tmp_path / "index.html").stat().st_size < 1_500_000
@@ -338,7 +338,7 @@ def test_twenty_thousand_cells_stay_small_and_quick(run: object, tmp_path: Path)
 def test_what_changed_stands_between_the_matrix_and_the_failures(tmp_path: Path) -> None:
     new = full_run()
     old = [Results(part.path, part.header, tuple(cell for cell in part.cells if cell.outcome is not Outcome.FAIL), None) for part in new]
-    write_all(new, tmp_path, diff=Diff.of(old, new))
+    write_all(Table.of(new), tmp_path, diff=Diff.of(old, new))
     text = (tmp_path / "matrix.md").read_text("utf-8")
     places = [text.index(part) for part in ("| target |", "## What changed", "## What does not conform", "## Documented deviations")]
     assert places == sorted(places)
@@ -349,7 +349,7 @@ def test_what_changed_stands_between_the_matrix_and_the_failures(tmp_path: Path)
 
 def test_write_all_writes_whole_files_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "reports"
-    paths = write_all(full_run(), folder)
+    paths = write_all(Table.of(full_run()), folder)
     names = ["badges", "index.html", "junit.xml", "matrix.md", "table.json"]
     assert sorted(path.name for path in paths) == sorted(path.name for path in folder.iterdir()) == names
     summary = json.loads((folder / "table.json").read_text("utf-8"))
