@@ -122,6 +122,8 @@ class AtSize(_Record):
     error_u: FiniteFloat
     allowed_u: FiniteFloat | None = None
     """Unknown where nothing but exact results was seen."""
+    bits: Text = ""
+    """A digest of the results: targets that measured the same data and have the same digest computed the same numbers, bit for bit."""
 
 
 class Cell(_Record):

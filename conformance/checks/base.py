@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
 from conformance.checks.trial import Tally, Trial, outcome_of
 from conformance.numerics.definition import Quantity
-from conformance.numerics.formats import FORMATS, Format
+from conformance.numerics.formats import FORMATS
 from conformance.results import AtSize, Grade, Outcome, Witness
 
 Kind = Literal["case", "bound", "law", "behaviour"]
@@ -88,20 +88,13 @@ def _finding(trial: Trial, quantity: Quantity, tally: Tally, grades: Mapping[Qua
     )
 
 
-def computed_in(trial: Trial, tally: Tally) -> Format:
-    """The format a grade is about: the target's, or a wider one if that is what came back."""
-    fmt = FORMATS[trial.target.dtype]
-    expectation = tally.worst.expectation if tally.worst is not None else None
-    return expectation.output if expectation is not None and expectation.output.is_wider_than(fmt) else fmt
-
-
 def _grade(trial: Trial, quantity: Quantity, tally: Tally, summands: int) -> Grade:
-    fmt = computed_in(trial, tally)
+    fmt = FORMATS[trial.target.dtype]
     bound = 0.0
     if tally.error_ulp > CONSTANT_ULP:
         if quantity is not Quantity.VALUE:  # no element of it is a sum: what its few roundings add up to is the same for every n
             return Grade.CONSTANT
-        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, fmt, summands)
+        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, summands)
     return grade(
         error_u=tally.error_u,
         error_ulp=tally.error_ulp,

@@ -28,7 +28,8 @@ def _points(oracle: Exact, quantity: Quantity, output: Format, *, rounded: bool)
     array = oracle.of(quantity)
     points = [output.round(x) if rounded and not isinstance(x, float) else x for x in array.distinct]
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None
-    return Expectation(quantity, array.shape, output, tuple(Interval.special(x) for x in points), array.index, positive_zero=unsigned)
+    intervals = tuple(Interval.special(x) for x in points)
+    return Expectation(quantity, array.shape, output, intervals, array.index, unsigned, oracle.inputs.format.unit_for(output))
 
 
 _RULES: dict[str, Expect | None] = {"": None, "exact": exactly, "correctly-rounded": rounded_once}

@@ -25,12 +25,12 @@ def tree_height(n: int) -> int:
     return 2 * math.ceil(math.log2(max(n, 1))) + 64
 
 
-def tree_bound_u(definition: Definition, model: Sequence[Step], fmt: Format, output: Format, n: int) -> float:
-    """The error model's relative bound for a summation tree of that height, in u of the output format."""
+def tree_bound_u(definition: Definition, model: Sequence[Step], fmt: Format, n: int) -> float:
+    """The error model's relative bound for a summation tree of that height, for inputs and results in a format, in its u."""
     steps = Roundings(
-        model, definition, Quantity.VALUE, fmt, output, min(n, tree_height(n) + 1), Fraction(max(n, 1)), weighted=False, unit_upstream=True
+        model, definition, Quantity.VALUE, fmt, fmt, min(n, tree_height(n) + 1), Fraction(max(n, 1)), weighted=False, unit_upstream=True
     )
-    return float(steps.theta / output.unit_roundoff)
+    return float(steps.theta / fmt.unit_roundoff)
 
 
 def grade(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
 
-from conformance.checks.base import Finding, Kind, Level, computed_in, findings
+from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
 from conformance.checks.trial import Tally, Trial
@@ -85,10 +86,13 @@ class GrowthCheck:
         """Measure at every size of the profile; the grade is the worst over all of it."""
         tallies = {Quantity.VALUE: Tally()}
         chain = _Chain()
+        tally = tallies[Quantity.VALUE]
         for n in trial.profile.growth_sizes:
+            tally.bits = blake2b(digest_size=6)
             for name in _DATA:
                 self._measure(trial, tallies, chain, n, name)
-        tally = tallies[Quantity.VALUE]
+            if n in chain.sizes:
+                chain.sizes[n] = chain.sizes[n].model_copy(update={"bits": tally.bits.hexdigest()})
         if chain.at:
             tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
         (found,) = findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
@@ -116,13 +120,12 @@ class GrowthCheck:
             ulp = float(fmt.ulp(Fraction(exact_value)))
             lost = judgement.error_ulp * ulp * scale
             chain.length, chain.at = lost, n
-        wide = computed_in(trial, tallies[Quantity.VALUE])
         chain.grades.append(
             grade(
                 error_u=judgement.error_u,
                 error_ulp=judgement.error_ulp,
                 correctly_rounded=judgement.correctly_rounded,
-                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, wide, wide, n),
+                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, fmt, n),
                 n=n,
                 random=name == "random",
                 chain=lost,

@@ -163,7 +163,9 @@ def sentence(expectation: Expectation, observed: Array, judgement: Judgement) ->
         return f"{expectation.quantity}{place}: found -0, expected +0: a sum of squares is never negative"
     distance = ""
     if math.isfinite(x) and isinstance(interval.exact, Fraction):
-        ulp = abs(Fraction(x) - interval.exact) / expectation.output.ulp(interval.exact)
-        distance = f", off by {float(ulp):.3g} ulp" if ulp < 10**15 else ""
+        unit = expectation.measured_in
+        ulp = abs(Fraction(x) - interval.exact) / unit.ulp(interval.exact)
+        digits = "" if unit == expectation.output else f" of {unit.name}"
+        distance = f", off by {float(ulp):.3g} ulp{digits}" if ulp < 10**15 else ""
     allowed = allowed_in_words(interval, digits_of(expectation))
     return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed}"

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class Sight:
         """The error of this element in u and in ulp, also where it lies outside the interval; None where it is not finite."""
         if self.expectation is None or not self.observed.size:
             return None, None
-        x, fmt = float(self.observed.ravel()[self.element]), self.expectation.output
+        x, fmt = float(self.observed.ravel()[self.element]), self.expectation.measured_in
         expected = self.expectation.at(self.element).exact
         if not (math.isfinite(x) and isinstance(expected, Fraction)):
             return None, None
@@ -126,6 +127,13 @@ class Tally:
     missing: str = ""
     refused: str = ""
     """What the implementation said of inputs that it does not take; it may have taken others."""
+    bits: blake2b | None = None
+    """Where somebody wants one: a digest of all results so far, as float64, which every dtype fits into."""
+
+    def see(self, observed: Array) -> None:
+        """Digest a result, whatever becomes of it."""
+        if self.bits is not None:
+            self.bits.update(observed.astype(np.float64).tobytes())
 
     def fail(self, sentence: str, sight: Sight) -> None:
         """Keep the first failure."""
@@ -240,6 +248,7 @@ class Trial:
             output = FORMATS[observed.dtype.name]
             if output.name != self.target.dtype:
                 tally.flags[f"returns {output.name}"] = None
+            tally.see(observed)
             expectation = self._expectation(key, quantity, output, expect, lazy_oracle)
             judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement

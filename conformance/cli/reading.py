@@ -81,7 +81,7 @@ def finish(
 @click.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
-@click.option("--since", type=click.Path(path_type=Path), metavar="OLD", help="An earlier run: matrix.md and table.json say what changed.")
+@click.option("--since", type=click.Path(path_type=Path), metavar="OLD", help="An earlier run: the reports say what changed.")
 @FORMAT
 @STRICT
 def report(results: tuple[Path, ...], output: Path, since: Path | None, as_format: str, strict: bool) -> None:  # noqa: FBT001 - click passes it

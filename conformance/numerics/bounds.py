@@ -37,7 +37,7 @@ def expectation_of(
     else:
         intervals = gradient_intervals(oracle, model, quantity, fmt, flushes=flushes)
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None and oracle.definition.factor > 0
-    return Expectation(quantity, array.shape, fmt, tuple(intervals), array.index, positive_zero=unsigned)
+    return Expectation(quantity, array.shape, fmt, tuple(intervals), array.index, unsigned, oracle.inputs.format.unit_for(fmt))
 
 
 def expectation(

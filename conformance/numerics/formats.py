@@ -131,6 +131,13 @@ class Format:
         """Whether x is exactly a number of the format."""
         return abs(x) <= self.largest and (x / self.ulp(x)).denominator == 1
 
+    def unit_for(self, output: Format) -> Format:
+        """The format in whose ulp and u errors of results in ``output`` are measured, where this is the inputs' format.
+
+        No result can be better than its inputs, nor than its own format: it has the fewer digits of the two, and the output's range.
+        """
+        return output if output.precision <= self.precision else Format(f"{self.name}'s digits", self.precision, output.emax)
+
     def is_wider_than(self, other: Format) -> bool:
         """Whether every number of ``other`` is a number of this format, and not the reverse."""
         return self != other and self.precision >= other.precision and self.emax >= other.emax

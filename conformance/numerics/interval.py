@@ -109,7 +109,8 @@ class Interval:
 class Expectation:
     """Everything a result array of one quantity is compared with; the array properties are flat float64, C order.
 
-    ``positive_zero``: a zero must be +0 (the square of anything is not negative).
+    ``positive_zero``: a zero must be +0 (the square of anything is not negative). ``unit``: the format in whose ulp and u errors are
+    measured (:meth:`Format.unit_for`); without one the output's.
     """
 
     quantity: Quantity
@@ -118,6 +119,7 @@ class Expectation:
     intervals: tuple[Interval, ...]
     index: Integers
     positive_zero: bool
+    unit: Format | None = None
 
     def admits(self, flat: int, x: Number) -> bool:
         """Whether the number x is an allowed result for the element at a flat index."""
@@ -140,6 +142,11 @@ class Expectation:
             _measures=(-center, -rest, exponent, bound, u),
         )
         return other
+
+    @property
+    def measured_in(self) -> Format:
+        """The format in whose ulp and u errors are measured."""
+        return self.unit or self.output
 
     @cached_property
     def allowances(self) -> frozenset[str]:
@@ -208,17 +215,18 @@ class Expectation:
         x = interval.exact
         if not isinstance(x, Fraction):
             return x, 0.0, 0, 0.0, 1.0
-        fmt = self.output
+        fmt = self.measured_in
         exponent = min(max(floor_log2(abs(x)), fmt.emin), fmt.emax) if x else fmt.emin
         ulp = power_of_two(exponent - fmt.precision + 1)
+        finer = self.output.precision - fmt.precision  # log2 of how many of the output's numbers lie in one ulp
         in_ulp = x / ulp
-        rounded = round(in_ulp)
+        rounded = round(in_ulp * (1 << finer))
         infinity = math.inf if x > 0 else -math.inf
-        center = infinity if abs(x) >= fmt.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1)
+        center = infinity if abs(x) >= self.output.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1 - finer)
         u = _ratio(ulp, fmt.unit_roundoff * max(abs(x), fmt.smallest_normal))
         return (
             center,
-            float(in_ulp - rounded),
+            float(in_ulp - Fraction(rounded, 1 << finer)),
             exponent - fmt.precision + 1,
             math.inf if interval.undefined else _ratio(interval.bound, ulp),
             u,
@@ -236,7 +244,7 @@ class Expectation:
 
     @property
     def ulp_exponent(self) -> Integers:
-        """log2 of the output format's ulp at the exact value."""
+        """log2 of the ulp at the exact value."""
         return self._measures[2]
 
     @property

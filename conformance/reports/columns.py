@@ -15,14 +15,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from conformance.reports.background import Background, Pinned
+from conformance.reports.diff.groups import Change
 from conformance.reports.reproduce import is_whole, literal, template
 from conformance.reports.summary import BEST_GRADE_FIRST, error_in_u
 from conformance.reports.table import Section, Table
 from conformance.reports.text import figure, shortest, visible
 from conformance.results import Cell, Outcome, Target, Witness
-
-BUDGET = 900_000
-"""As many characters may the packed cells take: what makes them more is left out, details first."""
 
 LETTERS = {
     Outcome.ERROR: "e",
@@ -78,11 +76,14 @@ def keys(sections: Sequence[Section]) -> list[str]:
     return [visible(s.framework if names.count(s.framework) == 1 else s.title, 80) for s in sections]
 
 
-def packed(table: Table, background: Background, budget: int = BUDGET) -> Packed:
-    """The cells of the table, gzipped and in base64; with fewer details if it would be more than the budget."""
+def packed(table: Table, background: Background, budget: int, changes: Sequence[Change] = ()) -> Packed:
+    """The cells of the table, gzipped and in base64; with fewer details if it would be more characters than the budget.
+
+    ``changes``: what became of cells since an earlier run, which is said of those that are here.
+    """
     found = Packed("", 0)
     for keep in _LESS_AND_LESS:
-        document, without = _Document(table, background, keep).made()
+        document, without = _Document(table, background, keep, changes).made()
         plain = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
         found = Packed(base64.b64encode(gzip.compress(plain, 9, mtime=0)).decode(), without)
         if len(found.text) <= budget:
@@ -95,6 +96,7 @@ class _Document:
     table: Table
     background: Background
     keep: Keep
+    changes: Sequence[Change] = ()
     implementations: _Distinct = field(default_factory=_Distinct)
     targets: _Distinct = field(default_factory=_Distinct)
     checks: _Distinct = field(default_factory=_Distinct)
@@ -161,7 +163,14 @@ class _Document:
             "programs": self.programs,
             "roundings": list(self.roundings),
             "derivations": self.derivations,
+            "changed": self._changed(bare),
         }, without
+
+    def _changed(self, cells: Sequence[Cell]) -> list[list[Any]]:
+        """The cells that are otherwise than in the earlier run: what that means, and what it was then."""
+        held = {(change.new.id, change.new.target.version): change for change in self.changes if change.new}
+        found = ((index, held.get((cell.id, cell.target.version))) for index, cell in enumerate(cells))
+        return [[index, change.category.value, _seen(change.before, 300)] for index, change in found if change]
 
     def _ordered(self) -> tuple[list[int], list[Cell]]:
         """The cells by section and target, so that equal things stand beside each other; and the target of each."""

@@ -22,13 +22,13 @@ def write_all(
 ) -> list[Path]:
     """Write every report of a table, and a folder of badges, and return their paths.
 
-    With a comparison to an earlier run, ``matrix.md`` and ``table.json`` say what changed.
+    With a comparison to an earlier run, the page, ``matrix.md`` and ``table.json`` say what changed.
 
     The background is what the page may say of the checks beyond the results.
     """
     summary = table.summary() | ({"changes": diff.as_dict(strict=strict)} if diff else {})
     reports = {
-        "index.html": page(table, background),
+        "index.html": page(table, background, diff),
         "matrix.md": markdown(table, top_changes(diff) if diff else ()),
         "table.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
         "junit.xml": junit(table, strict=strict),

@@ -16,10 +16,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.reports import plots, text
+from conformance.reports.agreement import agreement
 from conformance.reports.background import Background, Nothing
 from conformance.reports.behaviours import Asked
 from conformance.reports.causes import Cause
 from conformance.reports.columns import LETTERS, keys, packed
+from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.places import by_operation, overview
 from conformance.reports.reproduce import reproducer
 from conformance.reports.summary import WORST_FIRST, Summary
@@ -47,9 +49,24 @@ class Part(NamedTuple):
     key: str
 
 
-def page(table: Table, background: Background | None = None) -> str:
-    """Render the table; what the specs say of its checks comes from the background, if there is one."""
+LIMIT = 1_500_000
+"""As many bytes may the page have: what the tables leave of them is for the cells that open."""
+
+_CELLS = "\0cells\0"
+_WITHOUT = "\0without\0"
+"""Where they go in the page: no string of a results file keeps a control character."""
+
+
+def page(table: Table, background: Background | None = None, diff: Diff | None = None) -> str:
+    """Render the table; what its checks are for comes from the background, what changed since an earlier run from the comparison."""
     behind = background or Nothing()
+    around = _around(table, behind, diff)
+    found = packed(table, behind, LIMIT - len(around.encode()) - 1000, diff.changes if diff else ())
+    return around.replace(_WITHOUT, str(found.without)).replace(_CELLS, found.text)
+
+
+def _around(table: Table, behind: Background, diff: Diff | None) -> str:
+    """The page without the cells that open."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     names = keys(table.sections)
@@ -65,11 +82,15 @@ def page(table: Table, background: Background | None = None) -> str:
             overview=overview(table),
             operations=by_operation(table),
             growth=plots.growth(table),
+            agreement=agreement(table),
             bounds=plots.bounds(table),
             versions=plots.versions(table),
             colours=plots.legend(table.sections),
             bar=_bar(table.total),
-            cells=packed(table, behind),
+            cells=_CELLS,
+            without=_WITHOUT,
+            diff=diff,
+            changed=[(category, HEADINGS[category], groups) for category, groups in diff.groups.items()] if diff else [],
             elsewhere=bool(behind.digest and table.results and table.results[0].header.specs_digest != behind.digest),
             said=behind.said,
             program=lambda cell: reproducer(cell, table.entry(cell)),

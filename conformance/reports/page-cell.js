@@ -128,6 +128,8 @@ const cellParts = (data, cell, elsewhere, close) => {
   const errors = units.map(([column, unit]) => [figureOf(data, column, cell), unit]).filter(([error]) => error !== undefined);
   if (errors.length) table.append(lineOf("error", errors.map(([error, unit]) => `${error} ${unit}`).join(" · ")));
   if (data.grade[cell]) table.append(lineOf("grade", GRADES[data.grade[cell]]));
+  const changed = data.since.get(cell);
+  if (changed) table.append(lineOf("since the run before", `${changed.became}; it was: ${changed.before}`));
   const flags = data.flags[data.flag[cell]];
   if (flags.length) table.append(lineOf("observed", flags.join(" · ")));
   const inputs = inputsOf(data, cell);

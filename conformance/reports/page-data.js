@@ -59,6 +59,7 @@ const load = async (text) => {
     data.mode[cell] = data.modeOf[target];
   }
   data.detail = new Map(data.details.map((row) => [row[0], row]));
+  data.since = new Map(data.changed.map(([cell, became, before]) => [cell, { became, before }]));
   return data;
 };
 

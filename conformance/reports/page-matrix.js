@@ -1,5 +1,5 @@
 // The matrix of a view: which cells are in it, what is a row and what a column, and what stands in each place.
-const FILTERS = ["q", "outcome", "operation", "quantity", "framework", "mode", "dtype", "implementation", "differ"];
+const FILTERS = ["q", "outcome", "operation", "quantity", "framework", "mode", "dtype", "implementation", "differ", "since"];
 
 const lookup = (names) => (value) => (value === undefined ? -1 : names.indexOf(value));
 
@@ -28,6 +28,7 @@ const matching = (data, view) => {
   next: for (let cell = 0; cell < data.size; cell++) {
     for (const key of keys) if (data[key][cell] !== wanted[key]) continue next;
     if (view.implementation !== undefined && implementation[data.target[cell]] !== view.implementation) continue;
+    if (view.since !== undefined && !(data.since.has(cell) && (view.since === "any" || data.since.get(cell).became === view.since))) continue;
     for (let word = 0; word < words.length; word++) {
       if (inCheck[word][data.check[cell]] || inTarget[word][data.target[cell]] || inReason[word][data.reason[cell]]) continue;
       if (!inFlag[word][data.flag[cell]] && !inQuantity[word][data.quantity[cell]]) continue next;

@@ -37,6 +37,7 @@ const drawList = () => {
     const link = make("a", { href: linkTo({ cell: idOf(data, cell) }) }, data.checks[data.check[cell]][0]);
     const texts = [link, data.quantities[data.quantity[cell]], where].map((text) => make("td", {}, text));
     const last = [make("td", { class: "nw" }, measuredError), make("td", {}, data.reasons[data.reason[cell]])];
+    if (data.since.has(cell)) last[1].append(make("span", { class: "den" }, ` ${data.since.get(cell).became}, before: ${data.since.get(cell).before}`));
     body.append(make("tr", {}, make("td", { class: "nw" }, ...sign), ...texts, ...last));
   }
   shown = Math.min(listed.length, shown + STEP);
@@ -144,6 +145,7 @@ const start = async () => {
   fill("framework", data.sections.map(([key]) => key));
   fill("mode", data.modes);
   fill("dtype", data.dtypes);
+  if (form.elements.since) fill("since", [...new Set(data.changed.map(([, became]) => became))]);
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", (event) => go({ [event.target.name]: event.target.value }));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -31,10 +31,13 @@ class Place(NamedTuple):
 
 
 class OperationRow(NamedTuple):
-    """One implementation of an operation on one device in one mode: a place for each quantity."""
+    """The targets of an operation of which the same is to be told: a place for each quantity. ``absent``: why none of them ran."""
 
-    row: Row
+    implementations: tuple[str, ...]
+    where: tuple[str, ...]
     places: tuple[Place | None, ...]
+    absent: str
+    denominator: str
 
 
 class OperationTable(NamedTuple):
@@ -97,8 +100,8 @@ def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]
         Summary(tuple(cell for _, row in here for cell in row.at(operation=operation).cells)),
         quantities,
         tuple(
-            (section.title, tuple(OperationRow(row, tuple(place(table.dtypes, row, operation, q) for q in quantities)) for _, row in rows))
-            for section, rows in ((section, list(rows)) for section, rows in groupby(named, key=itemgetter(0)))
+            (section.title, _once(_operation_row(table, operation, quantities, row) for _, row in rows))
+            for section, rows in groupby(named, key=itemgetter(0))
         ),
         tuple(
             f"{text.visible(section.framework, 60)} {text.visible(row.device, 40)}: "
@@ -107,6 +110,23 @@ def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]
             if row.implementation == ANY
         ),
     )
+
+
+def _operation_row(table: Table, operation: str, quantities: Sequence[str], row: Row) -> OperationRow:
+    places = tuple(place(table.dtypes, row, operation, quantity) for quantity in quantities)
+    where = row.device if row.mode == ANY else f"{row.device} {row.mode}"
+    return OperationRow((row.implementation,), (where,), places, row.absent, row.at(operation=operation).tally.denominator())
+
+
+def _once(rows: Iterable[OperationRow]) -> tuple[OperationRow, ...]:
+    """What is the same in several modes of an implementation is told once, and then what is the same for several implementations."""
+    modes: dict[OperationRow, list[str]] = {}
+    for row in rows:
+        modes.setdefault(row._replace(where=()), []).extend(row.where)
+    names: dict[OperationRow, list[str]] = {}
+    for row, where in modes.items():
+        names.setdefault(row._replace(implementations=(), where=tuple(where)), []).extend(row.implementations)
+    return tuple(row._replace(implementations=tuple(held)) for row, held in names.items())
 
 
 def _mark(summary: Summary) -> Mark:

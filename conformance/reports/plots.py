@@ -67,11 +67,13 @@ class _Frame:
         return round(self.top + self.height * (1 - share), 1)
 
 
-def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Markup:
+def words_at(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Markup:
+    """Words at a place of a picture."""
     return Markup('<text x="{}" y="{}" class="{}" text-anchor="{}">{}</text>').format(round(x, 1), round(y, 1), style, anchor, words)
 
 
-def _svg(width: float, height: float, label: str, parts: Iterable[Markup]) -> Markup:
+def svg(width: float, height: float, label: str, parts: Iterable[Markup]) -> Markup:
+    """A whole picture; ``label`` says what it shows to those who do not see it."""
     return Markup('<svg class="plot" role="img" aria-label="{}" viewBox="0 0 {} {}" style="--width:{}px">{}</svg>').format(
         label, round(width), round(height), round(width), Markup("").join(parts)
     )
@@ -99,8 +101,7 @@ def _points(cell: Cell) -> tuple[Point, ...]:
     if cell.outcome is not Outcome.PASS or not cell.check.endswith("/bound/growth"):
         return ()
     if cell.growth:
-        wider = any(flag.startswith("returns ") for flag in cell.flags)  # its u is another one, and so is what is allowed in it
-        return tuple(Point(size.n, size.error_u, None if wider else size.allowed_u) for size in cell.growth if size.n)
+        return tuple(Point(size.n, size.error_u, size.allowed_u) for size in cell.growth if size.n)
     if cell.witness is None or cell.error_u is None or not math.prod(cell.witness.shape):
         return ()
     allowed = cell.error_u / cell.error_over_bound if cell.error_over_bound else None
@@ -124,19 +125,19 @@ def _growth_panel(sections: Sequence[Section], lines: Sequence[Line], operation:
         *(_line(frame, sections, line) for line in worst[:_MOST_LINES][::-1]),
         *_names(frame, sections, worst),
     ]
-    return _svg(480, 260, label, parts)
+    return svg(480, 260, label, parts)
 
 
 def _axes(frame: _Frame) -> list[Markup]:
     right, bottom = frame.left + frame.width, frame.top + frame.height
     powers = range(1, math.floor(math.log10(frame.x[1])) + 1)
-    parts = [_text(frame.at_x(10**p), bottom + 14, f"1e{p}" if p > 3 else str(10**p), "tick", "middle") for p in powers]
+    parts = [words_at(frame.at_x(10**p), bottom + 14, f"1e{p}" if p > 3 else str(10**p), "tick", "middle") for p in powers]
     for power in range(round(math.log10(frame.y[0])), round(math.log10(frame.y[1])) + 1):
         y = frame.at_y(10.0**power)
         parts.append(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(frame.left, right, y, y))
-        parts.append(_text(frame.left - 5, y + 3, f"1e{power}" if power > 3 else f"{10.0**power:g}", "tick", "end"))
-    parts.append(_text(right, bottom + 28, "n", "tick", "end"))
-    parts.append(_text(4, 9, "u", "tick"))
+        parts.append(words_at(frame.left - 5, y + 3, f"1e{power}" if power > 3 else f"{10.0**power:g}", "tick", "end"))
+    parts.append(words_at(right, bottom + 28, "n", "tick", "end"))
+    parts.append(words_at(4, 9, "u", "tick"))
     return parts
 
 
@@ -157,14 +158,14 @@ def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
         path = " ".join(f"{frame.at_x(n)},{frame.at_y(upper(n))}" for n in drawn)
         parts.append(Markup('<polyline class="guide" points="{}"/>').format(path))
         if name == "O(√n)":  # it begins among the others
-            parts.append(_text(frame.at_x(drawn[-1]) - 2, frame.at_y(upper(drawn[-1])) + 9, name, "guide-name", "end"))
+            parts.append(words_at(frame.at_x(drawn[-1]) - 2, frame.at_y(upper(drawn[-1])) + 9, name, "guide-name", "end"))
         else:
-            parts.append(_text(frame.at_x(drawn[0]) + 2, frame.at_y(upper(drawn[0])) - 2, name, "guide-name"))
+            parts.append(words_at(frame.at_x(drawn[0]) + 2, frame.at_y(upper(drawn[0])) - 2, name, "guide-name"))
     shown = _below(_largest_allowed(points), frame.y[1])
     if len(shown) > 1:
         path = " ".join(f"{frame.at_x(n)},{frame.at_y(bound)}" for n, bound in shown)
         parts.append(Markup('<polyline class="bound" points="{}"><title>the bound, any order of additions</title></polyline>').format(path))
-        parts.append(_text(frame.at_x(shown[-1][0]) + 4, frame.at_y(shown[-1][1]) + 3, "bound", "bound-name"))
+        parts.append(words_at(frame.at_x(shown[-1][0]) + 4, frame.at_y(shown[-1][1]) + 3, "bound", "bound-name"))
     return parts
 
 
@@ -204,7 +205,7 @@ def _names(frame: _Frame, sections: Sequence[Section], worst: Sequence[Line]) ->
     parts, above = [], frame.top - 6.0
     for place, y in sorted(highest.items(), key=lambda item: item[1]):
         above = max(y + 3, above + 11)
-        parts.append(_text(frame.left + frame.width + 6, above, visible(sections[place].title, 18), f"name c{place % 9}"))
+        parts.append(words_at(frame.left + frame.width + 6, above, visible(sections[place].title, 18), f"name c{place % 9}"))
     return parts
 
 
@@ -221,14 +222,14 @@ def bounds(table: Table) -> Plot | None:
         parts.append(Markup('<text class="tick" transform="translate({} {}) rotate(-50)">{}</text>').format(x, top - 6, words))
     for line, operation in enumerate(table.operations):
         y = top + line * height
-        parts.append(_text(left - 6, y + 14, visible(operation, 28), "tick", "end"))
+        parts.append(words_at(left - 6, y + 14, visible(operation, 28), "tick", "end"))
         for place, (section, row) in enumerate(columns):
             share = max((c.error_over_bound for c in row.at(operation=operation).cells if _measures(c)), default=None)  # type: ignore[type-var]  # checked
             if share is not None:
                 title = f"{visible(operation, 60)}, {visible(section.title, 80)} {_mode(row)}: {_percent(share)} of the bound"
                 parts.append(_square(left + place * width, y, width, height, share, title))
     label = f"Share of the bound that the worst passing cell takes, {len(table.operations)} operations by {len(columns)} targets"
-    return Plot("error / bound", _svg(left + len(columns) * width + 60, top + len(table.operations) * height + 8, label, parts))
+    return Plot("error / bound", svg(left + len(columns) * width + 60, top + len(table.operations) * height + 8, label, parts))
 
 
 def _measures(cell: Cell) -> bool:
@@ -238,7 +239,7 @@ def _measures(cell: Cell) -> bool:
 def _square(x: float, y: float, width: float, height: float, share: float, title: str) -> Markup:
     step = sum(share > edge for edge in _STEPS)
     return Markup('<g class="h{}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}"/>{}</g>').format(
-        step, title, x, y, width - 1, height - 1, _text(x + width / 2, y + height / 2 + 4, _percent(share), "", "middle")
+        step, title, x, y, width - 1, height - 1, words_at(x + width / 2, y + height / 2 + 4, _percent(share), "", "middle")
     )
 
 
@@ -276,9 +277,9 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
                 section.verdict, Outcome.NOT_RUN
             )
         ]
-        parts.append(_text(x, bottom + 16, f"{sign} {visible(section.version, 12)}", "tick", "middle"))
+        parts.append(words_at(x, bottom + 16, f"{sign} {visible(section.version, 12)}", "tick", "middle"))
         parts.append(
-            _text(
+            words_at(
                 x,
                 bottom + 30,
                 section.verdict if len(section.verdict) < 12 else section.verdict.replace("conforms with ", ""),
@@ -299,9 +300,9 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
         )
         if seen:
             parts.append(Markup('<g class="c{}"><polyline points="{}"/>{}</g>').format(number, path, dots))
-            parts.append(_text(frame.left + frame.width + 6, 20 + 12 * number, short_dtype(dtype), f"name c{number}"))
+            parts.append(words_at(frame.left + frame.width + 6, 20 + 12 * number, short_dtype(dtype), f"name c{number}"))
     label = f"Worst error in u and verdict by version of {visible(framework, 60)}"
-    return _svg(frame.left + frame.width + 60, frame.top + frame.height + 40, label, parts)
+    return svg(frame.left + frame.width + 60, frame.top + frame.height + 40, label, parts)
 
 
 def _worst(section: Section, dtype: str) -> float | None:

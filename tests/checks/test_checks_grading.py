@@ -83,7 +83,7 @@ def test_the_bound_of_a_tree_is_that_of_so_many_additions(fmt: Format) -> None:
         additions = min(n - 1, tree_height(n))
         cast = 1 + fmt.rounding if fmt.precision < 24 else 1
         theta = (1 + fmt.rounding) ** 3 * (1 + additions * accumulator.unit_roundoff) * (1 + accumulator.rounding) ** 2 * cast - 1
-        found = tree_bound_u(SPECS.operations["mse/mean"].definition, SPECS.error_model, fmt, fmt, n)
+        found = tree_bound_u(SPECS.operations["mse/mean"].definition, SPECS.error_model, fmt, n)
         assert found == float(theta / fmt.unit_roundoff)
 
 

@@ -42,8 +42,8 @@ def intervals(draw: st.DrawFn, fmt: Format) -> Interval:
     return made
 
 
-def alone(interval: Interval, fmt: Format, *, positive_zero: bool = False) -> Expectation:
-    return Expectation(Quantity.VALUE, (1,), fmt, (interval,), np.zeros(1, dtype=np.int64), positive_zero)
+def alone(interval: Interval, fmt: Format, *, positive_zero: bool = False, unit: Format | None = None) -> Expectation:
+    return Expectation(Quantity.VALUE, (1,), fmt, (interval,), np.zeros(1, dtype=np.int64), positive_zero, unit)
 
 
 def after(x: float, fmt: Format, towards: float) -> float:
@@ -127,6 +127,31 @@ def test_measures_are_exact(pair: tuple[Format, Interval]) -> None:
 
 def close(a: float, b: Fraction) -> bool:
     return abs(Fraction(float(a)) - b) <= abs(b) * Fraction(1, 10**15)
+
+
+@examples(300)
+@given(drawn, formats)
+def test_errors_are_measured_in_the_digits_of_the_inputs(pair: tuple[Format, Interval], inputs: Format) -> None:
+    fmt, interval = pair
+    unit = inputs.unit_for(fmt)
+    assert unit.precision == min(inputs.precision, fmt.precision)
+    assert unit.emax == fmt.emax
+    if not isinstance(interval.exact, Fraction) or math.isinf(fmt.round(interval.exact)):
+        return
+    made, x, ulp = alone(interval, fmt, unit=unit), interval.exact, unit.ulp(interval.exact)
+    assert float(made.center[0]) == fmt.round(x)  # what is correctly rounded does not depend on the unit
+    assert Fraction(2) ** int(made.ulp_exponent[0]) == ulp
+    assert close(made.rest[0], (x - Fraction(float(made.center[0]))) / ulp)
+    assert close(made.bound_ulp[0], interval.bound / ulp)
+    assert close(made.u_per_ulp[0], ulp / (unit.unit_roundoff * max(abs(x), fmt.smallest_normal)))
+
+
+def test_the_unit_is_the_narrower_of_inputs_and_output() -> None:
+    half, single, double = FORMATS["float16"], FORMATS["float32"], FORMATS["float64"]
+    assert single.unit_for(single) is single
+    assert double.unit_for(single) is single
+    assert single.unit_for(double).unit_roundoff == single.unit_roundoff
+    assert half.unit_for(single).ulp(Fraction(10**6)) == 2 ** (19 - 10)  # beyond the range of float16
 
 
 @every_format

@@ -141,7 +141,14 @@ def _grown(cell: Cell, new: dict[str, object]) -> dict[str, object]:
     error = new.get("error_u")
     if not cell.check.endswith(GROWTH) or not isinstance(error, float):
         return {}
-    return {"growth": tuple(AtSize(n=n, error_u=error * n**0.1, allowed_u=4.0 + n / 10) for n in (10, 1_000, 100_000))}
+    where = cell.target
+    sums = "in one order" if where.framework in {"numpy", "jax"} else f"{where.framework} {where.mode}"
+    return {
+        "growth": tuple(
+            AtSize(n=n, error_u=error * n**0.1, allowed_u=4.0 + n / 10, bits=f"{n}: {sums if n > 10 else 'any'}")
+            for n in (10, 1_000, 100_000)
+        )
+    }
 
 
 def full_run(*, complete: bool = True) -> list[Results]:

@@ -65,14 +65,14 @@ def expected(table: Table) -> list[tuple[Any, ...]]:
 
 def test_every_judged_cell_comes_back_from_the_columns() -> None:
     table = Table.of(full_run(complete=False))
-    document = unpacked(packed(table, Nothing()).text)
+    document = unpacked(packed(table, Nothing(), 10**9).text)
     assert sorted(rows(document), key=str) == sorted(expected(table), key=str)
     assert len(rows(document)) == table.total.tally.total
 
 
 def test_what_does_not_pass_brings_its_witness_and_each_place_its_worst() -> None:
     table = Table.of(full_run())
-    document = unpacked(packed(table, Nothing()).text)
+    document = unpacked(packed(table, Nothing(), 10**9).text)
     outcomes = [document["cells"]["outcome"][row[0]] for row in document["details"]]
     witnessed = [cell for cell in table.total.cells if cell.witness]
     assert outcomes.count("f") == sum(cell.outcome is Outcome.FAIL for cell in witnessed) > 0
@@ -86,7 +86,7 @@ def test_of_the_passing_cells_of_a_place_the_worst_brings_its_witness() -> None:
     (part, *_) = full_run()
     witness = everything_fails()[0].cells[0].witness
     kept = [cell.model_copy(update={"witness": witness}) for cell in part.cells]
-    document = unpacked(packed(Table.of([Results(part.path, part.header, tuple(kept), part.footer)]), Nothing()).text)
+    document = unpacked(packed(Table.of([Results(part.path, part.header, tuple(kept), part.footer)]), Nothing(), 10**9).text)
     worst: dict[tuple[Any, ...], float] = {}
     for cell in kept:
         place = (cell.target, cell.operation, cell.quantity)
@@ -99,7 +99,7 @@ def test_of_the_passing_cells_of_a_place_the_worst_brings_its_witness() -> None:
 
 def test_the_template_of_a_failing_cell_makes_its_program() -> None:
     table = Table.of(full_run())
-    document = unpacked(packed(table, SampleBackground()).text)
+    document = unpacked(packed(table, SampleBackground(), 10**9).text)
     cell = next(cell for cell in table.total.cells if cell.outcome is Outcome.FAIL and cell.target.framework == "keras-torch")
     wanted = ("keras-torch", "float64", cell.check, "f")
     index = next(n for n, row in enumerate(rows(document)) if (row[1], row[5], row[6], row[11]) == wanted)
@@ -113,7 +113,7 @@ def test_the_template_of_a_failing_cell_makes_its_program() -> None:
 
 
 def test_the_background_says_what_checks_are_and_pins_their_inputs() -> None:
-    document = unpacked(packed(Table.of(full_run()), SampleBackground()).text)
+    document = unpacked(packed(Table.of(full_run()), SampleBackground(), 10**9).text)
     assert document["said"][0][0].startswith("Because of ")
     (first, *_) = [row for row in document["pinned"] if document["checks"][row[0]][0] == "mse/mean/case/thirds"]
     assert first[1] == ["bfloat16", "float32", "float64"]
@@ -146,7 +146,7 @@ def test_what_does_not_fit_the_budget_is_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize("first", range(0, len(HOSTILE), 3))
 def test_hostile_text_is_made_visible_before_it_travels(first: int) -> None:
-    document = unpacked(packed(Table.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]), SampleBackground()).text)
+    document = unpacked(packed(Table.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]), SampleBackground(), 10**9).text)
     assert all(text.replace("\x00", "").replace(" ", "").isprintable() for text in _strings(document))
 
 
@@ -157,7 +157,7 @@ def _strings(value: object) -> list[str]:
 
 
 def test_nothing_at_all_can_be_packed() -> None:
-    assert rows(unpacked(packed(Table.of([]), Nothing()).text)) == []
+    assert rows(unpacked(packed(Table.of([]), Nothing(), 10**9).text)) == []
 
 
 def many(cells: int) -> list[Results]:
@@ -180,6 +180,6 @@ def _renamed(cell: Cell, copy: int) -> Cell:
 
 def test_many_cells_stay_small() -> None:
     table = Table.of(many(100_000))
-    text = packed(table, Nothing()).text
+    text = packed(table, Nothing(), 10**9).text
     assert table.total.tally.total >= 100_000
     assert len(text) < 900_000

@@ -44,6 +44,16 @@ class Change:
         return (self.old.outcome if self.old else None, self.new.outcome if self.new else None)
 
     @property
+    def before(self) -> str:
+        """What the cell was, in words: its outcome, with its accuracy or its reason."""
+        if self.old is None:
+            return _ABSENT
+        outcome = self.old.outcome.value.replace("-", " ")
+        if self.old.outcome is Outcome.PASS and self.old.error_u is not None:
+            return f"{outcome}, {_accuracy(self.old)}"
+        return f"{outcome}: {self.old.reason}" if self.old.reason else outcome
+
+    @property
     def telling(self) -> Cell:
         """The cell whose reason explains the change: the new one, unless only the old one has something to say."""
         if self.old and (self.new is None or (not self.new.reason and self.old.reason)):
