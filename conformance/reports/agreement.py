@@ -98,4 +98,4 @@ def _short(targets: Sequence[Target]) -> str:
     modes: dict[str, list[str]] = {}
     for target in targets:
         modes.setdefault(target.framework, []).append(target.mode)
-    return visible(capped([f"{name} {', '.join(dict.fromkeys(held))}" for name, held in modes.items()], 2), 44)
+    return visible(capped([f"{name} {'/'.join(dict.fromkeys(held))}" for name, held in modes.items()], 2), 44)

@@ -432,6 +432,13 @@ def test_what_changed_since_an_earlier_run_is_told_and_can_be_filtered(browser: 
     assert said == []
 
 
+def test_an_audit_finds_nothing_in_what_changed_either(browser: Browser, since: tuple[str, Diff]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page, _ = opened(browser, since[0], "#?since=any")
+    violations = axe.Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in violations] == []
+
+
 def test_without_an_earlier_run_nothing_is_said_of_changes(browser: Browser, address: str) -> None:
     page, _ = opened(browser, address)
     assert page.locator("#changes").count() == page.locator("[name=since]").count() == 0
