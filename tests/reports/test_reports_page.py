@@ -450,3 +450,18 @@ def test_the_cells_that_open_get_what_the_tables_leave_of_the_page(monkeypatch: 
     assert whole < html.LIMIT
     monkeypatch.setattr(html, "LIMIT", whole - 1)
     assert len(html.page(table, SampleBackground()).encode()) < whole
+
+
+COMMITTED = Path(__file__).resolve().parents[2] / "reports" / "index.html"
+
+
+@pytest.mark.skipif(not COMMITTED.exists(), reason="the report of the whole run lies in the repository only")
+def test_the_page_of_the_whole_run_is_small_and_silent(browser: Browser) -> None:
+    assert COMMITTED.stat().st_size < html.LIMIT
+    page, said = opened(browser, COMMITTED.as_uri())
+    assert page.locator("#matrix-table tbody tr").count() >= 22
+    page.select_option("[name=framework]", "torch")
+    assert count(page) > 10_000
+    page.click("#cells-table a >> nth=0")
+    page.wait_for_selector("#cell[open]")
+    assert said == []
