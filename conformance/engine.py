@@ -22,8 +22,11 @@ from conformance.executors.protocol import Description
 from conformance.frameworks.registry import FrameworkInfo
 from conformance.plan import Item, Selection, absent, items
 from conformance.profiles import Profile
-from conformance.results import Cell, Header, Outcome, RunEnvironment, Writer
+from conformance.results import Cell, Header, Outcome, RunEnvironment, Shard
+from conformance.resume import Begun, begun
+from conformance.shards import holds
 from conformance.specs.model import Specs
+from conformance.writer import Writer
 
 ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras-jax", "torchmetrics", "sklearn", "numpy")
 """Longest first, so that the last worker to finish started early."""
@@ -47,7 +50,11 @@ class Observer(Protocol):
 
 @dataclass
 class Run:
-    """One run: what was selected, where it is written, and what came of it."""
+    """One run: what was selected, where it is written, and what came of it.
+
+    ``shard`` is the part of it that is run, ``resume`` whether files of an earlier, interrupted one are gone on with; ``memory`` is what
+    each worker may use, in bytes.
+    """
 
     specs: Specs
     profile: Profile
@@ -56,6 +63,9 @@ class Run:
     observer: Observer
     checks: dict[str, Check]
     ledger: DeviationLedger
+    shard: Shard | None = None
+    resume: bool = False
+    memory: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     ran: list[tuple[str, str]] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
@@ -65,7 +75,11 @@ class Run:
     def execute(self, chosen: Sequence[FrameworkInfo], jobs: int) -> list[Path]:
         """Run the frameworks, ``jobs`` at a time; returns their results files in the matrix's order.
 
-        KeyboardInterrupt ends the workers and leaves files without footers: incomplete, and said to be.
+        KeyboardInterrupt ends the workers and leaves files without footers: incomplete, and said to be. So does
+
+        Raises:
+            WriteLost: a cell could not be written.
+            ResumeError: a file that was to be gone on with is of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         first = sorted(chosen, key=lambda f: ORDER.index(f.name) if f.name in ORDER else -1)
@@ -81,45 +95,71 @@ class Run:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def complaints(self) -> list[str]:
-        """What is wrong with the documented deviations after this run."""
-        return self.ledger.complaints(self.ran, everything=self.selection.is_everything)
+        """What is wrong with the documented deviations after this run; of those that no cell met a shard knows nothing."""
+        return self.ledger.complaints(self.ran, everything=self.selection.is_everything and self.shard is None)
 
     def _framework(self, info: FrameworkInfo) -> Path:
         started = time.perf_counter()
         self.observer.starting(info.name)
-        path = self.folder / f"{info.name}.jsonl"
+        path = self.folder / f"{info.name}{f'-{self.shard.number}-of-{self.shard.of}' if self.shard else ''}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
-        worker = Worker(info.name, WorkerOptions(self.profile, self.specs.root, self.selection.subjects))
+        worker = Worker(info.name, WorkerOptions(self.profile, self.specs.root, self.selection.subjects, self.memory))
         with self._lock:
             self._workers.append(worker)
         try:
             description = worker.start()
         except WorkerLost as lost:
-            return self._absent(path, info, str(lost), Outcome.ERROR)
+            return path if self.stop.is_set() else self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
-        planned = items(description, self.checks, self.selection, self.profile)
+        planned = [item for item in items(description, self.checks, self.selection, self.profile) if holds(self.shard, item.target)]
+        earlier = self._earlier(path, self._header(description), planned)
         self.observer.planned(info.name, len(planned))
-        with Writer(path, header_of(description, self.specs, self.profile, self.run_id)) as writer:
-            for item in planned:
-                if self.stop.is_set():
+        if not earlier.complete:
+            with earlier.writer() as writer:
+                if not self._run(worker, planned, earlier, writer):
                     return path
-                cells = self._item(worker, item)
-                if self.stop.is_set():
-                    return path  # its worker was ended on purpose: the cell is not an error but was not run
-                for cell in cells:
-                    writer.append(cell)
-                self.observer.finished(info.name, cells)
-            if not self.selection.subjects:
-                here = {device.kind for device in description.devices}
-                missing = [kind for kind in info.device_kinds if kind not in here]
-                for cell in absent(info, self.checks, self.selection, missing, f"{info.name} sees no such device on this machine"):
-                    writer.append(cell)
-            writer.close(round(time.perf_counter() - started, 3))
+                writer.append(*(cell for cell in self._devices_not_here(info, description) if cell.id not in earlier.ids))
+                writer.close(round(earlier.seconds + time.perf_counter() - started, 3))
         worker.close()
         self.observer.ended(info.name, "")
         return path
+
+    def _run(self, worker: Worker, planned: Sequence[Item], earlier: Begun, writer: Writer) -> bool:
+        """Run what is missing; False if the run was stopped meanwhile."""
+        for item in planned:
+            if earlier.has(item):
+                self.observer.finished(worker.framework, ())
+                continue
+            if self.stop.is_set():
+                return False
+            cells = self._item(worker, item)
+            if self.stop.is_set():
+                return False  # its worker was ended on purpose: the cell is not an error but was not run
+            writer.append(*cells)
+            self.observer.finished(worker.framework, cells)
+        return True
+
+    def _earlier(self, path: Path, header: Header, planned: Sequence[Item]) -> Begun:
+        """What is kept of an earlier run: nothing, unless this one is to go on with it."""
+        if not self.resume:
+            return Begun(path, header)
+        earlier = begun(path, header, planned)
+        for cell in earlier.cells:
+            self.ledger.apply(cell)
+        return earlier
+
+    def _devices_not_here(self, info: FrameworkInfo, description: Description) -> list[Cell]:
+        here = {device.kind for device in description.devices}
+        missing = [] if self.selection.subjects else [kind for kind in info.device_kinds if kind not in here]
+        return self._not_here(info, missing, f"{info.name} sees no such device on this machine")
+
+    def _not_here(self, info: FrameworkInfo, kinds: Sequence[str], reason: str) -> list[Cell]:
+        return [cell for cell in absent(info, self.checks, self.selection, kinds, reason) if holds(self.shard, cell.target)]
+
+    def _header(self, description: Description) -> Header:
+        return header_of(description, self.specs, self.profile, self.selection, self.run_id, self.shard)
 
     def _item(self, worker: Worker, item: Item) -> list[Cell]:
         try:
@@ -140,19 +180,18 @@ class Run:
 
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
         """The results file of a framework that cannot run here: every check, with the reason."""
-        cells = [
-            cell.model_copy(update={"outcome": outcome}) for cell in absent(info, self.checks, self.selection, info.device_kinds, reason)
-        ]
+        cells = [cell.model_copy(update={"outcome": outcome}) for cell in self._not_here(info, info.device_kinds, reason)]
         self.observer.planned(info.name, 0)
-        with Writer(path, header_of(Description(framework=info.name), self.specs, self.profile, self.run_id)) as writer:
-            for cell in cells:
-                writer.append(cell)
+        with self._earlier(path, self._header(Description(framework=info.name)), ()).writer() as writer:
+            writer.append(*cells)
             writer.close(0.0)
         self.observer.ended(info.name, reason)
         return path
 
 
-def header_of(description: Description, specs: Specs, profile: Profile, run_id: str) -> Header:
+def header_of(
+    description: Description, specs: Specs, profile: Profile, selection: Selection, run_id: str, shard: Shard | None = None
+) -> Header:
     """The header of the results file of one worker."""
     return Header(
         run=run_id,
@@ -161,6 +200,8 @@ def header_of(description: Description, specs: Specs, profile: Profile, run_id: 
         specs_digest=specs.digest,
         profile=profile.name,
         seed=profile.seed,
+        selection=selection.stated,
+        shard=shard,
         environment=RunEnvironment(
             framework=description.framework,
             version=description.version,
@@ -174,11 +215,27 @@ def header_of(description: Description, specs: Specs, profile: Profile, run_id: 
     )
 
 
+def default_memory() -> int:
+    """All the memory of the machine, in bytes: nothing that could end well is refused."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def default_jobs() -> int:
     """As many workers at a time as there are processors to run them on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def new_run(specs: Specs, profile: Profile, selection: Selection, folder: Path, observer: Observer) -> Run:
+def new_run(
+    specs: Specs,
+    profile: Profile,
+    selection: Selection,
+    folder: Path,
+    observer: Observer,
+    *,
+    shard: Shard | None = None,
+    resume: bool = False,
+    memory: int | None = None,
+) -> Run:
     """A run of the selected checks, ready to be executed."""
-    return Run(specs, profile, selection, folder, observer, all_checks(specs), DeviationLedger(specs.deviations, date.today()))  # noqa: DTZ011 - a review date is a local day
+    ledger = DeviationLedger(specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+    return Run(specs, profile, selection, folder, observer, all_checks(specs), ledger, shard, resume, memory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -32,6 +33,20 @@ class Selection:
     def is_everything(self) -> bool:
         """Whether nothing was left out."""
         return not any((self.devices, self.modes, self.dtypes, self.operations, self.checks, self.implementations, self.subjects))
+
+    @property
+    def stated(self) -> dict[str, tuple[str, ...]]:
+        """What the header of a results file says of it: whatever was restricted, and of subject files their digests."""
+        named = {
+            "device": self.devices,
+            "mode": self.modes,
+            "dtype": self.dtypes,
+            "operation": self.operations,
+            "check": self.checks,
+            "implementation": self.implementations,
+            "subject": tuple(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.subjects),
+        }
+        return {option: tuple(values) for option, values in named.items() if values}
 
     def wants_check(self, check: Check, operation: str) -> bool:
         """Whether the check was selected."""

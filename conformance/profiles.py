@@ -136,6 +136,7 @@ PROFILES = {
 }
 
 
-def profile_of(name: str, seed: int | None) -> Profile:
-    """A profile by name, with its own seed or another."""
-    return PROFILES[name] if seed is None else replace(PROFILES[name], seed=seed)
+def profile_of(name: str, seed: int | None, timeout: float | None = None) -> Profile:
+    """A profile by name, with its own seed and timeout or others."""
+    profile = PROFILES[name]
+    return replace(profile, seed=profile.seed if seed is None else seed, timeout=profile.timeout if timeout is None else timeout)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from conformance.executors.local import Worker
     from conformance.executors.protocol import Description
     from conformance.plan import Item, Selection
-    from conformance.results import Cell, Writer
+    from conformance.results import Cell
+    from conformance.writer import Writer
 
 SUITE = Path(__file__).with_name("suite.py")
 
@@ -116,16 +117,15 @@ class Session:
     def _record(self, framework: str, cells: Iterable[Cell]) -> None:
         """Append to the framework's results file; each process of a distributed session writes a file of its own."""
         from conformance.engine import header_of
-        from conformance.results import Writer
+        from conformance.writer import Writer
 
         if self.output is None:
             return
         if framework not in self._writers:
             name = "-".join(filter(None, [framework, self._part]))
-            header = header_of(self._descriptions[framework], self.specs, self.profile, self._run_id)
+            header = header_of(self._descriptions[framework], self.specs, self.profile, self.selection, self._run_id)
             self._writers[framework] = Writer(self.output / f"{name}.jsonl", header)
-        for cell in cells:
-            self._writers[framework].append(cell)
+        self._writers[framework].append(*cells)
 
     def run(self, item: Item) -> list[Cell]:
         """The cells of one item, from its worker."""

@@ -1,4 +1,4 @@
-"""The results file: JSON lines, a header, one cell a line, a footer. Written, read and merged here.
+"""The results file: JSON lines, a header, one cell a line, a footer. Described, read and merged here.
 
 Floats that matter are hex strings inside a witness; every number is finite; nothing in a file is ever executed.
 """
@@ -6,18 +6,27 @@ Floats that matter are hex strings inside a witness; every number is finite; not
 from __future__ import annotations
 
 import gzip
-import json
+import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, BinaryIO, Literal, Self, TextIO, cast
+from typing import Annotated, Any, BinaryIO, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 FORMAT = 1
 MAX_LINE = 1_000_000
@@ -26,6 +35,9 @@ MAX_TEXT = 10_000
 """Longest string kept in a record, in characters: a reason is a sentence or two, a traceback's end is cut off."""
 MAX_ARRAY = 64
 """Most elements of an array that a witness spells out."""
+MAX_CELLS = 500_000
+"""Most cells that are read from one file: a framework has some ten thousand, and a small packed file can hold any number."""
+MAX_SHARDS = 1_000
 
 BETWEEN = " · "
 """Stands between the parts of an answer: value, dtype, shape, type, and what was warned of."""
@@ -169,6 +181,19 @@ class RunEnvironment(_Record):
     devices: tuple[Text, ...] = ()
 
 
+class Shard(_Record):
+    """One of so many disjoint parts of a run."""
+
+    number: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
+    of: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.number > self.of:
+            raise ValueError(f"shard {self.number} of {self.of}, expected one of them")
+        return self
+
+
 class Header(_Record):
     """First line: what was asked, of what, by which suite."""
 
@@ -180,6 +205,9 @@ class Header(_Record):
     specs_digest: Text
     profile: Text
     seed: Count | None = None
+    selection: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    """What of it was selected, as the options of a run say it; empty where all of it was."""
+    shard: Shard | None = None
     environment: RunEnvironment
     entries: dict[Text, Text] = Field(default_factory=dict)
     """Implementation name → the entry point as a person writes it."""
@@ -202,54 +230,30 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_Line.json_schema()}
 
 
-class Writer:
-    """Appends records to a results file, each flushed at once so that a crash loses nothing finished."""
-
-    def __init__(self, path: Path, header: Header) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="\n")
-        self._counts: Counter[Outcome] = Counter()
-        self._write(header)
-
-    def _write(self, record: Header | Cell | Footer) -> None:
-        named = {"record": record.record} | ({"format": FORMAT} if isinstance(record, Header) else {})
-        text = json.dumps(named | record.model_dump(mode="json", exclude_defaults=True), allow_nan=False, separators=(",", ":"))
-        if len(text) >= MAX_LINE:
-            raise ValueError(f"a {record.record} of {len(text)} characters, expected fewer than {MAX_LINE}: no reader would accept it")
-        self._file.write(text + "\n")
-        self._file.flush()
-
-    def append(self, cell: Cell) -> None:
-        """Write one finished cell."""
-        self._counts[cell.outcome] += 1
-        self._write(cell)
-
-    def close(self, seconds: float) -> None:
-        """Write the footer: the run is complete."""
-        self._write(Footer(cells=self._counts.total(), counts=dict(self._counts), seconds=seconds))
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
-
-
 @dataclass(frozen=True)
 class Results:
-    """One results file as read. ``footer`` is None when the run did not finish."""
+    """One results file as read. ``footer`` is None when the run did not finish; ``lacking`` are shards of it that are not here."""
 
     path: Path
     header: Header
     cells: tuple[Cell, ...]
     footer: Footer | None
+    lacking: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether the run reached its end."""
-        return self.footer is not None
+        """Whether the run reached its end, in all of its shards."""
+        return not self.shortfall
+
+    @property
+    def shortfall(self) -> str:
+        """What an incomplete run did not do; empty if it is complete."""
+        ended = "" if self.footer else "did not reach its end"
+        lacks = ""
+        if self.lacking and self.header.shard:
+            named = ", ".join(map(str, self.lacking[:20])) + (", …" if len(self.lacking) > 20 else "")
+            lacks = f"lacks {'shards' if len(self.lacking) > 1 else 'shard'} {named} of {self.header.shard.of}"
+        return " and ".join(filter(None, (ended, lacks)))
 
     def version_of(self, cell: Cell) -> str:
         """The framework version that the cell belongs to; no target of a device that is not there has one of its own."""
@@ -263,15 +267,16 @@ def _open(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _records(path: Path) -> Iterator[tuple[int, Header | Cell | Footer]]:
+def _records(path: Path) -> Iterator[tuple[int, Header | Cell | Footer | None]]:
+    """The records with their line numbers; None for a last one that was cut off, as it is where the writer was killed."""
     try:
         with _open(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
                 if len(line) > MAX_LINE:
                     raise ResultsError(f"{path}:{number}: the line is longer than {MAX_LINE} bytes; expected one record")
                 if not line.endswith(b"\n"):
-                    found = ascii(line[:40].decode("utf-8", "replace"))
-                    raise ResultsError(f"{path}:{number}: the file ends in the middle of a record ({found}…): it was truncated")
+                    yield number, None
+                    return
                 try:
                     yield number, _Line.validate_json(line)
                 except ValidationError as error:
@@ -292,34 +297,36 @@ def read(path: Path) -> Results:
     """Read one results file.
 
     Raises:
-        ResultsError: the file is not a results file, is truncated inside a record, repeats a cell, or its footer miscounts.
+        ResultsError: the file is not a results file, is truncated inside its header, repeats a cell, or its footer miscounts.
     """
-    header: Header | None = None
+    records = _records(path)
+    header = _header(path, records)
     footer: Footer | None = None
-    cells: list[Cell] = []
-    seen: set[str] = set()
-    for number, record in _records(path):
-        if header is None:
-            if not isinstance(record, Header):
-                raise ResultsError(f"{path}:{number}: found a {record.record}, expected the header on the first line")
-            header = record
-        elif footer is not None:
-            raise ResultsError(f"{path}:{number}: found a {record.record} after the footer, expected the end of the file")
-        elif isinstance(record, Header):
+    cells: dict[str, Cell] = {}
+    for number, record in records:
+        if footer is not None:
+            raise ResultsError(f"{path}:{number}: found {_called(record)} after the footer, expected the end of the file")
+        if record is None:
+            break
+        if isinstance(record, Header):
             raise ResultsError(f"{path}:{number}: found a second header, expected cells or the footer")
-        elif isinstance(record, Footer):
+        if isinstance(record, Footer):
             footer = record
-        else:
-            if record.id in seen:
-                raise ResultsError(f"{path}:{number}: found the cell {record.id!a} a second time, expected each cell once")
-            seen.add(record.id)
-            cells.append(record)
-    if header is None:
-        raise ResultsError(f"{path}: the file is empty, expected a header line")
+            continue
+        if record.id in cells:
+            raise ResultsError(f"{path}:{number}: found the cell {record.id!a} a second time, expected each cell once")
+        if len(cells) == MAX_CELLS:
+            raise ResultsError(f"{path}:{number}: found more than {MAX_CELLS} cells, expected the results of one framework")
+        cells[record.id] = record
+    if footer is not None:
+        _require_counted(path, footer, cells.values())
+    return Results(path, header, tuple(cells.values()), footer)
+
+
+def _require_counted(path: Path, footer: Footer, cells: Collection[Cell]) -> None:
     counted = Counter(cell.outcome for cell in cells)
-    if footer is not None and (footer.cells != len(cells) or {k: v for k, v in footer.counts.items() if v} != dict(counted)):
+    if footer.cells != len(cells) or {k: v for k, v in footer.counts.items() if v} != dict(counted):
         raise ResultsError(f"{path}: the footer counts {footer.cells} cells, found {len(cells)}: cells are missing or added")
-    return Results(path, header, tuple(cells), footer)
 
 
 def read_header(path: Path) -> Header:
@@ -328,23 +335,39 @@ def read_header(path: Path) -> Header:
     Raises:
         ResultsError: it does not begin with a header.
     """
-    number, record = next(_records(path), (1, None))
-    if not isinstance(record, Header):
-        found = f"a {record.record}" if record else "nothing"
-        raise ResultsError(f"{path}:{number}: found {found}, expected the header on the first line")
-    return record
+    return _header(path, _records(path))
+
+
+def _header(path: Path, records: Iterator[tuple[int, Header | Cell | Footer | None]]) -> Header:
+    for number, record in records:
+        if isinstance(record, Header):
+            return record
+        raise ResultsError(f"{path}:{number}: found {_called(record)}, expected the header on the first line")
+    raise ResultsError(f"{path}: the file is empty, expected a header line")
+
+
+def _called(record: Header | Cell | Footer | None) -> str:
+    return f"a {record.record}" if record else "a record that was cut off"
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
     """List the results files among ``paths``, folders searched for ``*.jsonl`` and ``*.jsonl.gz``, each file once."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
-        inside = sorted([*path.rglob("*.jsonl"), *path.rglob("*.jsonl.gz")]) if path.is_dir() else [path]
+        inside = _inside(path) if path.is_dir() else [path]
         if not inside:
             raise ResultsError(f"{path}: the folder holds no *.jsonl or *.jsonl.gz file, expected at least one results file")
         for file in inside:
-            found.setdefault(file.resolve(), file)
+            found.setdefault(os.path.realpath(file), file)  # which follows a ring of links to nowhere, and then reading it complains
     return list(found.values())
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The results files of a folder and its folders; to read a pipe or a device among them might never end."""
+    named = sorted([*folder.rglob("*.jsonl"), *folder.rglob("*.jsonl.gz")])
+    if odd := next((file for file in named if file.exists() and not file.is_file()), None):
+        raise ResultsError(f"{odd}: found something that is not a plain file, expected a results file")
+    return named
 
 
 def merge(parts: Iterable[Results]) -> list[Results]:

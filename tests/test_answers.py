@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner, Result
 
-from conformance.results import Cell, Grade, Header, Outcome, RunEnvironment, Target, Witness, Writer
+from conformance.results import Cell, Grade, Header, Outcome, RunEnvironment, Target, Witness
+from conformance.writer import Writer
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs" / "answers").glob("*.md"))

@@ -103,11 +103,15 @@ def test_an_unknown_operation_in_a_subject_is_one_sentence(tmp_path: Path) -> No
     one_sentence(conformance("run", "--subject", subject, "-o", tmp_path / "out"), "mse/median", "expected one of", "mse/mean")
 
 
-def test_a_truncated_results_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_truncated_results_file_is_incomplete(tmp_path: Path) -> None:
     conformance("run", "--subject", subjects.write(tmp_path, subjects.RIGHT), *ONE, "-o", tmp_path / "out")
     path = tmp_path / "out" / "results" / "numpy.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
-    one_sentence(conformance("report", path, "-o", tmp_path / "rep"), f"{path}:", "truncated")
+    done = conformance("report", path, "-o", tmp_path / "rep")
+    assert done.returncode == 3
+    assert "did not reach its end; it left 3 cells" in " ".join(done.stdout.split())
+    path.write_bytes(path.read_bytes()[:30])
+    one_sentence(conformance("report", path, "-o", tmp_path / "rep"), f"{path}:1", "cut off", "expected the header")
 
 
 def test_lint_names_file_case_key_found_and_expected(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from test_cli import conformance, one_sentence
 
-from conformance.results import Cell, Header, Outcome, RunEnvironment, Target, Writer
+from conformance.results import Cell, Header, Outcome, RunEnvironment, Target
+from conformance.writer import Writer
 
 
 def run(path: Path, *outcomes: Outcome, version: str = "1", level: str = "must", complete: bool = True, digest: str = "d") -> Path:

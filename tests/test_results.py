@@ -26,12 +26,12 @@ from conformance.results import (
     RunEnvironment,
     Target,
     Witness,
-    Writer,
     find,
     merge,
     read,
     schema,
 )
+from conformance.writer import Writer
 
 ANYTHING = st.text(st.characters(), max_size=40)
 """Every character there is: controls, NUL, surrogates, markup."""
@@ -130,18 +130,26 @@ def test_what_is_written_is_read(tmp_path: Path, head: Header, cells: list[Cell]
     assert results.footer is None or results.footer.counts == Counter(one.outcome for one in cells)
 
 
-def test_a_file_cut_at_any_byte_is_refused_or_incomplete(tmp_path: Path) -> None:
-    whole = written(tmp_path / "a.jsonl", [cell(), cell("other", Outcome.FAIL, reason="got 1 ÷ 3, expected 2/3")]).read_bytes()
-    cut, readable = tmp_path / "cut.jsonl", 0
+def test_a_file_cut_at_any_byte_is_refused_within_its_header_and_incomplete_after_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [cell(), cell("other", Outcome.FAIL, reason="got 1 ÷ 3, expected 2/3")])
+    whole, cells, cut = path.read_bytes(), read(path).cells, tmp_path / "cut.jsonl"
     for end in range(len(whole)):
         cut.write_bytes(whole[:end])
-        try:
-            results = read(cut)
-        except ResultsError:
+        if b"\n" not in whole[:end]:
+            with pytest.raises(ResultsError, match="empty" if end == 0 else "found a record that was cut off, expected the header"):
+                read(cut)
             continue
-        readable += 1
+        results = read(cut)
         assert not results.complete
-    assert readable == 3  # after the header, and after each of the two cells
+        assert results.cells == cells[: whole[:end].count(b"\n") - 1]
+
+
+def test_what_follows_a_footer_is_refused_even_if_it_was_cut_off(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [cell()])
+    with path.open("ab") as file:
+        file.write(b'{"record":"ce')
+    with pytest.raises(ResultsError, match="found a record that was cut off after the footer"):
+        read(path)
 
 
 @given(at=st.integers(0, 10_000), put=st.binary(min_size=1, max_size=8))

@@ -51,20 +51,20 @@ class DeviationLedger:
         self._complaints: dict[str, None] = {}
 
     def apply(self, cell: Cell) -> Cell:
-        """The cell as a deviation where it is one exactly as documented; otherwise unchanged."""
+        """The cell as a deviation where it is one exactly as documented; otherwise unchanged, as one that was applied before."""
         if cell.outcome is Outcome.UNSUPPORTED:
             return cell
         target = cell.target.model_dump()
         covering = [(i, d) for i, d in enumerate(self._deviations) if covers(d, cell.check, cell.quantity, target)]
-        if cell.outcome is Outcome.NOT_RUN:
+        if cell.outcome in {Outcome.NOT_RUN, Outcome.DEVIATION}:
             self._met.update(i for i, _ in covering)  # what a profile leaves out cannot be held against a deviation
+            self._remind(d for _, d in covering if cell.outcome is Outcome.DEVIATION and cell.reason.startswith(d.because))
             return cell
         for i, deviation in covering:
             self._met.add(i)
             if not _departs_as_documented(cell, deviation.signature):
                 continue
-            if deviation.review_by < self._today:
-                self._complain(deviation, f"its review date {deviation.review_by} has passed")
+            self._remind([deviation])
             link = f" ({deviation.url})" if deviation.url else ""
             return cell.model_copy(update={"outcome": Outcome.DEVIATION, "reason": f"{deviation.because}{link}", "flags": cell.flags})
         for _, deviation in covering:
@@ -75,6 +75,11 @@ class DeviationLedger:
             else:
                 self._complain(deviation, f"{cell.id} deviates differently: {cell.reason}")
         return cell
+
+    def _remind(self, deviations: Iterable[Deviation]) -> None:
+        for deviation in deviations:
+            if deviation.review_by < self._today:
+                self._complain(deviation, f"its review date {deviation.review_by} has passed")
 
     def _complain(self, deviation: Deviation, what: str) -> None:
         self._complaints[f"{deviation.file.name}: {deviation.check}: {what}"] = None

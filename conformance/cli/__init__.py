@@ -6,13 +6,27 @@ Imports of other parts stand inside the commands, so that ``--help`` and ``list 
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import conformance
 from conformance.cli import asking, porting, reading, running
+from conformance.cli.arguments import INCOMPLETE
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Commands that an interrupt leaves incomplete; to click it would be exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("conformance: interrupted", err=True)
+            ctx.exit(INCOMPLETE)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(conformance.__version__, prog_name="conformance")
 def main() -> None:
     """Is this really the mean squared error? Holds implementations to exact values and derived bounds."""

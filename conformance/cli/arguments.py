@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from conformance.plan import Selection
+    from conformance.results import Shard
     from conformance.specs.model import Specs
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -96,6 +97,16 @@ def needed_by(files: Sequence[Path], specs: Specs) -> list[str]:
                 fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.titles)}")
             needed[framework] = None
     return list(needed)
+
+
+def needed_shard(text: str) -> Shard:
+    """The shard that an option names."""
+    from conformance.shards import ShardError, shard_of
+
+    try:
+        return shard_of(text)
+    except ShardError as error:
+        fail(f"--shard: {error}")
 
 
 def selection_of(specs: Specs, **options: Any) -> Selection:

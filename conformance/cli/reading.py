@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def read_results(paths: Sequence[Path]) -> list[Results]:
-    """The results files among the paths, merged."""
+    """The results files among the paths, merged, the shards of a run put together."""
     from conformance.results import ResultsError, find, merge, read
+    from conformance.shards import combined
 
     try:
-        return merge(read(path) for path in find(paths))
+        return combined(merge(read(path) for path in find(paths)))
     except ResultsError as error:
         fail(error)
 
@@ -39,8 +40,12 @@ def finish(
     strict: bool,
     subjects: bool = False,
     since: Path | None = None,
+    alone: bool = False,
 ) -> NoReturn:
-    """Write the reports, print the matrix, and say by the exit code what came of it."""
+    """Write the reports, print the matrix, and say by the exit code what came of it.
+
+    ``alone``: this is one shard, and that the others are not here does not count.
+    """
     from rich.console import Console
 
     from conformance.background import SpecsBackground  # imports Hypothesis, with the checks
@@ -75,7 +80,8 @@ def finish(
     outcomes = {cell.outcome for part in results for cell in part.cells if is_judged(cell)}
     if complaints or table.total.broken or (strict and outcomes & {Outcome.FAIL, Outcome.ERROR}):
         sys.exit(NONCONFORMING)
-    sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and not table.incomplete else INCOMPLETE)
+    reached = all(part.footer if alone else part.complete for part in results)
+    sys.exit(CONFORMS if outcomes - {Outcome.NOT_RUN, Outcome.UNSUPPORTED} and reached else INCOMPLETE)
 
 
 @click.command()

@@ -28,6 +28,7 @@ from conformance.cli.arguments import (
     load_specs,
     many,
     needed_by,
+    needed_shard,
     selection_of,
 )
 from conformance.cli.reading import finish
@@ -49,7 +50,16 @@ from conformance.cli.reading import finish
 )
 @PROFILE
 @SEED
+@click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR that was interrupted: keep what had finished.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0.25),
+    metavar="GIB",
+    help="What each worker may use; by default as much as the machine has.",
+)
 @click.option(
     "-o",
     "--output",
@@ -71,16 +81,24 @@ def run(
     subject: tuple[Path, ...],
     profile: str,
     seed: int | None,
+    shard: str | None,
+    resume: bool,  # noqa: FBT001 - click passes it
     jobs: int | None,
+    timeout: float | None,
+    memory: float | None,
     output: Path,
     as_format: str,
     strict: bool,  # noqa: FBT001 - click passes it
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
-    from conformance.engine import default_jobs, new_run
+    from conformance.claim import FolderTaken, claimed
+    from conformance.engine import default_jobs, default_memory, new_run
     from conformance.profiles import profile_of
     from conformance.progress import ProgressDisplay
+    from conformance.resume import ResumeError
+    from conformance.writer import WriteLost
 
+    part = None if shard is None else needed_shard(shard)
     specs = load_specs()
     chosen = chosen_frameworks([*framework, *needed_by(subject, specs)] if subject else framework)
     selection = selection_of(
@@ -95,16 +113,31 @@ def run(
         subjects=tuple(path.resolve() for path in subject),
     )
     display = ProgressDisplay([info.name for info in chosen])
-    task = new_run(specs, profile_of(profile, seed), selection, output / "results", display)
+    task = new_run(
+        specs,
+        profile_of(profile, seed, timeout),
+        selection,
+        output / "results",
+        display,
+        shard=part,
+        resume=resume,
+        memory=int(memory * 2**30) if memory else default_memory(),
+    )
     try:
-        with display:
-            files = task.execute(chosen, jobs or default_jobs())
+        with claimed(task.folder):
+            with display:
+                files = task.execute(chosen, jobs or default_jobs())
+            finish(specs, files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject), alone=part is not None)
     except KeyboardInterrupt:
-        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}, without footers", err=True)
+        click.echo(f"conformance: interrupted; what had finished is in {task.folder}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
+    except WriteLost as lost:
+        click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
+        sys.exit(INCOMPLETE)
+    except (FolderTaken, ResumeError) as error:
+        fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
-    finish(specs, files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject))
 
 
 @click.command()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from conformance.profiles import Profile
 
 START_TIMEOUT = 300.0
 """Seconds a framework may take to import and to describe itself."""
+MAX_STARTS = 3
+"""So many times in a row a worker may fail to start before it is given up."""
 
 
 class WorkerLost(Exception):
@@ -36,10 +39,15 @@ class WorkerOptions:
     profile: Profile
     specs: Path | None = None
     subjects: Sequence[Path] = ()
+    memory: int | None = None
+    """Bytes of its own that it may use."""
 
 
 class Worker:
-    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerLost` start another."""
+    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerLost` start it again, if it is to go on.
+
+    The process ends with the thread that started it, where the system can see to that.
+    """
 
     def __init__(self, framework: str, options: WorkerOptions) -> None:
         self.framework = framework
@@ -47,13 +55,27 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._log: IO[bytes] | None = None
+        self._spoiled_by = ""
+        self._failed_starts = 0
+        self._closed = threading.Event()
 
     def start(self) -> Description:
         """Start the process and wait for what it has.
 
         Raises:
-            WorkerLost: it died, hung or could not load its framework.
+            WorkerLost: it died, hung or could not load its framework, or did so several times in a row and is not started any more.
         """
+        self._end()
+        if self._closed.is_set():
+            raise WorkerLost("its worker was ended")
+        if self._failed_starts == MAX_STARTS:
+            raise WorkerLost(f"its worker could not be started, {MAX_STARTS} times in a row")
+        self._failed_starts += 1
+        description = self._start()
+        self._failed_starts = 0
+        return description
+
+    def _start(self) -> Description:
         command = [sys.executable, "-m", "conformance.executors.worker", self.framework, "--profile", self._options.profile.name]
         if self._options.profile.seed is not None:
             command += ["--seed", str(self._options.profile.seed)]
@@ -63,60 +85,81 @@ class Worker:
             command += ["--subject", str(subject)]
         package = str(Path(conformance.__file__).resolve().parent.parent)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))}
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close(): the process writes to it as long as it lives
-        self._lines = queue.Queue()
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-            start_new_session=True,
-        )
+        if self._options.memory is not None:
+            command += ["--memory", str(self._options.memory)]
+        self._lines, self._spoiled_by = queue.Queue(), ""
+        try:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end(): the process writes to it as long as it lives
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+                encoding="utf-8",
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:  # no memory, no room, too many processes
+            self._end()
+            raise WorkerLost(f"the system could not start it: {error.strerror or error}") from None
+        if self._closed.is_set():  # since this began
+            self._end()
+            raise WorkerLost("its worker was ended")
         threading.Thread(target=self._read, args=(self._process, self._lines), daemon=True).start()
         try:
             description = Description.model_validate_json(self._next(START_TIMEOUT, "starting"))
         except ValidationError:
-            self.close()
+            self._end()
             raise WorkerLost("the worker's first line was not a description of its framework") from None
         if description.failed:
-            self.close()
+            self._end()
             raise WorkerLost(f"it could not start: {description.failed}")
         return description
 
     @property
     def alive(self) -> bool:
         """Whether there is a process to ask."""
-        return self._process is not None and self._process.poll() is None
+        process = self._process
+        return process is not None and process.poll() is None
 
     @staticmethod
     def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
+        with suppress(ValueError, OSError):  # closed in between, or not UTF-8: either way there is no more to read
+            for line in process.stdout:
+                lines.put(line)
         lines.put(None)
 
     def _next(self, timeout: float, doing: str) -> str:
-        try:
-            line = self._lines.get(timeout=timeout)
-        except queue.Empty:
-            self.close()
-            raise WorkerLost(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended") from None
+        """The next line. A process that died may have left others behind, which hold its pipe open: it is looked at every second."""
+        deadline = time.monotonic() + timeout
+        line = None
+        while (left := deadline - time.monotonic()) > 0:
+            ended = not self.alive
+            with suppress(queue.Empty):
+                line = self._lines.get(timeout=min(left, 1.0))
+                break
+            if ended:
+                break
+        else:
+            self._end()
+            raise WorkerLost(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended")
         if line is None:
             raise WorkerLost(self._died(doing))
         return line
 
     def _died(self, doing: str) -> str:
-        assert self._process is not None
+        process = self._process
+        if process is None:
+            return f"its worker was ended while {doing}"
         try:
-            code = self._process.wait(timeout=10)
+            code = process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             code = 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         last = self._last_words()
-        self.close()
+        self._end()
         return f"the worker died with {how} while {doing}" + (f"; its last words: {last}" if last else "")
 
     def _last_words(self) -> str:
@@ -133,28 +176,39 @@ class Worker:
         Raises:
             WorkerLost: no valid answer came in ``timeout`` seconds.
         """
-        if self._process is None or self._process.stdin is None or self._process.stdin.closed:
+        if self._spoiled_by not in ("", request.implementation):
+            self.start()  # what one implementation changed is none of another's business
+        process = self._process
+        if process is None or process.stdin is None:
             raise WorkerLost("its worker could not be started again")
         doing = f"running {request.check}"
         try:
-            self._process.stdin.write(request.model_dump_json() + "\n")
-            self._process.stdin.flush()
-        except OSError:
+            process.stdin.write(request.model_dump_json() + "\n")
+            process.stdin.flush()
+        except (OSError, ValueError):  # it is gone, or was ended in between
             raise WorkerLost(self._died(doing)) from None
         line = self._next(timeout, doing)
         try:
-            return Reply.model_validate_json(line)
+            reply = Reply.model_validate_json(line)
         except ValidationError as error:
-            self.close()
+            self._end()
             raise WorkerLost(f"it answered something that is not a list of cells ({error.errors(include_input=False)[0]['msg']})") from None
+        if reply.spoiled:
+            self._spoiled_by = request.implementation
+        return reply
 
     def close(self) -> None:
-        """End the process and everything it started."""
-        if self._process is not None and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        for stream in (self._process.stdin if self._process else None, self._log):
+        """End the process and everything it started, for good."""
+        self._closed.set()
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for stream in (process.stdin if process else None, self._log):
             if stream is not None and not stream.closed:
                 with suppress(OSError):
                     stream.close()

@@ -1,14 +1,18 @@
 """The worker process: loads one framework, then answers requests on its pipe until it closes.
 
-A framework may print on stdout, change the working directory or die: the pipe is a private copy of stdout, and
-stdout itself is sent to stderr before the framework is imported.
+A framework may print on stdout, read from stdin, change the working directory or die: the pipe is a private copy of stdout, and
+stdout itself is sent to stderr before the framework is imported. A process that uses more memory than it may is refused it by the
+system, and one whose engine is gone is ended, by the system too, since a framework that hangs would not notice.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import platform
+import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,10 +29,11 @@ from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.trial import ExpectationCache, Sibling, Trial
 from conformance.checks.words import one_line
 from conformance.executors.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
+from conformance.executors.surroundings import Surroundings
 from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
-from conformance.frameworks.probe import Probe
+from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.profiles import PROFILES, Profile
@@ -49,13 +54,29 @@ class Bench:
     profile: Profile
     version: str
     checks: dict[str, Check]
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    watched: bool = False
+    """Whether flags of the framework are compared after each check: subject files may change them, adapters do not."""
     cache: ExpectationCache = field(default_factory=ExpectationCache)
     _prepared: tuple[Target, Evaluate | Finding] | None = None
     _kept: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._settings = self._flags() if self.watched else {}
+
+    def _flags(self) -> dict[str, str]:
+        with self.surroundings.theirs():
+            return dict(self.framework.environment().flags)
+
+    def _changed_settings(self) -> tuple[str, ...]:
+        """What the implementation changed of the framework's own settings."""
+        before, self._settings = self._settings, self._flags() if self.watched else {}
+        return tuple(f"changes {name}" for name, value in self._settings.items() if value != before.get(name))
+
     def description(self) -> Description:
         """What this worker has."""
-        environment = self.framework.environment()
+        with self.surroundings.theirs():
+            environment = self.framework.environment()
         return Description(
             framework=self.framework.name,
             version=environment.version,
@@ -89,6 +110,8 @@ class Bench:
         started = time.perf_counter()
         found = self._run(check, implementation, target, profile)
         seconds = round(time.perf_counter() - started, 6)
+        undone, lasting = self.surroundings.restore()
+        lasting += self._changed_settings()
         cells = tuple(
             Cell(
                 check=check.id,
@@ -99,7 +122,7 @@ class Bench:
                 target=target,
                 outcome=finding.outcome,
                 reason=finding.reason,
-                flags=finding.flags,
+                flags=(*finding.flags, *undone, *lasting),
                 error_u=_number(finding.error_u),
                 error_ulp=_number(finding.error_ulp),
                 error_over_bound=_number(finding.error_over_bound),
@@ -112,11 +135,11 @@ class Bench:
             )
             for finding in found
         )
-        return Reply(cells=cells, drawn=profile.drawn)
+        return Reply(cells=cells, drawn=profile.drawn, spoiled=bool(lasting))
 
     def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
         if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
-            return _caught(lambda: check.perform(target, implementation.call), check)
+            return _caught(lambda: check.perform(target, self.surroundings.called(implementation.call)), check)
         assert isinstance(check, Evaluating), f"{check.id} can be neither performed nor run"
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
@@ -139,13 +162,15 @@ class Bench:
 
     def _probe(self, implementation: Implementation, target: Target) -> Probe:
         make = getattr(self.framework, "probe", None)
-        return Probe() if make is None else make(implementation, target.device, target.mode, target.dtype)
+        if make is None:
+            return Probe()
+        return ScopedProbe(make(implementation, target.device, target.mode, target.dtype), self.surroundings.theirs)
 
     def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
         stem = implementation.name.rpartition(".")[0]
         return [
-            Sibling(other.entry, operation.definition, self.framework.prepare(other, target.device, target.mode, target.dtype))
+            Sibling(other.entry, operation.definition, self._prepared_for(other, target))
             for other in self.implementations.values()
             if stem and other.name != implementation.name and other.name.rpartition(".")[0] == stem
             if (operation := self.specs.operations.get(other.operation)) and operation.definition.sums_plain_squares
@@ -158,6 +183,10 @@ class Bench:
             self._prepared = (target, self._smoke(implementation, target))
         return self._prepared[1]
 
+    def _prepared_for(self, implementation: Implementation, target: Target) -> Evaluate:
+        prepare = self.surroundings.called(self.framework.prepare)
+        return self.surroundings.called(prepare(implementation, target.device, target.mode, target.dtype))
+
     def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         dtype = FORMATS[target.dtype].dtype
         definition = self.specs.operations[implementation.operation].definition
@@ -167,7 +196,7 @@ class Bench:
         weight = None if weight_shape is None else np.ones(weight_shape, dtype)
         inputs = Inputs(prediction, zeros, weight, np.ones(definition.value_shape(shape), dtype))
         try:
-            evaluate = self.framework.prepare(implementation, target.device, target.mode, target.dtype)
+            evaluate = self._prepared_for(implementation, target)
             with suppress(Refused):  # whoever says that it does not take these two is not broken: the checks ask further
                 evaluate(inputs)
         except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
@@ -203,14 +232,18 @@ def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
 
 def open_bench(name: str, specs_root: Path | None, profile: Profile, subjects: Sequence[Path]) -> Bench:
     """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
-    framework = registry.load(name)
+    surroundings = Surroundings()
     specs = load(specs_root)
+    with surroundings.theirs():
+        framework = registry.load(name)
+        own = () if subjects else framework.implementations()
+        mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
+        version = framework.environment().version
+    surroundings.settle()
     if subjects:
         specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
-    own = () if subjects else framework.implementations()
-    mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.titles}
-    return Bench(framework, implementations, specs, profile, framework.environment().version, all_checks(specs))
+    return Bench(framework, implementations, specs, profile, version, all_checks(specs), surroundings, watched=bool(subjects))
 
 
 def serve(pipe: TextIO, requests: TextIO, bench: Bench) -> None:
@@ -222,6 +255,29 @@ def serve(pipe: TextIO, requests: TextIO, bench: Bench) -> None:
         pipe.flush()
 
 
+def _private_pipe() -> tuple[TextIO, TextIO]:
+    """The pipe to the engine and the requests from it, where no framework can print into them or read them away."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return pipe, requests
+
+
+def _end_with_the_engine() -> None:
+    """Have the system end this process with the thread that started it, where it can: a framework that hangs would not notice."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _limit_memory(size: int) -> None:
+    """Refuse more private memory. What is only mapped does not count, of which frameworks map much more than they use."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
+
+
 def main() -> None:
     """Entry point: ``python -m conformance.executors.worker FRAMEWORK``."""
     parser = argparse.ArgumentParser()
@@ -230,9 +286,12 @@ def main() -> None:
     parser.add_argument("--profile", default="quick")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--subject", type=Path, action="append", default=[])
+    parser.add_argument("--memory", type=int)
     options = parser.parse_args()
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
+    _end_with_the_engine()
+    pipe, requests = _private_pipe()
+    if options.memory:
+        _limit_memory(options.memory)
     try:
         profile = replace(PROFILES[options.profile], seed=options.seed)
         bench = open_bench(options.framework, options.specs, profile, options.subject)
@@ -240,7 +299,7 @@ def main() -> None:
         pipe.write(Description(framework=options.framework, failed=one_line(error)).model_dump_json() + "\n")
         pipe.flush()
         sys.exit(1)
-    serve(pipe, sys.stdin, bench)
+    serve(pipe, requests, bench)
 
 
 if __name__ == "__main__":

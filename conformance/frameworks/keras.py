@@ -14,10 +14,9 @@ from typing import Any, Protocol
 from conformance.frameworks.assembly import keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Unsupported
 from conformance.frameworks.entries.keras import listed, metrics
-from conformance.frameworks.probe import Probe, Returned
+from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.frameworks.training import keras as training
-from conformance.numerics.definition import Inputs, Quantity
-from conformance.numerics.formats import Array
+from conformance.numerics.definition import Inputs
 
 
 class _Backend(Framework, Protocol):
@@ -76,7 +75,7 @@ class KerasFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
         """What the backend offers beyond value and gradients."""
-        kind = _Scoped if implementation.stream is None or self.differentiates_metrics else _Metric
+        kind = ScopedProbe if implementation.stream is None or self.differentiates_metrics else _Metric
         return kind(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
 
     def _is_traced(self, tensor: Any) -> bool:  # noqa: ARG002 - for the subclasses
@@ -88,46 +87,7 @@ class KerasFramework:
         return nullcontext()
 
 
-class _Scoped(Probe):
-    """A probe whose questions are asked in a scope."""
-
-    def __init__(self, probe: Probe, scope: Callable[[], AbstractContextManager[Any]]) -> None:
-        self._probe = probe
-        self._scope = scope
-
-    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
-        with self._scope():
-            return self._probe.call(prediction, target, weight)
-
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
-        with self._scope():
-            return self._probe.alone(inputs, quantity)
-
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
-        with self._scope():
-            return self._probe.forward(inputs, prediction, target)
-
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
-        with self._scope():
-            return self._probe.curvature(inputs, direction)
-
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        with self._scope():
-            return self._probe.batched(stack)
-
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
-        with self._scope():
-            return self._probe.edited(inputs, after)
-
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
-        with self._scope():
-            return self._probe.streamed(inputs, lengths)
-
-    def threads(self, count: int) -> AbstractContextManager[None]:
-        return self._probe.threads(count)
-
-
-class _Metric(_Scoped):
+class _Metric(ScopedProbe):
     """A probe of what writes to its state: it is called and updated, and neither differentiated nor batched."""
 
     alone = Probe.alone

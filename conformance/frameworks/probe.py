@@ -6,7 +6,7 @@ An adapter may leave any of it out: what it does not override is ``unsupported``
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +74,45 @@ class Probe:
 
     def _lacks(self, what: str) -> Unsupported:
         return Unsupported(f"the adapter offers no {what} here")
+
+
+class ScopedProbe(Probe):
+    """A probe whose questions are asked in a scope."""
+
+    def __init__(self, probe: Probe, scope: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._probe = probe
+        self._scope = scope
+
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
+        with self._scope():
+            return self._probe.call(prediction, target, weight)
+
+    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
+        with self._scope():
+            return self._probe.alone(inputs, quantity)
+
+    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+        with self._scope():
+            return self._probe.forward(inputs, prediction, target)
+
+    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+        with self._scope():
+            return self._probe.curvature(inputs, direction)
+
+    def batched(self, stack: Sequence[Inputs]) -> Array:
+        with self._scope():
+            return self._probe.batched(stack)
+
+    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+        with self._scope():
+            return self._probe.edited(inputs, after)
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        with self._scope():
+            return self._probe.streamed(inputs, lengths)
+
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        return self._probe.threads(count)
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,7 +82,7 @@ def _head(table: Table) -> Iterator[str]:
         environment = run.header.environment
         yield (
             f"> [!WARNING]\n> **Incomplete**: the run of {escaped(f'{environment.framework} {environment.version}', 80)} "
-            f"did not reach its end; it left {plural(len(run.cells), 'cell')}.\n\n"
+            f"{run.shortfall}; it left {plural(len(run.cells), 'cell')}.\n\n"
         )
 
 

@@ -57,7 +57,7 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
     for run in table.incomplete:
         environment = run.header.environment
         name = visible(f"{environment.framework} {environment.version}", 60)
-        yield Text(f"INCOMPLETE: the run of {name} did not reach its end; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
+        yield Text(f"INCOMPLETE: the run of {name} {run.shortfall}; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
     for number, operations in enumerate(_blocks(table, width)):
         yield from _matrix(table, operations, again=number > 0)
         yield Text()

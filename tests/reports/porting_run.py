@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.results import Cell, Grade, Header, Outcome, Results, RunEnvironment, Target, Writer, read
+from conformance.results import Cell, Grade, Header, Outcome, Results, RunEnvironment, Target, read
+from conformance.writer import Writer
 
 ALPHA = {
     "MSE": ("mse/mean", "alpha.MeanSquaredError()(target, prediction)"),
