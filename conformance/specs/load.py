@@ -45,7 +45,7 @@ def load(root: Path | None = None) -> Specs:
 
 def collect(root: Path) -> tuple[Specs, list[Problem]]:
     """Read every spec under ``root``: what could be read, and everything that was wrong."""
-    reader = Reader()
+    reader = Reader(root)
     if not root.is_dir():
         reader.complain(root, "", "", "no such folder", "a folder of specs, with error-model.toml and one folder per family of operations")
         return Specs(root, {}, (), (), ""), reader.problems

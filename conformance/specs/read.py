@@ -15,16 +15,22 @@ from conformance.specs.problems import Problem
 
 MAX_BYTES = 4 << 20
 """Largest file that is read."""
+MAX_BYTES_TOGETHER = 32 << 20
+"""As much is read of one folder."""
+MAX_TABLES = 2_000
+"""Most tables in one list, such as the cases of a file: each costs a linter some milliseconds."""
 
 Model = TypeVar("Model", bound=Table)
 
 
 @dataclass
 class Reader:
-    """Reads files and keeps what was wrong with them; ``contents`` are the bytes read, for the digest."""
+    """Reads the files of a folder and keeps what was wrong with them; ``contents`` are the bytes read, for the digest."""
 
+    root: Path
     problems: list[Problem] = field(default_factory=list)
     contents: dict[Path, bytes] = field(default_factory=dict)
+    _together: int = 0
 
     def complain(self, file: Path, case: str, key: str, found: str, expected: str) -> None:
         """Keep one problem."""
@@ -43,19 +49,44 @@ class Reader:
                 self.complain(file, case, key, found, expected)
             return None
 
-    def _toml(self, file: Path) -> dict[str, Any] | None:
+    def _content(self, file: Path) -> bytes | None:
+        """The bytes of a plain file inside the folder: a pipe might never end, and a link may lead to what is nobody's business."""
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            self.complain(file, "", "", "something that is not a plain file", "a readable TOML file")
+            return None
         try:
+            if not file.resolve(strict=True).is_relative_to(self.root.resolve()):
+                self.complain(file, "", "", "a link that leads out of the folder", "a file inside it")
+                return None
             with file.open("rb") as stream:
                 content = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            self.complain(file, "", "", f"a file that cannot be read ({error.strerror})", "a readable TOML file")
+        except (OSError, RuntimeError) as error:  # RuntimeError: a ring of links, to Python 3.12
+            found = getattr(error, "strerror", None) or "a ring of links"
+            self.complain(file, "", "", f"a file that cannot be read ({found})", "a readable TOML file")
             return None
         if len(content) > MAX_BYTES:
             self.complain(
                 file, "", "", f"a file of more than {MAX_BYTES >> 20} MiB", "a smaller one: long arrays are written as generators"
             )
             return None
+        return content
+
+    def _toml(self, file: Path) -> dict[str, Any] | None:
+        if self._together > MAX_BYTES_TOGETHER or (content := self._content(file)) is None:
+            return None
+        self._together += len(content)
+        if self._together > MAX_BYTES_TOGETHER:
+            self.complain(file, "", "", f"more than {MAX_BYTES_TOGETHER >> 20} MiB in the folder up to this file", "fewer or smaller files")
+            return None
         self.contents[file] = content
+        table = self._parsed(file, content)
+        for key, value in (table or {}).items():
+            if isinstance(value, list) and len(value) > MAX_TABLES:
+                self.complain(file, "", key, f"{len(value)} of them", f"at most {MAX_TABLES} in one file")
+                return None
+        return table
+
+    def _parsed(self, file: Path, content: bytes) -> dict[str, Any] | None:
         try:
             return tomllib.loads(content.decode("utf-8"), parse_float=RawFloat)
         except UnicodeDecodeError as error:

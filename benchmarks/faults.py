@@ -1,0 +1,471 @@
+"""What becomes of a run when something goes wrong: injects faults, resumes what was interrupted, and counts the cells that are lost.
+
+    python benchmarks/faults.py
+    python benchmarks/faults.py --fault 'a worker is killed' --moments 5 --format json
+
+A fault is survived if the results file can be read, says what happened, is gone on with without repeating what had finished, and then
+holds every cell of an undisturbed run, each with the outcome that it has there unless the fault is the cell's own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import click
+import mutations
+from rich.console import Console
+from rich.table import Table as Grid
+
+from conformance.engine import new_run
+from conformance.frameworks.registry import frameworks
+from conformance.plan import Selection
+from conformance.profiles import PROFILES
+from conformance.results import Cell, Outcome, Results, ResultsError, read
+from conformance.specs.load import load
+
+CHECKS = ("mse/mean/case/mean-*s", "mse/mean/law/swap")
+PATIENCE = 120.0
+"""Seconds after which whatever should have happened is taken to happen no more."""
+
+HEAD = """\
+import ctypes, locale, os, random, signal, subprocess, sys, threading, time
+import numpy as np
+import conformance
+
+def flush_to_zero():
+    library, held = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+    library.fegetenv(held)
+    held[28:32] = (int.from_bytes(held[28:32], "little") | 0x8040).to_bytes(4, "little")
+    library.fesetenv(held)
+
+def exhaust():
+    held = []
+    while True:
+        held.append(np.ones(2**24))
+"""
+LOSS = """
+@conformance.implementation("mse/mean", framework="numpy", dtypes=("float32",))
+def {name}(prediction, target):
+    if prediction.shape == (3,):
+        {fault}
+    return np.mean(np.square(prediction - target))
+
+@{name}.gradient
+def _(prediction, target, upstream):
+    gradient = (prediction - target) * (np.float32(2) * upstream / np.float32(max(prediction.size, 1)))
+    return gradient, -gradient
+"""
+LOSS_OF_TORCH = """
+import torch
+
+@conformance.implementation("mse/mean", framework="torch", dtypes=("float32",))
+def {name}(prediction, target):
+    if prediction.shape == (3,):
+        {fault}
+    return torch.square(prediction - target).sum() * (torch.ones(()) / prediction.numel()).to(prediction.dtype)
+"""
+
+NOBODYS: Callable[[Cell], bool] = lambda cell: False  # noqa: E731, ARG005 - no cell is the fault's own
+
+
+class Nobody:
+    """Observes nothing."""
+
+    def starting(self, framework: str) -> None: ...
+    def planned(self, framework: str, count: int) -> None: ...
+    def finished(self, framework: str, cells: Sequence[Cell]) -> None: ...
+    def ended(self, framework: str, note: str) -> None: ...
+
+
+@dataclass
+class Injection:
+    """One fault that was injected: what is wrong with what came of it, and how many cells it lost."""
+
+    problems: list[str] = field(default_factory=list)
+    lost: int = 0
+
+    def require(self, holds: object, sentence: str) -> None:
+        """Keep the sentence unless it holds."""
+        if not holds:
+            self.problems.append(sentence)
+
+
+@dataclass
+class Rig:
+    """A folder, the subject files in it, and runs of them, in this process or as a command."""
+
+    folder: Path
+    moments: int
+    chance: random.Random
+    framework: str = "numpy"
+
+    def subject(self, fault: str = "pass", head: str = "", loss: str = LOSS) -> Path:
+        """A subject file of a loss that does something terrible when it sees three elements, and of one that does not."""
+        path = self.folder / "my_loss.py"
+        path.write_text(HEAD + head + loss.format(name="bad", fault=fault) + loss.format(name="right", fault="pass"), encoding="utf-8")
+        return path
+
+    def fresh(self) -> Path:
+        """A folder for the results of a run."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def file(self, results: Path) -> Path:
+        """The one results file there."""
+        return results / f"{self.framework}.jsonl"
+
+    def run(self, results: Path, subject: Path, *, resume: bool = False, timeout: float = 60.0, memory: int | None = None) -> Path:
+        """Run the engine here."""
+        selection = Selection(subjects=(subject,), checks=CHECKS)
+        profile = replace(PROFILES["quick"], timeout=timeout)
+        task = new_run(load(), profile, selection, results, Nobody(), resume=resume, memory=memory)
+        (path,) = task.execute([frameworks()[self.framework]], jobs=1)
+        return path
+
+    def command(self, results: Path, subject: Path, *options: str, before: str = "pass") -> subprocess.Popen[str]:
+        """Start the command, after a statement."""
+        program = (
+            f"import resource, runpy, sys; {before}; sys.argv[0] = 'conformance'; runpy.run_module('conformance', run_name='__main__')"
+        )
+        checks = [word for check in CHECKS for word in ("--check", check)]
+        words = [sys.executable, "-c", program, "run", "--subject", str(subject), *checks, "-o", str(results.parent), *options]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+
+    @cached_property
+    def reference(self) -> dict[str, Cell]:
+        """The cells of an undisturbed run, by id."""
+        return {cell.id: cell for cell in read(self.run(self.fresh(), self.subject())).cells}
+
+    @cached_property
+    def duration(self) -> float:
+        """The seconds of such a run."""
+        started = time.monotonic()
+        self.run(self.fresh(), self.subject())
+        return time.monotonic() - started
+
+    def moment(self) -> float:
+        """A random one within such a run."""
+        return self.chance.uniform(0, self.duration)
+
+    def begun(self, process: subprocess.Popen[str], results: Path) -> bool:
+        """Whether a command has begun its results file, at last."""
+        wait_until(lambda: self.file(results).exists() or process.poll() is not None)
+        return self.file(results).exists()
+
+    def judged(self, path: Path, *, happened: str = "", own: Callable[[Cell], bool] = NOBODYS, timeout: float = 60.0) -> Injection:
+        """What came of a run that may have been interrupted: it is resumed, and compared with the undisturbed one.
+
+        ``happened`` must stand in the reason or a flag of a cell; ``own`` are the cells whose outcome the fault may change.
+        """
+        found = Injection()
+        before = self._resumed(path, found, timeout) if path.exists() else Injection()
+        if before is None:
+            return found
+        try:
+            results = read(path)
+        except (ResultsError, OSError) as error:
+            found.require(holds=False, sentence=f"cannot be read after it was resumed: {error}")
+            return found
+        cells = {cell.id: cell for cell in results.cells}
+        found.lost = len(self.reference.keys() - cells.keys())
+        found.require(results.complete, "is not complete")
+        found.require(not found.lost, f"{found.lost} cells are lost")
+        found.require(not cells.keys() - self.reference.keys(), "cells were added")
+        told = [cell for cell in results.cells if happened in cell.reason or any(happened in flag for flag in cell.flags)]
+        found.require(told, f"no cell says {happened!r}")
+        differing = [c.id for c in results.cells if not own(c) and c.id in self.reference and c.outcome is not self.reference[c.id].outcome]
+        found.require(not differing, f"another outcome: {', '.join(differing[:3])}")
+        return found
+
+    def _resumed(self, path: Path, found: Injection, timeout: float) -> Results | None:
+        """Go on with the run, if it is not complete; what had finished must stay as it is."""
+        try:
+            before = read(path)
+        except ResultsError as error:
+            found.require(holds=False, sentence=f"cannot be read: {error}")
+            return None
+        ran = bool(before.header.environment.version)
+        if before.complete and ran:
+            return before
+        lines = path.read_bytes().splitlines(keepends=True)[: 1 + len(before.cells)] if ran else []
+        self.run(path.parent, self.folder / "my_loss.py", resume=True, timeout=timeout)
+        found.require(path.read_bytes().startswith(b"".join(lines)), "what had finished was run again")
+        return before
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds at last."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def processes(containing: str) -> list[int]:
+    """The ids of processes whose command line has these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and containing in (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"):
+                found.append(int(entry.name))
+    return found
+
+
+def workers(rig: Rig) -> list[int]:
+    """The worker processes of the rig's runs."""
+    return [pid for pid in processes(str(rig.folder)) if "executors.worker" in _command_line(pid)]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def a_worker_is_killed(rig: Rig) -> Iterator[Injection]:
+    """``kill -9`` at random moments, from outside."""
+    subject = rig.subject()
+    for _ in range(rig.moments):
+        results, after = rig.fresh(), rig.moment()
+
+        def kill(after: float = after) -> None:
+            time.sleep(after)
+            for pid in workers(rig):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        path = rig.run(results, subject)
+        killer.join()
+        yield rig.judged(path, own=lambda cell: "SIGKILL" in cell.reason)
+
+
+def the_engine_is_killed(rig: Rig) -> Iterator[Injection]:
+    """``kill -9`` of the command, at random moments: its workers end with it."""
+    subject = rig.subject("time.sleep(0.1)")
+    for _ in range(max(1, rig.moments // 5)):
+        yield from _killed(rig, subject, rig.moment() / 2, timeout=60.0)
+
+
+def the_engine_is_killed_in_a_hang(rig: Rig) -> Iterator[Injection]:
+    """The same while a worker waits for nothing, and does not notice."""
+    yield from _killed(rig, rig.subject("time.sleep(600)"), 3.0, timeout=3.0, own=lambda cell: cell.target.implementation == "bad")
+
+
+def _killed(rig: Rig, subject: Path, after: float, *, timeout: float, own: Callable[[Cell], bool] = NOBODYS) -> Iterator[Injection]:
+    results = rig.fresh() / "results"
+    process = rig.command(results, subject)
+    begun = rig.begun(process, results)
+    time.sleep(after)
+    process.kill()
+    process.communicate()
+    gone = wait_until(lambda: not workers(rig))
+    found = rig.judged(rig.file(results), timeout=timeout, own=own)
+    found.require(begun, "the run did not begin")
+    found.require(gone, "a worker lives on")
+    yield found
+
+
+def an_interrupt(rig: Rig) -> Iterator[Injection]:
+    """Ctrl-C at random moments."""
+    subject = rig.subject("time.sleep(0.1)")
+    for _ in range(max(1, rig.moments // 5)):
+        results = rig.fresh() / "results"
+        process = rig.command(results, subject)
+        rig.begun(process, results)
+        time.sleep(rig.moment() / 4)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+        found = rig.judged(rig.file(results))
+        found.require(process.returncode in {0, 3, -signal.SIGINT}, f"exit code {process.returncode}: {errors[-300:]}")
+        found.require("Traceback" not in errors, "a traceback")  # -SIGINT: the run had ended, and the process was leaving
+        yield found
+
+
+def a_full_disk(rig: Rig) -> Iterator[Injection]:
+    """No room for the next record: a file that may not grow, at random sizes, and a device that is always full."""
+    subject = rig.subject()
+    size = rig.file(rig.run(rig.fresh(), subject).parent).stat().st_size
+    for number in range(max(2, rig.moments // 5)):
+        results = rig.fresh() / "results"
+        limit = rig.chance.randrange(size // 4, size)
+        before = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))" if number else "pass"
+        if not number:
+            results.mkdir()
+            rig.file(results).symlink_to("/dev/full")
+        process = rig.command(results, subject, before=before)
+        _, errors = process.communicate(timeout=PATIENCE)
+        if not number:
+            rig.file(results).unlink()
+        found = rig.judged(rig.run(results, subject, resume=True) if not number else rig.file(results))
+        found.require(process.returncode == 3, f"exit code {process.returncode}")
+        found.require(
+            "expected room for another record" in errors and "Traceback" not in errors, f"the reason is not said: {errors[-200:]}"
+        )
+        yield found
+
+
+def two_runs_at_once(rig: Rig) -> Iterator[Injection]:
+    """Into one folder: the second says so, and the first goes on."""
+    results = rig.fresh() / "results"
+    leave = results.parent / "leave"
+    subject = rig.subject(f"while not os.path.exists({str(leave)!r}): time.sleep(0.02)")
+    first = rig.command(results, subject)
+    rig.begun(first, results)
+    second = rig.command(results, subject)
+    _, errors = second.communicate(timeout=PATIENCE)
+    leave.touch()
+    first.communicate(timeout=PATIENCE)
+    found = rig.judged(rig.file(results))
+    found.require(first.returncode == 0, f"the first has exit code {first.returncode}")
+    found.require(second.returncode == 2, f"the second has exit code {second.returncode}")
+    found.require("found another run that writes into this folder" in errors, "the second does not say why")
+    yield found
+
+
+def inside(fault: str, happened: str, *, timeout: float = 60.0, memory: int | None = None) -> Callable[[Rig], Iterator[Injection]]:
+    """A fault inside a call of the implementation: an error of that check, and of nothing else."""
+
+    def inject(rig: Rig) -> Iterator[Injection]:
+        path = rig.run(rig.fresh(), rig.subject(fault), timeout=timeout, memory=memory)
+        yield rig.judged(path, happened=happened, own=lambda cell: cell.target.implementation == "bad")
+
+    return inject
+
+
+def harmless(fault: str, happened: str = "") -> Callable[[Rig], Iterator[Injection]]:
+    """Something that an implementation does and that must change no outcome, neither its own nor another's."""
+
+    def inject(rig: Rig) -> Iterator[Injection]:
+        yield rig.judged(rig.run(rig.fresh(), rig.subject(fault)), happened=happened)
+
+    return inject
+
+
+def a_failing_import(rig: Rig) -> Iterator[Injection]:
+    """A framework that cannot be imported: every check is an error, and runs once it can."""
+    path = rig.run(rig.fresh(), rig.subject(head="raise ImportError('no libsomething.so')\n"))
+    said = read(path)
+    rig.subject()
+    found = rig.judged(path)
+    found.require(said.complete and {cell.outcome for cell in said.cells} == {Outcome.ERROR}, "it is not an error")
+    found.require(all("no libsomething.so" in cell.reason for cell in said.cells), "the reason is not said")
+    yield found
+
+
+def a_default_dtype(rig: Rig) -> Iterator[Injection]:
+    """PyTorch's default dtype, which another implementation relies on."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    other = Rig(rig.folder, rig.moments, rig.chance, "torch")
+    subject = other.subject(loss=LOSS_OF_TORCH)
+    other.reference = {cell.id: cell for cell in read(other.run(other.fresh(), subject)).cells}
+    path = other.run(other.fresh(), other.subject("torch.set_default_dtype(torch.float64)", loss=LOSS_OF_TORCH))
+    yield other.judged(path, happened="changes default_dtype", own=lambda cell: cell.target.implementation == "bad")
+
+
+def flush_to_zero(rig: Rig) -> Iterator[Injection]:
+    """The processor's own mode, in which the oracle would reckon as well."""
+    if platform.machine() in {"x86_64", "AMD64"} and hasattr(ctypes.CDLL(None), "fesetenv"):
+        yield from inside("flush_to_zero()", "changes the floating-point environment")(rig)
+
+
+FAULTS: dict[str, Callable[[Rig], Iterator[Injection]]] = {
+    "a worker is killed": a_worker_is_killed,
+    "the engine is killed": the_engine_is_killed,
+    "the engine is killed in a hang": the_engine_is_killed_in_a_hang,
+    "an interrupt": an_interrupt,
+    "a full disk": a_full_disk,
+    "two runs at once": two_runs_at_once,
+    "a segfault in a call": inside("ctypes.string_at(0)", "died with signal SIGSEGV"),
+    "a hang": inside("time.sleep(600)", "it hung: no answer in 3 s", timeout=3.0),
+    "memory exhausted": inside("exhaust()", "MemoryError", memory=2**30),
+    "it dies and leaves a process": inside("os.fork() and os._exit(7); time.sleep(600)", "died with exit code 7"),
+    "a failing import": a_failing_import,
+    "it prints on stdout": harmless("print('noise'); os.write(1, b'more' * 9999)"),
+    "it reads stdin": harmless("sys.stdin.read()"),
+    "it leaves the folder": harmless("os.chdir('/')", "changes the working directory"),
+    "it sets the locale": harmless("locale.setlocale(locale.LC_ALL, 'C.UTF-8')", "changes the locale"),
+    "it seeds random numbers": harmless("random.seed(0); np.random.seed(0)"),
+    "it flushes to zero": flush_to_zero,
+    "it sets the default dtype": a_default_dtype,
+    "it leaves threads behind": harmless("threading.Thread(target=time.sleep, args=(600,)).start()"),
+}
+
+
+@click.command()
+@click.option("--fault", "names", multiple=True, help="Only this one; may be repeated.")
+@click.option(
+    "--moments", type=click.IntRange(min=1), default=50, show_default=True, help="At which a worker is killed; others at a fifth."
+)
+@click.option(
+    "--mutations", "count", type=click.IntRange(min=0), default=1000, show_default=True, help="Of spec files, and of results files."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text")
+def main(names: tuple[str, ...], moments: int, count: int, seed: int, as_format: str) -> None:
+    """Inject the faults; exit code 1 if one of them was not survived."""
+    every = {**FAULTS, **dict.fromkeys(mutations.KINDS)}
+    if unknown := [name for name in names if name not in every]:
+        raise click.BadParameter(f"found {unknown[0]!r}, expected one of {', '.join(every)}")
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))  # of processes that die on purpose
+    found: dict[str, list[Injection]] = {}
+    console = Console(stderr=True)
+    for name in names or every:
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder, console.status(name):
+            if inject := FAULTS.get(name):
+                found[name] = list(inject(Rig(Path(folder), moments, random.Random(seed))))  # noqa: S311 - moments, no secrets
+            elif count:
+                problems = mutations.KINDS[name](Path(folder), count, seed)
+                found[name] = [Injection([sentence] if sentence else []) for sentence in problems]
+    _show(found, as_format)
+    sys.exit(any(injection.problems for injections in found.values() for injection in injections))
+
+
+def _show(found: dict[str, list[Injection]], as_format: str) -> None:
+    counts = {
+        name: (len(injections), sum(not injection.problems for injection in injections), sum(injection.lost for injection in injections))
+        for name, injections in found.items()
+    }
+    problems = {
+        name: list(dict.fromkeys(sentence for one in injections for sentence in one.problems)) for name, injections in found.items()
+    }
+    if as_format == "json":
+        named = {name: dict(zip(("injected", "survived", "lost"), row, strict=True)) for name, row in counts.items()}
+        click.echo(json.dumps({name: {**row, "problems": problems[name]} for name, row in named.items()}))
+        return
+    grid = Grid("fault", "injected", "survived", "cells lost")
+    for name, row in counts.items():
+        grid.add_row(name, *(f"{count:,}" for count in row))
+    grid.add_section()
+    grid.add_row("all", *(f"{sum(column):,}" for column in zip(*counts.values(), strict=True)))
+    console = Console(width=100)
+    console.print(grid)
+    for name, sentences in problems.items():
+        for sentence in sentences[:10]:
+            console.print(f"{name}: {sentence}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()
