@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import click
@@ -81,6 +81,7 @@ def {name}(prediction, target):
         {fault}
     return torch.square(prediction - target).sum() * (torch.ones(()) / prediction.numel()).to(prediction.dtype)
 """
+LOSSES = {"numpy": LOSS, "torch": LOSS_OF_TORCH}
 
 NOBODYS: Callable[[Cell], bool] = lambda cell: False  # noqa: E731, ARG005 - no cell is the fault's own
 
@@ -150,18 +151,11 @@ class Rig:
     @cached_property
     def reference(self) -> dict[str, Cell]:
         """The cells of an undisturbed run, by id."""
-        return {cell.id: cell for cell in read(self.run(self.fresh(), self.subject())).cells}
-
-    @cached_property
-    def duration(self) -> float:
-        """The seconds of such a run."""
-        started = time.monotonic()
-        self.run(self.fresh(), self.subject())
-        return time.monotonic() - started
+        return undisturbed(self.framework)[0]
 
     def moment(self) -> float:
         """A random one within such a run."""
-        return self.chance.uniform(0, self.duration)
+        return self.chance.uniform(0, undisturbed(self.framework)[1])
 
     def begun(self, process: subprocess.Popen[str], results: Path) -> bool:
         """Whether a command has begun its results file, at last."""
@@ -207,6 +201,16 @@ class Rig:
         self.run(path.parent, self.folder / "my_loss.py", resume=True, timeout=timeout)
         found.require(path.read_bytes().startswith(b"".join(lines)), "what had finished was run again")
         return before
+
+
+@lru_cache
+def undisturbed(framework: str) -> tuple[dict[str, Cell], float]:
+    """The cells of a run in which nothing goes wrong, by id, and the seconds that it takes."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        rig = Rig(Path(folder), 0, random.Random(0), framework)  # noqa: S311 - moments, no secrets
+        started = time.monotonic()
+        path = rig.run(rig.fresh(), rig.subject(loss=LOSSES[framework]))
+        return {cell.id: cell for cell in read(path).cells}, time.monotonic() - started
 
 
 def wait_until(holds: Callable[[], bool]) -> bool:
@@ -378,8 +382,6 @@ def a_default_dtype(rig: Rig) -> Iterator[Injection]:
     if importlib.util.find_spec("torch") is None:
         return
     other = Rig(rig.folder, rig.moments, rig.chance, "torch")
-    subject = other.subject(loss=LOSS_OF_TORCH)
-    other.reference = {cell.id: cell for cell in read(other.run(other.fresh(), subject)).cells}
     path = other.run(other.fresh(), other.subject("torch.set_default_dtype(torch.float64)", loss=LOSS_OF_TORCH))
     yield other.judged(path, happened="changes default_dtype", own=lambda cell: cell.target.implementation == "bad")
 

@@ -81,9 +81,7 @@ def _read(path: Path) -> Results | None:
 
 def _require_same(found: Results, asked: Header) -> None:
     """The header of a results file holds for all of its cells: nothing else may be appended."""
-    before, now = (header.model_dump(mode="json") for header in (found.header, asked))
-    before |= before.pop("environment")
-    now |= now.pop("environment")
+    before, now = ({**header.environment.model_dump(), **header.model_dump(exclude={"environment"})} for header in (found.header, asked))
     differing = [key for key in now if key not in _OWN and before[key] != now[key]]
     if differing:
         key = differing[0]
