@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from conformance.plan import Item
-from conformance.results import Cell, Header, Results, ResultsError, read
+from conformance.results import MAX_LINE, Cell, Header, Results, ResultsError, read
 from conformance.writer import Writer
 
 _OWN = ("run", "started")
@@ -69,9 +69,12 @@ def begun(path: Path, header: Header, planned: Sequence[Item]) -> Begun:
 
 
 def _read(path: Path) -> Results | None:
-    """The file, if a framework ran."""
-    if not path.exists() or not path.stat().st_size:
+    """The file, if a framework ran and its header was written to the end."""
+    if not path.exists():
         return None
+    with path.open("rb") as file:
+        if not file.readline(MAX_LINE).endswith(b"\n"):
+            return None
     try:
         found = read(path)
     except ResultsError as error:
@@ -86,9 +89,13 @@ def _require_same(found: Results, asked: Header) -> None:
     if differing:
         key = differing[0]
         raise ResumeError(
-            f"{found.path}: {key.replace('_', ' ')}: found {before[key] or 'none'!a:.80}, expected {now[key] or 'none'!a:.80} "
-            "as of this run: go on as it was begun, or run without --resume"
+            f"{found.path}: {key.replace('_', ' ')}: found {_shown(before[key])}, expected {_shown(now[key])} as of this run: "
+            "go on as it was begun, or run without --resume"
         )
+
+
+def _shown(value: object) -> str:
+    return "none" if value in (None, "", {}, ()) else f"{value!a:.80}"
 
 
 def _whole_items(found: Results, planned: Sequence[Item]) -> tuple[Cell, ...]:
