@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks" / "faults.py"
-OPTIONS = ("--moments", "2", "--mutations", "60", "--format", "json")
+OPTIONS = ("--moments", "1", "--mutations", "40", "--format", "json")
 FAULTS = (
     "a worker is killed",
     "the engine is killed",
