@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -31,7 +33,13 @@ from conformance.cli.arguments import (
     needed_shard,
     selection_of,
 )
-from conformance.cli.reading import finish
+from conformance.cli.reading import finish, read_results
+
+if TYPE_CHECKING:
+    from conformance.frameworks.registry import FrameworkInfo
+    from conformance.plan import Selection
+    from conformance.profiles import Profile
+    from conformance.specs.model import Specs
 
 
 @click.command()
@@ -53,6 +61,15 @@ from conformance.cli.reading import finish
 @click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR that was interrupted: keep what had finished.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@click.option(
+    "--executor",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="Where it runs: here, or on all machines of a Ray cluster (--address, or RAY_ADDRESS).",
+)
+@click.option("--address", metavar="HOST:PORT", help="The Ray cluster; without it, the one that this machine belongs to, or a new one.")
+@click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts Ray gets each framework.")
 @click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
 @click.option(
     "--memory",
@@ -84,6 +101,9 @@ def run(
     shard: str | None,
     resume: bool,  # noqa: FBT001 - click passes it
     jobs: int | None,
+    executor: str,
+    address: str | None,
+    slots: int | None,
     timeout: float | None,
     memory: float | None,
     output: Path,
@@ -112,6 +132,14 @@ def run(
         checks=check,
         subjects=tuple(path.resolve() for path in subject),
     )
+    if executor == "ray":
+        if subject or part:
+            fail(
+                f"--executor ray: found {'--subject' if subject else '--shard'} too, expected the frameworks' own entry points, all of them"
+            )
+        _in_slots(
+            specs, chosen, profile_of(profile, seed, timeout), selection, output, address, slots, as_format, resume=resume, strict=strict
+        )
     display = ProgressDisplay([info.name for info in chosen])
     task = new_run(
         specs,
@@ -138,6 +166,43 @@ def run(
         fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
+
+
+def _in_slots(
+    specs: Specs,
+    chosen: Sequence[FrameworkInfo],
+    profile: Profile,
+    selection: Selection,
+    output: Path,
+    address: str | None,
+    parts: int | None,
+    as_format: str,
+    *,
+    resume: bool,
+    strict: bool,
+) -> NoReturn:
+    """The same run, on all machines of a Ray cluster."""
+    from conformance.claim import FolderTaken, claimed
+    from conformance.cluster.executors import NoExecutor, RayExecutor
+    from conformance.cluster.run import Place, SlotRun
+    from conformance.progress import counting
+
+    try:
+        run = SlotRun(specs, profile, selection, output / "results", RayExecutor(address), parts, resume)
+        with claimed(run.folder):
+            with counting("slots") as step:
+                files = run.execute([Place(info) for info in chosen], step)
+            lost = [f"{done.slot.stem}: {done.reason}" for done in run.failed]
+            for sentence in lost:
+                click.echo(f"conformance: {sentence}; --resume runs it again", err=True)
+            if not files:
+                sys.exit(INCOMPLETE)
+            finish(specs, files, output, as_format, run.complaints(read_results(files)), strict=strict, alone=bool(lost))
+    except KeyboardInterrupt:
+        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}: --resume goes on with it", err=True)
+        sys.exit(INCOMPLETE)
+    except (FolderTaken, NoExecutor) as error:
+        fail(error)
 
 
 @click.command()

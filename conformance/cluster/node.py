@@ -1,0 +1,121 @@
+"""A machine that works on slots: it unpacks the suite once, makes each environment once, and runs a process for each slot.
+
+Nothing but the standard library is imported here, so that a machine needs Python and no more before the first slot arrives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class SlotFailed(Exception):
+    """The process of a slot, or what was needed for it, failed; the message is one sentence."""
+
+
+def perform(suite: bytes, order: str, requirements: Sequence[str] = (), constraints: str = "") -> bytes:
+    """Run one slot: the bytes of its results file.
+
+    ``suite``: what :func:`conformance.cluster.suite.packed` made; ``order``: an :class:`~conformance.cluster.order.Order` as a line of
+    JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process.
+
+    Raises:
+        SlotFailed: the environment could not be made, or the process failed.
+    """
+    home = _home()
+    unpacked = _once(home / f"suite-{_digest(suite)}", lambda folder: _unpack(suite, folder))
+    python = str(environment(requirements, constraints)) if requirements else sys.executable
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        path = os.pathsep.join(filter(None, [str(unpacked), os.environ.get("PYTHONPATH", "")]))
+        with (
+            Path(folder, "log").open("wb") as log,
+            subprocess.Popen(  # noqa: S603 - our own module
+                [python, "-m", "conformance.cluster.perform", folder],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path},
+            ) as process,
+        ):
+            assert process.stdin is not None
+            process.stdin.write(order.encode() + b"\n")
+            process.stdin.flush()  # and stays open: the process ends with whoever holds the other end
+            code = process.wait()
+        made = sorted(Path(folder).glob("*.jsonl"))
+        if code or not made:
+            raise SlotFailed(f"exit code {code}; its last words: {_last_words(Path(folder, 'log'))}")
+        return made[0].read_bytes()
+
+
+def environment(requirements: Sequence[str], constraints: str = "") -> Path:
+    """The interpreter of an environment with these requirements, which is made if this machine does not have it yet.
+
+    Raises:
+        SlotFailed: it could not be made.
+    """
+    wanted = "\n".join([*requirements, "", constraints])
+    folder = _once(_home() / f"environment-{_digest(wanted.encode())}", lambda fresh: _install(fresh, requirements, constraints))
+    return folder / "bin" / "python"
+
+
+def _install(folder: Path, requirements: Sequence[str], constraints: str) -> None:
+    limits = folder.with_suffix(".constraints")
+    limits.write_text(constraints, "utf-8")
+    uv, python = shutil.which("uv"), str(folder / "bin" / "python")
+    if uv:
+        commands = [[uv, "venv", "-q", "--python", sys.executable, str(folder)], [uv, "pip", "install", "-q", "--python", python]]
+    else:
+        commands = [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", "-q"]]
+    commands[1] += ["-c", str(limits), *requirements]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the installer of this machine
+        if done.returncode:
+            words = " ".join((done.stderr or done.stdout).split())[-300:]
+            raise SlotFailed(f"the environment of {', '.join(requirements)} could not be made: {words}")
+
+
+def _home() -> Path:
+    """A folder of this user's alone: what lies there is run."""
+    folder = Path(tempfile.gettempdir()) / f"conformance-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise SlotFailed(f"{folder}: found a folder that others can write to, expected one of this user's alone")
+    return folder
+
+
+def _once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Make a folder unless it is there, whole or not at all, however many ask for it at the same time.
+
+    An environment knows its own place, so it is made where it stays; what tells that it is whole is a file beside it.
+    """
+    whole = folder.with_suffix(".whole")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            whole.touch()
+    return folder
+
+
+def _unpack(suite: bytes, folder: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(suite)) as archive:
+        archive.extractall(folder)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_bytes()[-4000:].decode("utf-8", "replace").splitlines()
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "none")

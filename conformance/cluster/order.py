@@ -1,0 +1,65 @@
+"""What a slot is asked to do: one shard of one framework's run, said in plain types so that it can travel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from conformance.plan import Selection
+from conformance.profiles import PROFILES, Profile
+from conformance.results import Shard
+
+
+class Order(BaseModel):
+    """One shard of one framework's run, as its process reads it from its standard input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    framework: str
+    shard: Shard
+    profile: str
+    seed: int | None
+    timeout: float
+    memory: int | None = None
+    devices: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    implementations: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> Order:
+        """The order for a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
+        return cls(
+            framework=framework,
+            shard=shard,
+            profile=profile.name,
+            seed=profile.seed,
+            timeout=profile.timeout,
+            memory=memory,
+            devices=tuple(selection.devices),
+            modes=tuple(selection.modes),
+            dtypes=tuple(selection.dtypes),
+            operations=tuple(selection.operations),
+            implementations=tuple(selection.implementations),
+            checks=tuple(selection.checks),
+        )
+
+    def asked(self) -> tuple[Profile, Selection]:
+        """The profile and the selection of the run that the shard is of."""
+        profile = replace(PROFILES[self.profile], seed=self.seed, timeout=self.timeout)
+        named = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
+        return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in named})
+
+    @property
+    def stem(self) -> str:
+        """What the shard's results file is called, less its ending."""
+        return f"{self.framework}-{self.shard.number}-of-{self.shard.of}"
+
+
+def specs_beside(package: Path) -> Path:
+    """Where a suite that has travelled keeps its specs."""
+    return package.parent / "specs"

@@ -1,0 +1,61 @@
+"""Does what one order says: ``python -m conformance.cluster.perform FOLDER``, with the order as the first line of its standard input.
+
+The results file is in the folder when the process has ended with exit code 0. It ends at once when its standard input is closed: whoever
+asked is gone then, and somebody else may have been asked already.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import conformance
+from conformance.cluster.order import Order, specs_beside
+from conformance.engine import new_run
+from conformance.frameworks.registry import frameworks
+from conformance.results import Cell
+from conformance.specs.load import load
+
+
+class Nobody:
+    """Nobody watches: what there is to see is in the results file."""
+
+    def starting(self, framework: str) -> None:
+        """Nothing is shown."""
+
+    def planned(self, framework: str, count: int) -> None:
+        """Nothing is shown."""
+
+    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
+        """Nothing is shown."""
+
+    def ended(self, framework: str, note: str) -> None:
+        """Nothing is shown."""
+
+
+def perform(order: Order, folder: Path, specs_root: Path) -> Path:
+    """Run the shard; its results file is in the folder, and has its footer."""
+    profile, selection = order.asked()
+    run = new_run(load(specs_root), profile, selection, folder, Nobody(), shard=order.shard, memory=order.memory)
+    (path,) = run.execute([frameworks()[order.framework]], 1)
+    return path
+
+
+def _end_with_whoever_asked() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Entry point."""
+    order = Order.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
+    perform(order, Path(sys.argv[1]), specs_beside(Path(conformance.__file__).resolve().parent))
+    os._exit(0)  # its thread waits for input: an ordinary end would wait for it
+
+
+if __name__ == "__main__":
+    main()
