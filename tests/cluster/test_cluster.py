@@ -206,5 +206,5 @@ def test_a_machine_of_a_ray_cluster_is_lost_and_nothing_with_it(tmp_path: Path, 
         assert executor.capacity()["CPU"] == 1
         assert cells([whole]) == plain
     finally:
-        ray.shutdown()  # type: ignore[no-untyped-call]  # which Ray does not say
-        cluster.shutdown()
+        ray.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray does not say what it returns
