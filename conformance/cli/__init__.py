@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import conformance
-from conformance.cli import asking, porting, reading, running
+from conformance.cli import asking, bisecting, porting, reading, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,6 +23,7 @@ for _command in (
     reading.report,
     porting.compare,
     reading.diff,
+    bisecting.bisect,
     asking.list_,
     asking.doctor,
     asking.lint,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from packaging.utils import canonicalize_name
 
 from conformance.checks.base import Check, Evaluating, Finding
 from conformance.checks.catalogue import all_checks
@@ -28,6 +29,7 @@ from conformance.executors.protocol import Description, DeviceDescription, Imple
 from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
+from conformance.frameworks.installed import packages_of
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
@@ -56,12 +58,15 @@ class Bench:
     def description(self) -> Description:
         """What this worker has."""
         environment = self.framework.environment()
+        named = {canonicalize_name(name) for name in environment.packages}
+        known = registry.frameworks().get(self.framework.name)
+        below = packages_of(known.requires) if known else {}
         return Description(
             framework=self.framework.name,
             version=environment.version,
             python=platform.python_version(),
             platform=platform.platform(),
-            packages=dict(environment.packages),
+            packages={**environment.packages, **{name: found for name, found in below.items() if name not in named}},
             flags=dict(environment.flags),
             devices=tuple(
                 DeviceDescription(name=d.name, kind=d.kind, flushes_subnormals=tuple(sorted(d.flushes_subnormals)))
