@@ -278,7 +278,7 @@ def test_the_wheel_holds_all_of_the_package_and_the_specs(wheel: list[str]) -> N
         return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.suffix in suffixes}
 
     package = files("conformance", {".py", ".css", ".js", ".jinja", ".typed"})
-    specs = {f"conformance/_specs/{name.removeprefix('specs/')}" for name in files("specs", {".toml", ".md"})}
+    specs = {f"conformance/_specs/{name.removeprefix('specs/')}" for name in files("specs", {".toml", ".md", ".txt"})}
     miniatures = {f"conformance/_miniatures/{name.removeprefix('tests/miniatures/')}" for name in files("tests/miniatures", {".py"})}
     held = {name for name in wheel if ".dist-info/" not in name}
     assert {"conformance/py.typed", "conformance/reports/page.html.jinja", "conformance/_specs/mse/mean.toml"} <= held

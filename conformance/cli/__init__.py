@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import conformance
-from conformance.cli import asking, porting, reading, running
+from conformance.cli import asking, bisecting, porting, reading, running
 from conformance.cli.arguments import INCOMPLETE
 
 
@@ -37,6 +37,7 @@ for _command in (
     reading.report,
     porting.compare,
     reading.diff,
+    bisecting.bisect,
     asking.list_,
     asking.doctor,
     asking.lint,

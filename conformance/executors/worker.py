@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from packaging.utils import canonicalize_name
 
 from conformance.checks.base import Check, Evaluating, Finding
 from conformance.checks.catalogue import all_checks
@@ -33,6 +34,7 @@ from conformance.executors.surroundings import Surroundings
 from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
+from conformance.frameworks.installed import packages_of
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
@@ -77,12 +79,15 @@ class Bench:
         """What this worker has."""
         with self.surroundings.theirs():
             environment = self.framework.environment()
+        named = {canonicalize_name(name) for name in environment.packages}
+        known = registry.frameworks().get(self.framework.name)
+        below = packages_of(known.requires) if known else {}
         return Description(
             framework=self.framework.name,
             version=environment.version,
             python=platform.python_version(),
             platform=platform.platform(),
-            packages=dict(environment.packages),
+            packages={**environment.packages, **{name: found for name, found in below.items() if name not in named}},
             flags=dict(environment.flags),
             devices=tuple(
                 DeviceDescription(name=d.name, kind=d.kind, flushes_subnormals=tuple(sorted(d.flushes_subnormals)))

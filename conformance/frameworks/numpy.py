@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from inspect import signature
 
 import ml_dtypes
 import numpy as np
@@ -20,6 +21,14 @@ from conformance.numerics.definition import Inputs
 NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
 
 
+def _simd() -> str:
+    """The extensions that this build and this processor have in common."""
+    if "mode" not in signature(np.show_config).parameters:
+        return "only told by NumPy 1.26 and later"
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    return " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
+
+
 class NumpyFramework:
     """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes."""
 
@@ -27,8 +36,7 @@ class NumpyFramework:
 
     def environment(self) -> Environment:
         """Versions, and the SIMD extensions in use: they decide the order of a sum."""
-        extensions = np.show_config(mode="dicts")["SIMD Extensions"]
-        flags = {"simd": " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])}
+        flags = {"simd": _simd()}
         for variable in ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"):
             if variable in os.environ:
                 flags[variable] = os.environ[variable]

@@ -27,6 +27,7 @@ from conformance.frameworks.base import (
 from conformance.frameworks.entries.tensorflow import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
     import tensorflow as tf
@@ -42,6 +43,17 @@ FLUSHES = {
     "tpu": frozenset({"bfloat16", "float32"}),
 }
 NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No registered", "is not in the list of allowed values")
+
+
+def constant(array: Array) -> Tensor:
+    """A host array as a tensor. TensorFlow 2.13 has a bfloat16 of its own, with the bits of that of ml_dtypes but another type."""
+    return tf.constant(array.view(tf.bfloat16.as_numpy_dtype) if array.dtype == ml_dtypes.bfloat16 else array)
+
+
+def host(tensor: Tensor) -> Array:
+    """A tensor as a host array, of the types that the suite knows."""
+    array: Array = tensor.numpy()
+    return array.view(ml_dtypes.bfloat16) if tensor.dtype == tf.bfloat16 else array
 
 
 def place(tensor: Tensor) -> str:
@@ -116,8 +128,8 @@ class TensorflowFramework:
 
         def evaluate(inputs: Inputs) -> Evaluation:
             with running_on(device):
-                tensors = [tf.constant(array) for array in arguments(inputs)]
-                value, gradients = run(tf.constant(inputs.upstream), tensors)
+                tensors = [constant(array) for array in arguments(inputs)]
+                value, gradients = run(constant(inputs.upstream), tensors)
             if run.mode() != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {run.mode()} mode")
             places = {place(tensor) for tensor in (value, *gradients) if tensor is not None}
@@ -126,8 +138,8 @@ class TensorflowFramework:
             shape = tuple(value.shape)
             attested = Attestation(places.pop(), mode, value.dtype.name, shape)
             reason = not_differentiable(shape, inputs.upstream.shape)
-            parts = [] if reason else [None if part is None else part.numpy() for part in gradients]
-            return assemble(value.numpy(), parts, attested, reason, altered(inputs, [tensor.numpy() for tensor in tensors]))
+            parts = [] if reason else [None if part is None else host(part) for part in gradients]
+            return assemble(host(value), parts, attested, reason, altered(inputs, [host(tensor) for tensor in tensors]))
 
         return evaluate
 

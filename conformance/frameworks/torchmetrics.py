@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 
 import torchmetrics
 from torch import Tensor
@@ -43,11 +44,17 @@ ROWS: tuple[Row, ...] = (
         lambda p, t: mean_squared_error(p, t, squared=False),
     ),
     ("MeanSquaredError.root", "root-mean", f"{CLASS}(squared=False)(prediction, target)", lambda p, t: _once(p, t, squared=False)),
-    (
-        "mean_squared_error.num_outputs",
-        "per-sample",
-        f"{FUNCTION}({COLUMNS}, num_outputs=len(prediction)).reshape(len(prediction))",
-        _per_sample,
+    *(
+        (
+            (
+                "mean_squared_error.num_outputs",
+                "per-sample",
+                f"{FUNCTION}({COLUMNS}, num_outputs=len(prediction)).reshape(len(prediction))",
+                _per_sample,
+            ),
+        )
+        if "num_outputs" in signature(mean_squared_error).parameters  # not yet in 1.0
+        else ()
     ),
 )
 IMPLEMENTATIONS = implementations(ROWS, MODES)

@@ -335,6 +335,50 @@ class PolicyFile(Table):
     policy: Annotated[list[PolicyTable], Field(min_length=1)]
 
 
+MATRIX = "matrix"
+"""The label of what belongs to the matrix."""
+
+Requirements = Annotated[list[Sentence], Field(min_length=1)]
+PythonVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
+
+
+class PinsTable(Table):
+    """What some versions need beside themselves."""
+
+    versions: Sentence
+    packages: Requirements
+    because: Sentence
+
+
+class MatrixTable(Table):
+    """One framework, and the versions of one distribution. ``label`` is that of ``tox -m``; only ``matrix`` belongs to the matrix."""
+
+    name: Slug
+    framework: Slug
+    distribution: Slug
+    versions: Requirements
+    python: PythonVersion | None = None
+    with_: Annotated[list[Sentence], Field(alias="with", default_factory=list)]
+    pins: Annotated[list[PinsTable], Field(default_factory=list)]
+    label: Slug = MATRIX
+
+
+class SelectionTable(Table):
+    """The options of ``conformance run`` in every environment."""
+
+    options: Requirements
+    because: Sentence
+
+
+class TargetsFile(Table):
+    """A ``targets.toml``."""
+
+    format: Format
+    python: PythonVersion
+    selection: SelectionTable
+    matrix: Annotated[list[MatrixTable], Field(min_length=1)]
+
+
 _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
     OperationFile: {
         (): OperationFile,
@@ -366,6 +410,12 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
         ("question", "target"): ArgumentTable,
     },
     PolicyFile: {(): PolicyFile, ("policy",): PolicyTable, ("policy", "where"): WhereTable},
+    TargetsFile: {
+        (): TargetsFile,
+        ("selection",): SelectionTable,
+        ("matrix",): MatrixTable,
+        ("matrix", "pins"): PinsTable,
+    },
 }
 
 _EXPECTED = {
@@ -392,6 +442,7 @@ _PATTERNS = {
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters and digits, words joined by hyphens",
     r"^[a-z0-9-]+/[a-z0-9-]+$": "a family and a name, such as mse/mean",
     r"^https?://[^\s]+$": "a link that begins with https://",
+    r"^3\.[0-9]{1,2}$": "a version of Python, such as 3.11",
 }
 
 

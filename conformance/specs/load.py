@@ -15,10 +15,10 @@ from conformance.specs.policies import build_policies
 from conformance.specs.problems import Problem, SpecError
 from conformance.specs.procedures import FAMILIES
 from conformance.specs.read import Reader
+from conformance.specs.targets import TARGETS, collect_targets
 
 ERROR_MODEL = "error-model.toml"
 CHECKS = "checks.toml"
-TARGETS = "targets.toml"
 DEVIATIONS = "deviations"
 BEHAVIOURS = "behaviours"
 POLICIES = "policies"
@@ -75,6 +75,10 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
     for file in sorted((root / POLICIES).glob("*.toml")):
         if (declared := reader.read(file, PolicyFile)) is not None:
             policies += build_policies(reader, file, declared)
+    if (root / TARGETS).exists():
+        apart = Reader()  # no cell depends on what versions there are: the digest does not either
+        collect_targets(apart, root)
+        reader.problems += apart.problems
     specs = Specs(
         root=root,
         operations=operations,

@@ -104,7 +104,7 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-_NAMED_BY = {"case": "id", "deviation": "check", "question": "id", "policy": "policy"}
+_NAMED_BY = {"case": "id", "deviation": "check", "question": "id", "policy": "policy", "matrix": "name"}
 """The lists of tables that a file may hold, and the key that names a table of each."""
 
 

@@ -7,6 +7,7 @@ make anew: those that are no stream are called eagerly, each call on a metric of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 from conformance.frameworks.assembly import DTYPES, Row, StreamRow, implementations, streamed
@@ -46,6 +47,8 @@ def _updates(keras: Any, **arguments: Any) -> Stream:
     On JAX as Keras' own loops do it: the state is handed on, since a traced function may not write to it.
     """
     metric = keras.metrics.MeanSquaredError(**arguments)
+    # Before there was a reset without state: as the metric was made, with zeros.
+    start = getattr(metric, "stateless_reset_state", lambda: [variable.value for variable in metric.variables])
 
     def updated(batches: Sequence[tuple[Any, Any]]) -> Any:
         metric.reset_state()
@@ -54,7 +57,7 @@ def _updates(keras: Any, **arguments: Any) -> Stream:
         return metric.result()
 
     def handed_on(batches: Sequence[tuple[Any, Any]]) -> Any:
-        state = metric.stateless_reset_state()
+        state = start()
         for prediction, target in batches:
             state = metric.stateless_update_state(state, target, prediction)
         return metric.stateless_result(state)
@@ -75,60 +78,64 @@ def _updates_with_dtype(keras: Any) -> Stream:
 
 
 def _plain(keras: Any, spelled: str) -> tuple[Row, ...]:
-    class_ = f"{spelled}.losses.MeanSquaredError"
+    class_, said = f"{spelled}.losses.MeanSquaredError", _said(keras, spelled)
     default = keras.losses.MeanSquaredError()
     return (
-        ("MeanSquaredError.dtype", "mean", f"{class_}(dtype=dtype)(target, prediction)", _with_dtype(keras)),
+        ("MeanSquaredError.dtype", "mean", said("", "target, prediction"), _with_dtype(keras)),
         ("MeanSquaredError", "mean", f"{class_}()(target, prediction)", lambda p, t: default(t, p)),
         (
             "MeanSquaredError.none",
             "last-axis",
-            f"{class_}(reduction=None, dtype=dtype)(target, prediction)",
+            said("reduction=None", "target, prediction"),
             _with_dtype(keras, reduction=None),
         ),
     )
 
 
 def _further(keras: Any) -> tuple[Row, ...]:
-    class_ = "keras.losses.MeanSquaredError"
+    said = _said(keras, "keras")
     weight = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
     column = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 1)))"
     mask = 'keras.ops.cast(keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2))), "bool")'
     mask = f"keras.ops.broadcast_to({mask}, keras.ops.shape(prediction)[:-1])"
     given = f"keras.src.backend.set_keras_mask(prediction, {mask})"
-    masked = f"({given}, {class_}(dtype=dtype)(target, prediction))[1]"
+    masked = f"({given}, {said('', 'target, prediction')})[1]"
     return (
         (
             "MeanSquaredError.sum",
             "sum-of-row-means",
-            f'{class_}(reduction="sum", dtype=dtype)(target, prediction)',
+            said('reduction="sum"', "target, prediction"),
             _with_dtype(keras, reduction="sum"),
         ),
         (
             "MeanSquaredError.sample-weighted-sum",
             "sample-weighted-sum",
-            f'{class_}(reduction="sum", dtype=dtype)(target, prediction, {weight})',
+            said('reduction="sum"', f"target, prediction, {weight}"),
             _weighted(keras, _with_dtype(keras, reduction="sum")),
         ),
         (
             "MeanSquaredError.sample-weighted-by-count",
             "sample-weighted-by-count",
-            f"{class_}(dtype=dtype)(target, prediction, {weight})",
+            said("", f"target, prediction, {weight}"),
             _weighted(keras, _with_dtype(keras)),
         ),
         (
             "MeanSquaredError.column.sample-weighted-by-count",
             "sample-weighted-by-count",
-            f"{class_}(dtype=dtype)(target, prediction, {column})",
+            said("", f"target, prediction, {column}"),
             _column(keras, _with_dtype(keras)),
         ),
-        ("MeanSquaredError.sample-masked-mean", "sample-masked-mean", masked, _masked(keras, _with_dtype(keras))),
+        *(
+            (("MeanSquaredError.sample-masked-mean", "sample-masked-mean", masked, _masked(keras, _with_dtype(keras))),)
+            if hasattr(keras.src.backend, "set_keras_mask")  # before, only a layer could give a tensor its mask
+            else ()
+        ),
         *(
             (
                 (
                     "MeanSquaredError.sample-weighted-mean",
                     "sample-weighted-mean",
-                    f'{class_}(reduction="mean_with_sample_weight", dtype=dtype)(target, prediction, {weight})',
+                    said('reduction="mean_with_sample_weight"', f"target, prediction, {weight}"),
                     _weighted(keras, _with_dtype(keras, reduction="mean_with_sample_weight")),
                 ),
             )
@@ -163,9 +170,33 @@ def _has_reduction(keras: Any, reduction: str) -> bool:
     return True
 
 
+def _takes_dtype(keras: Any) -> bool:
+    """Whether a loss can be told its dtype. Before Keras 3.4 it had the floatx of the moment in which it was made."""
+    return "dtype" in signature(keras.losses.MeanSquaredError).parameters
+
+
+def _said(keras: Any, spelled: str) -> Callable[[str, str], str]:
+    """How a person writes the class with the dtype of the prediction: from its other arguments, and from those it is called with."""
+    class_ = f"{spelled}.losses.MeanSquaredError"
+    if _takes_dtype(keras):
+        return lambda made_with, called_with: f"{class_}({made_with}{', ' if made_with else ''}dtype=dtype)({called_with})"
+    return lambda made_with, called_with: f"({spelled}.config.set_floatx(dtype), {class_}({made_with})({called_with}))[1]"
+
+
+def _of_dtype(keras: Any, dtype: str, **arguments: Any) -> Any:
+    if _takes_dtype(keras):
+        return keras.losses.MeanSquaredError(dtype=dtype, **arguments)
+    before = keras.config.floatx()
+    keras.config.set_floatx(dtype)
+    try:
+        return keras.losses.MeanSquaredError(**arguments)
+    finally:
+        keras.config.set_floatx(before)
+
+
 def _with_dtype(keras: Any, **arguments: Any) -> Call:
     """The class with the dtype of the prediction, constructed beforehand for each tested one; without one for integers and lists."""
-    known = {dtype: keras.losses.MeanSquaredError(dtype=dtype, **arguments) for dtype in DTYPES}
+    known = {dtype: _of_dtype(keras, dtype, **arguments) for dtype in DTYPES}
     undecided = keras.losses.MeanSquaredError(**arguments)
     name_of: Callable[[Any], str] = keras.src.backend.standardize_dtype
 

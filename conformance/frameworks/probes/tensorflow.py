@@ -14,7 +14,7 @@ import tensorflow as tf
 from conformance.frameworks.assembly import arguments, batches, same_layout
 from conformance.frameworks.base import Implementation, NotAttested, Unsupported
 from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
-from conformance.frameworks.tensorflow import Tensor, place, running_on
+from conformance.frameworks.tensorflow import Tensor, constant, host, place, running_on
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -44,7 +44,7 @@ class TensorflowProbe(Probe):
             said |= logged
         self._attest()
         if tf.is_tensor(value):
-            return Returned(value.numpy(), "tensorflow.Tensor", tuple(said))
+            return Returned(host(value), "tensorflow.Tensor", tuple(said))
         return Returned(np.asarray(value), type_of(value), tuple(said))
 
     def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
@@ -52,21 +52,21 @@ class TensorflowProbe(Probe):
         gradient = self._ask(("alone", chosen), partial(_gradient, self._plain, chosen), [inputs.upstream, *arguments(inputs)])
         if gradient is None:
             raise TypeError(f"the tape finds no path from the value for {quantity} alone")
-        return _host(gradient)
+        return host(gradient)
 
     def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
-        return _host(self._ask("forward", partial(_forward, self._plain), [prediction, target, *arguments(inputs)]))
+        return host(self._ask("forward", partial(_forward, self._plain), [prediction, target, *arguments(inputs)]))
 
     def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         found = self._ask("curvature", partial(_curvature, self._plain), [inputs.upstream, direction, *arguments(inputs)])
         if found is None:
             raise TypeError("the tape finds no path from the value to the prediction")
         own, mixed = found
-        return _host(own), _host(mixed)
+        return host(own), host(mixed)
 
     def batched(self, stack: Sequence[Inputs]) -> Array:
         parts = [np.stack(part) for part in zip(*(arguments(inputs) for inputs in stack), strict=True)]
-        return _host(self._ask("batched", partial(_batched, self._plain), parts))
+        return host(self._ask("batched", partial(_batched, self._plain), parts))
 
     def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("TensorFlow's tensors cannot be changed")
@@ -75,18 +75,18 @@ class TensorflowProbe(Probe):
         """In a ``tf.function`` the whole stream is one graph, traced once per split."""
         stream = stream_of(self._implementation)
         with running_on(self._device), _logging():
-            parts = [tuple(tf.constant(array) for array in batch) for batch in batches(inputs, lengths)]
+            parts = [tuple(constant(array) for array in batch) for batch in batches(inputs, lengths)]
             value = self._in_mode("streamed", stream)(parts)
         self._attest()
         if not tf.is_tensor(value):
             return np.asarray(value)
         if (where := place(value)) != self._device:
             raise NotAttested(f"asked for the device {self._device}, the stream ended on {where}")
-        return _host(value)
+        return host(value)
 
     def _ask(self, question: Hashable, body: Callable[..., Any], arrays: Sequence[Array]) -> Any:
         with running_on(self._device), _logging():
-            tensors = [tf.constant(array) for array in arrays]
+            tensors = [constant(array) for array in arrays]
             specs = [tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype) for tensor in tensors]
             found = self._in_mode((question, tuple(specs)), body, specs)(*tensors)
         self._attest()
@@ -111,7 +111,7 @@ class TensorflowProbe(Probe):
             raise NotAttested(f"asked for {self._mode}, but the function was run in {ran} mode")
 
     def _given(self, argument: Any) -> Any:
-        return tf.constant(same_layout(argument)) if is_array(argument) else unwrapped(argument)
+        return constant(same_layout(argument)) if is_array(argument) else unwrapped(argument)
 
 
 @contextmanager
@@ -132,11 +132,6 @@ def _logging() -> Iterator[dict[str, None]]:
         yield said
     finally:
         logger.removeFilter(hear)
-
-
-def _host(tensor: Tensor) -> Array:
-    array: Array = tensor.numpy()
-    return array
 
 
 def _gradient(call: Callable[..., Tensor], chosen: int, upstream: Tensor, *tensors: Tensor) -> Tensor | None:

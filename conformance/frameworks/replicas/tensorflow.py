@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.replicas.processes import Launch, Order, Replica, answer
-from conformance.frameworks.tensorflow import place
+from conformance.frameworks.tensorflow import constant, host, place
 
 Loss = Callable[[Any, int], Any]
 """Of the squares of one replica, and of how many rows there are on all of them."""
@@ -52,7 +52,7 @@ def _run(order: Order) -> Sequence[Replica]:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(shards))
     strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(len(shards))])
     with strategy.scope():
-        parameters = tf.Variable(task.parameters)
+        parameters = tf.Variable(constant(task.parameters))
         # What a function returns may be moved to one device: a variable stays on that of its replica.
         on_read = {"synchronization": tf.VariableSynchronization.ON_READ, "dtype": parameters.dtype}
         gradient, loss = tf.Variable(tf.zeros_like(parameters), **on_read), tf.Variable(0, **on_read)
@@ -69,12 +69,12 @@ def _run(order: Order) -> Sequence[Replica]:
     step: Any = tf.function(lambda inputs, targets: strategy.run(on_one, (inputs, targets)))
 
     def spread(arrays: Sequence[Any]) -> Any:
-        return strategy.experimental_distribute_values_from_function(lambda context: tf.constant(arrays[context.replica_id_in_sync_group]))
+        return strategy.experimental_distribute_values_from_function(lambda context: constant(arrays[context.replica_id_in_sync_group]))
 
     step(spread([s.inputs for s in shards]), spread([s.targets for s in shards]))
     mode = "eager" if True in eagerly else "graph"
     held = zip(*map(strategy.experimental_local_results, (gradient, loss)), strict=True)
-    return [Replica(i, place(g), mode, g.numpy(), v.numpy()) for i, (g, v) in enumerate(held)]
+    return [Replica(i, place(g), mode, host(g), host(v)) for i, (g, v) in enumerate(held)]
 
 
 if __name__ == "__main__":

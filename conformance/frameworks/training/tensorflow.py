@@ -11,7 +11,7 @@ from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.entries.tensorflow import MODES
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.tensorflow import place, running_on
+from conformance.frameworks.tensorflow import constant, host, place, running_on
 from conformance.frameworks.training.record import NO_METRIC, Record
 from conformance.numerics.training import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
@@ -38,7 +38,7 @@ class _Training:
 
     def __init__(self, task: TrainingTask, mode: str) -> None:
         self.task = task
-        self.variables = {name: tf.Variable(array) for name, array in task.parameters.items()}
+        self.variables = {name: tf.Variable(constant(array)) for name, array in task.parameters.items()}
         self.eagerly: set[bool] = set()  # filled on every execution of the Python code: each call, or each trace
         self.step: Any = self._step
         self.measure: Any = self._loss
@@ -50,7 +50,7 @@ class _Training:
         record = Record(self.task)
         for epoch in range(1, self.task.epochs + 1):
             record.losses.append(self._pass(self.task.samples, self.step))
-            record.keep(epoch, {name: variable.numpy() for name, variable in self.variables.items()})
+            record.keep(epoch, {name: host(variable) for name, variable in self.variables.items()})
         if self.task.evaluation is not None:
             record.evaluation[LOSS] = self._pass(self.task.evaluation, self.measure)
         return record.produced(place(self.variables[OUTPUT_BIAS]), self._mode(), no_metric=NO_METRIC)
@@ -59,7 +59,7 @@ class _Training:
         """Go once through the batches; the mean of their losses, each counted as often as it has samples."""
         total = 0.0
         for batch in samples.batches():
-            given = (None if array is None else tf.constant(array) for array in (batch.inputs, batch.targets, batch.weight))
+            given = (None if array is None else constant(array) for array in (batch.inputs, batch.targets, batch.weight))
             total += float(body(*given)) * len(batch.inputs)
         return total / len(samples.inputs)
 

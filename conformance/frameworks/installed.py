@@ -1,0 +1,36 @@
+"""What a framework stands on here: the distributions of its modules and all that they require. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+
+def packages_of(modules: Iterable[str]) -> dict[str, str]:
+    """Versions by canonical name, sorted; a module that no distribution claims is left out."""
+    providers = packages_distributions()
+    waiting = [name for module in modules for name in providers.get(module, ())]
+    found: dict[str, str] = {}
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        try:
+            one = distribution(name)
+        except PackageNotFoundError:  # an optional one, or one for another platform
+            continue
+        found[name] = one.version
+        waiting += [requirement for line in one.requires or () if (requirement := _applies(line))]
+    return dict(sorted(found.items()))
+
+
+def _applies(line: str) -> str:
+    """The name of a requirement that holds here without any extra; empty otherwise."""
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:  # of an old distribution; pip takes it or leaves it
+        return ""
+    return requirement.name if requirement.marker is None or requirement.marker.evaluate({"extra": ""}) else ""

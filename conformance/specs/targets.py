@@ -1,0 +1,104 @@
+"""The framework versions that the matrix is made of: ``targets.toml`` read, and what each of its environments installs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from conformance.specs.grammar import MatrixTable, TargetsFile
+from conformance.specs.problems import SpecError
+from conformance.specs.read import Reader
+
+TARGETS = "targets.toml"
+OVERRIDES = "overrides.txt"
+
+
+@dataclass(frozen=True)
+class VersionEnvironment:
+    """One version of one distribution: where it is installed, and what with."""
+
+    name: str
+    framework: str
+    version: str
+    python: str
+    requirements: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All of the file."""
+
+    options: tuple[str, ...]
+    tables: tuple[MatrixTable, ...]
+    python: str
+
+    def environments(self) -> Iterator[VersionEnvironment]:
+        """Every environment, in the order of the file."""
+        for table in self.tables:
+            yield from (self.environment(table, version) for version in table.versions)
+
+    def environment(self, table: MatrixTable, version: str) -> VersionEnvironment:
+        """That of any version of the table's distribution, whether or not the table lists it."""
+        applying = [pins for pins in table.pins if SpecifierSet(pins.versions).contains(version, prereleases=True)]
+        pinned = [package for pins in applying for package in pins.packages]
+        given = [f"{table.distribution}=={version}", *(package.format(version=version) for package in table.with_)]
+        named = {Requirement(package).name for package in pinned}
+        kept = [package for package in given if Requirement(package).name not in named]  # a pin takes the place of a plain name
+        return VersionEnvironment(
+            f"{table.name}-v{version}", table.framework, version, table.python or self.python, (*kept, *pinned), table.label
+        )
+
+    def table_of(self, framework: str, distribution: str = "") -> MatrixTable | None:
+        """The first table of a framework, or that of one of its distributions."""
+        return next((t for t in self.tables if t.framework == framework and distribution in ("", t.distribution)), None)
+
+
+def read_targets(root: Path) -> Targets:
+    """Read the file among the specs.
+
+    Raises:
+        SpecError: the first mistake found, in one sentence.
+    """
+    reader = Reader()
+    targets = collect_targets(reader, root)
+    if targets is None or reader.problems:
+        raise SpecError(reader.problems[0])
+    return targets
+
+
+def collect_targets(reader: Reader, root: Path) -> Targets | None:
+    """Read the file; every mistake is complained about to ``reader``."""
+    file = root / TARGETS
+    read = reader.read(file, TargetsFile)
+    if read is None:
+        return None
+    for table in read.matrix:
+        _check(reader, file, table)
+    names = [table.name for table in read.matrix]
+    for again in dict.fromkeys(name for i, name in enumerate(names) if name in names[:i]):
+        reader.complain(file, again, "name", "a name that the file uses twice", "a name of its own")
+    return Targets(tuple(read.selection.options), tuple(read.matrix), read.python)
+
+
+def _check(reader: Reader, file: Path, table: MatrixTable) -> None:
+    for version in table.versions:
+        try:
+            Version(version)
+        except InvalidVersion:
+            reader.complain(file, table.name, "versions", repr(version), "the number of a release, such as 2.13.1")
+    for pins in table.pins:
+        try:
+            SpecifierSet(pins.versions)
+        except InvalidSpecifier:
+            reader.complain(file, table.name, "pins.versions", repr(pins.versions), 'a version specifier such as ">=2.13,<2.22"')
+    for package in (*table.with_, *(package for pins in table.pins for package in pins.packages)):
+        try:
+            Requirement(package.replace("{version}", "1"))
+        except InvalidRequirement:
+            reader.complain(file, table.name, "with", repr(package), 'a requirement such as "numpy<2"')

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from conformance.frameworks.registry import KNOWN
+from conformance.specs.grammar import MATRIX
+from conformance.specs.load import collect, specs_root
+from conformance.specs.problems import SpecError
+from conformance.specs.targets import Targets, read_targets
+from conformance.tox_ini import tox_ini
+
+ROOT = Path(__file__).parents[2]
+SMALL = """
+format = 1
+python = "3.11"
+[selection]
+options = ["--check", "*/case/*"]
+because = "They say the same in every version."
+[[matrix]]
+name = "jax"
+framework = "jax"
+distribution = "jax"
+versions = ["0.4.13", "0.10.2"]
+with = ["jaxlib<={version}", "optax"]
+[[matrix.pins]]
+versions = "<0.4.26"
+packages = ["numpy<2", "optax<0.1.8"]
+because = "It was built before NumPy 2."
+"""
+
+
+@pytest.fixture(scope="module")
+def targets() -> Targets:
+    return read_targets(specs_root())
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "targets.toml").write_text(text)
+    return folder
+
+
+def test_tox_ini_is_what_the_targets_make(targets: Targets) -> None:
+    stale = "tox.ini is stale: python -m conformance.tox_ini"
+    assert (ROOT / "tox.ini").read_text() == tox_ini(targets), stale
+
+
+def test_every_environment_has_a_section_of_its_own_and_a_label(targets: Targets) -> None:
+    ini = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    ini.read_string(tox_ini(targets))
+    names = [environment.name for environment in targets.environments()]
+    assert len(set(names)) == len(names)
+    assert {f"testenv:{name}" for name in names} <= set(ini.sections())
+    matrix = [environment.name for environment in targets.environments() if environment.label == MATRIX]
+    assert [name.strip() for name in ini["testenv:report-matrix"]["depends"].replace("\\\n", "").split(",")] == matrix
+
+
+def test_every_framework_is_in_the_matrix(targets: Targets) -> None:
+    assert {environment.framework for environment in targets.environments() if environment.label == MATRIX} == set(KNOWN)
+
+
+def test_the_oldest_version_that_each_extra_admits_is_in_the_matrix(targets: Targets) -> None:
+    oldest = {table.name: table.versions[0] for table in targets.tables}
+    assert oldest["tensorflow"].startswith("2.13.")
+    assert oldest["jax"] == "0.4.13"
+    assert oldest["keras"].startswith("3.0.")
+    assert oldest["sklearn"].startswith("1.4.")
+
+
+def test_pins_apply_to_the_versions_they_name_and_take_the_place_of_plain_names(tmp_path: Path) -> None:
+    old, new = read_targets(written(tmp_path, SMALL)).environments()
+    assert old.requirements == ("jax==0.4.13", "jaxlib<=0.4.13", "numpy<2", "optax<0.1.8")
+    assert new.requirements == ("jax==0.10.2", "jaxlib<=0.10.2", "optax")
+    assert (old.name, old.python, old.label) == ("jax-v0.4.13", "3.11", "matrix")
+
+
+def test_a_version_that_is_not_listed_has_an_environment_too(tmp_path: Path) -> None:
+    targets = read_targets(written(tmp_path, SMALL))
+    table = targets.table_of("jax")
+    assert table is not None
+    assert "numpy<2" in targets.environment(table, "0.4.20").requirements
+    assert targets.table_of("jax", "optax") is None
+    assert targets.table_of("torch") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"0.10.2"', '"ten"', "case jax: versions: found 'ten', expected the number of a release, such as 2.13.1"),
+        ('"<0.4.26"', '"before 1"', "case jax: pins.versions: found 'before 1', expected a version specifier"),
+        ('"numpy<2"', '"numpy<<2"', "case jax: with: found 'numpy<<2', expected a requirement"),
+        ('name = "jax"', 'name = "J A X"', 'case J A X: name: found "J A X", expected lower-case letters'),
+        ('"3.11"', '"2.7"', 'python: found "2.7", expected a version of Python, such as 3.11'),
+        ("because", "reason", "selection.reason: found unknown key reason, expected one of options, because"),
+        (
+            'versions = "<',
+            'version = "<',
+            "case jax: pins[0].version: found unknown key version, expected one of versions, packages, because",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        read_targets(written(tmp_path, SMALL.replace(old, new, 1)))
+    assert sentence in str(raised.value)
+
+
+def test_a_name_is_used_once(tmp_path: Path) -> None:
+    table = SMALL[SMALL.index("[[matrix]]") : SMALL.index("[[matrix.pins]]")]
+    with pytest.raises(SpecError, match="found a name that the file uses twice"):
+        read_targets(written(tmp_path, SMALL + table))
+
+
+def test_the_specs_complain_of_it_and_their_digest_does_not_depend_on_it(tmp_path: Path) -> None:
+    for file in specs_root().rglob("*.toml"):
+        copy = tmp_path / file.relative_to(specs_root())
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    specs, problems = collect(tmp_path)
+    assert problems == []
+    (tmp_path / "targets.toml").write_text(SMALL)
+    assert collect(tmp_path)[0].digest == specs.digest
+    (tmp_path / "targets.toml").write_text(SMALL.replace('"0.10.2"', '"ten"'))
+    assert ["ten" in str(problem) for problem in collect(tmp_path)[1]] == [True]
