@@ -12,11 +12,11 @@ from conformance.executors.protocol import Description
 from conformance.frameworks.registry import frameworks
 from conformance.plan import Selection, absent
 from conformance.profiles import PROFILES
-from conformance.results import Writer
 from conformance.specs.grammar import MATRIX
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Specs
 from conformance.specs.targets import VersionEnvironment, read_targets
+from conformance.writer import Writer
 
 REASON = "the environment {name} wrote no results: it was not made, could not be, or its run did not begin"
 
@@ -47,7 +47,7 @@ def _results(folder: Path) -> bool:
 def _write(path: Path, environment: VersionEnvironment, specs: Specs, checks: dict[str, Check], chosen: Selection) -> None:
     info = frameworks()[environment.framework]
     description = Description(framework=environment.framework, version=environment.version)
-    with Writer(path, header_of(description, specs, PROFILES["quick"], "not-run")) as writer:
+    with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, "not-run")) as writer:
         for cell in absent(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
             writer.append(cell)
         writer.close(0.0)

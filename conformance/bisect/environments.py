@@ -19,8 +19,9 @@ from packaging.version import InvalidVersion, Version
 
 from conformance.bisect.search import BisectError, Cells, NotMade
 from conformance.results import Outcome, ResultsError, read
+from conformance.specs.grammar import MatrixTable
 from conformance.specs.model import Specs
-from conformance.specs.targets import OVERRIDES, MatrixTable, Targets
+from conformance.specs.targets import OVERRIDES, Targets
 
 DISTRIBUTION = "mse-conformance"
 _RAN = {Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.DEVIATION, Outcome.UNSUPPORTED}

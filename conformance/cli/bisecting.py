@@ -27,7 +27,8 @@ from conformance.cli.arguments import (
 if TYPE_CHECKING:
     from conformance.bisect.search import Found
     from conformance.results import Cell
-    from conformance.specs.targets import MatrixTable, Targets
+    from conformance.specs.grammar import MatrixTable
+    from conformance.specs.targets import Targets
 
 
 @click.command()

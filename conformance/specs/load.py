@@ -76,7 +76,7 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
         if (declared := reader.read(file, PolicyFile)) is not None:
             policies += build_policies(reader, file, declared)
     if (root / TARGETS).exists():
-        apart = Reader()  # no cell depends on what versions there are: the digest does not either
+        apart = Reader(root)  # no cell depends on what versions there are: the digest does not either
         collect_targets(apart, root)
         reader.problems += apart.problems
     specs = Specs(

@@ -65,7 +65,7 @@ def read_targets(root: Path) -> Targets:
     Raises:
         SpecError: the first mistake found, in one sentence.
     """
-    reader = Reader()
+    reader = Reader(root)
     targets = collect_targets(reader, root)
     if targets is None or reader.problems:
         raise SpecError(reader.problems[0])

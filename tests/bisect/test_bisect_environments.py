@@ -14,9 +14,10 @@ from conformance.bisect.environments import Maker
 from conformance.bisect.search import BisectError, NotMade
 from conformance.cli import main
 from conformance.cli.bisecting import _selected
-from conformance.results import Cell, Header, Outcome, RunEnvironment, Target, Witness, Writer
+from conformance.results import Cell, Header, Outcome, RunEnvironment, Target, Witness
 from conformance.specs.load import load, specs_root
 from conformance.specs.targets import read_targets
+from conformance.writer import Writer
 
 CHECK = "mse/mean/case/mean-thirds"
 UV = """#!{python}
