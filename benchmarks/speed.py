@@ -39,8 +39,9 @@ from conformance.frameworks.base import Evaluation, Implementation
 from conformance.inputs.families import make
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
+from conformance.plan import Selection
 from conformance.profiles import PROFILES, Profile
-from conformance.results import Writer
+from conformance.writer import Writer
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 CHECK = "mse/mean/bound/ordinary"
@@ -178,7 +179,7 @@ def run_suite(bench: Bench, folder: Path) -> float:
     """CPU seconds of the check, to the last cell in a results file."""
     request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode="eager", dtype="float32")
     started = time.process_time()
-    with Writer(folder / "one.jsonl", header_of(bench.description(), bench.specs, bench.profile, "speed")) as writer:
+    with Writer(folder / "one.jsonl", header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")) as writer:
         for cell in bench.answer(request).cells:
             writer.append(cell)
         writer.close(0.0)
