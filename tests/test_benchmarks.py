@@ -1,4 +1,4 @@
-"""The comparison with other methods runs, and counts what it says it counts."""
+"""The benchmarks run, and count what they say they count. No test holds them to a time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "power.py"
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 HEADER = """\
 import numpy as np
 import conformance
@@ -33,7 +34,7 @@ def test_every_method_is_put_to_the_same_miniatures(tmp_path: Path) -> None:
     for name, losses in files.items():
         text = HEADER + "".join(LOSS.format(name=loss, value=value) for loss, value in losses.items())
         (tmp_path / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, str(BENCHMARK), *files, "--seeds", "2", "--format", "json"]
+    command = [sys.executable, str(FOLDER / "power.py"), *files, "--seeds", "2", "--format", "json"]
     found = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
     assert (found["wrong"], found["right"], found["seeds"]) == (2, 1, [0, 1])
     suite = found["methods"].pop("conformance")
@@ -42,3 +43,26 @@ def test_every_method_is_put_to_the_same_miniatures(tmp_path: Path) -> None:
     assert {name: method["killed"] for name, method in found["methods"].items()} == dict.fromkeys(found["methods"], 1)
     assert found["killed by none of the others"] == ["has-a-floor"]
     assert min(method["time"] for method in [suite, *found["methods"].values()]) == 1
+
+
+def answer(benchmark: str, *arguments: str) -> Any:
+    command = [sys.executable, str(FOLDER / benchmark), *arguments, "--format", "json"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_the_suite_beside_a_naive_test_and_its_floor() -> None:
+    found = answer("speed.py", "--framework", "numpy", "--inputs", "32", "--naive", "3", "--growth")
+    (numpy,) = found["frameworks"]
+    assert 0 < numpy["floor"] < numpy["suite"]
+    assert numpy["suite"] == found["suite"]
+    assert set(numpy["parts"]) == {"drawing", "framework", "exact value", "judging", "recording", "searching"}
+    assert all(part > 0 for part in numpy["parts"].values())
+    assert sum(numpy["parts"].values()) == pytest.approx(1)
+    assert [line["inputs"] for line in found["growth"]] == [3, 32, 320]
+
+
+def test_the_oracle_beside_numpy() -> None:
+    for one in answer("oracle.py", "--elements", "300000"):
+        assert one["one by one"] == "equal"
+        assert one["ratio"] > 0
+        assert one["mean"] == pytest.approx(2, rel=0.1)  # of the squared difference of two normal numbers

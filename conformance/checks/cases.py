@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.trial import QUANTITIES, Expect, Trial, new_tallies
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format
+from conformance.numerics.grid import Grid
 from conformance.numerics.interval import Expectation, Interval
+from conformance.numerics.relative import Relative
 from conformance.specs.model import Case
 
 
@@ -26,9 +29,12 @@ def rounded_once(oracle: Exact, quantity: Quantity, output: Format) -> Expectati
 
 def _points(oracle: Exact, quantity: Quantity, output: Format, *, rounded: bool) -> Expectation:
     array = oracle.of(quantity)
-    points = [output.round(x) if rounded and not isinstance(x, float) else x for x in array.distinct]
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None
-    intervals = tuple(Interval.special(x) for x in points)
+    intervals: Sequence[Interval]
+    if not rounded and isinstance(array.distinct, Grid):
+        intervals = Relative(array.distinct, (Fraction(0),), None, {})
+    else:
+        intervals = [Interval.special(output.round(x) if rounded and not isinstance(x, float) else x) for x in array.distinct]
     return Expectation(quantity, array.shape, output, intervals, array.index, unsigned, oracle.inputs.format.unit_for(output))
 
 

@@ -47,6 +47,8 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
     x = observed.astype(np.float64).ravel()
     if not x.size:
         return _EMPTY
+    if expectation.plain and (judged := _judge_plainly(expectation, x, flushes=flushes)) is not None:
+        return judged
     inside = (expectation.lower <= x) & (x <= expectation.upper)
     if expectation.positive_zero:
         inside &= ~((x == 0) & np.signbit(x))
@@ -77,6 +79,27 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         error_over_bound=float(over_bound.max()),
         correctly_rounded=rounded,
         names=names,
+    )
+
+
+def _judge_plainly(expectation: Expectation, x: npt.NDArray[np.float64], *, flushes: bool) -> Judgement | None:
+    """The judgement of finite numbers that all lie inside their intervals; None where one does not, or is a zero that may have a name."""
+    center = expectation.center
+    if not ((expectation.lower <= x) & (x <= expectation.upper)).all():
+        return None
+    if (expectation.positive_zero or flushes) and not x.all():
+        return None
+    rounded = x == center
+    distance = np.abs(np.ldexp(x - center, -expectation.ulp_exponent) - expectation.rest)
+    over_bound = np.divide(distance, expectation.bound_ulp, out=np.zeros_like(distance), where=distance > 0)
+    return Judgement(
+        conforms=True,
+        worst=int(distance.argmax()),
+        error_u=float((distance * expectation.u_per_ulp).max()),
+        error_ulp=float(distance.max()),
+        error_over_bound=float(over_bound.max()),
+        correctly_rounded=bool(rounded.all()),
+        names=(),
     )
 
 

@@ -20,17 +20,21 @@ Pairs = Iterable[tuple[Quantity, Array, Array]]
 
 def _relate(
     trial: Trial,
-    change: Callable[[Inputs], Inputs],
+    change: Callable[[Inputs], Inputs] | None,
     pairs: Callable[[Evaluation, Evaluation], Pairs],
     quantities: tuple[Quantity, ...] = QUANTITIES,
     upstream: int = 0,
 ) -> Mapping[Quantity, Tally]:
-    """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``."""
+    """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``.
+
+    Without a change the law is one of a single evaluation.
+    """
     tallies = new_tallies(*quantities)
     for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
         for seed in trial.profile.seeds():
             drawn = draw(trial, opposite, "opposite", shape, seed, upstream=upstream)
-            first, second = trial.attested(drawn.inputs), trial.attested(change(drawn.inputs))
+            first = trial.attested(drawn.inputs)
+            second = first if change is None else trial.attested(change(drawn.inputs))
             for quantity, found, wanted in pairs(first, second):
                 same(trial, tallies[quantity], quantity, found, wanted, drawn)
             note_missing(tallies, first)
@@ -88,7 +92,7 @@ def antisymmetry(trial: Trial) -> Mapping[Quantity, Tally]:
             yield Quantity.GRADIENT_TARGET, both[Quantity.GRADIENT_TARGET], -both[Quantity.GRADIENT_PREDICTION]
             yield Quantity.GRADIENT_PREDICTION, both[Quantity.GRADIENT_PREDICTION], -both[Quantity.GRADIENT_TARGET]
 
-    return _relate(trial, lambda i: i, pairs, GRADIENTS, upstream=2)
+    return _relate(trial, None, pairs, GRADIENTS, upstream=2)
 
 
 @law("linearity", "The gradients are linear in what arrives from above: −2 times as much gives exactly −2 times the gradients.", GRADIENTS)

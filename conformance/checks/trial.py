@@ -20,7 +20,7 @@ from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.errormodel import Step
 from conformance.numerics.exact import Exact, exact
-from conformance.numerics.formats import FORMATS, Array, Format
+from conformance.numerics.formats import FORMATS, Array, Format, format_of
 from conformance.numerics.interval import Expectation
 from conformance.numerics.rounding import what_rounds
 from conformance.profiles import Profile
@@ -33,14 +33,20 @@ OF_THE_OPERATION: tuple[Quantity, ...] = ()
 Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
-_KEPT = 1024
+_KEPT = 16_384
+_ELEMENTS = 1_000_000
+"""Of all arrays that are kept: about 100 bytes each."""
 
 
 class ExpectationCache:
-    """Expectations of recent inputs: targets of one operation and dtype see the same bits, so each is made once."""
+    """Expectations of recent inputs: targets of one operation and dtype see the same bits, so each is made once.
+
+    It must hold all that one target sees: the next one begins at the beginning again, and of fewer it would find none.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Expectation] = OrderedDict()
+        self._elements = 0
 
     def get(self, key: Hashable, make: Callable[[], Expectation]) -> Expectation:
         """The expectation under ``key``, made when it is not kept."""
@@ -49,8 +55,9 @@ class ExpectationCache:
             return self._kept[key]
         made = make()
         self._kept[key] = made
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        self._elements += made.index.size
+        while len(self._kept) > _KEPT or (self._elements > _ELEMENTS and len(self._kept) > 1):
+            self._elements -= self._kept.popitem(last=False)[1].index.size
         return made
 
 
@@ -200,9 +207,12 @@ class Trial:
             raise NotAttested(f"asked for the mode {asked.mode}, it ran in {ran.mode}")
         arrays = {"value": evaluation.value, **evaluation.gradients}
         for name, array in arrays.items():
-            if array.dtype.name not in FORMATS:
-                raise NotAttested(f"{name}: found the dtype {array.dtype.name}, expected {asked.dtype}", returned=array.dtype.name)
-            found, wanted = FORMATS[array.dtype.name], FORMATS[asked.dtype]
+            wanted = FORMATS[asked.dtype]
+            try:
+                found = format_of(array)
+            except KeyError:
+                unknown = array.dtype.name
+                raise NotAttested(f"{name}: found the dtype {unknown}, expected {asked.dtype}", returned=unknown) from None
             if not (found == wanted or found.is_wider_than(wanted)):
                 raise NotAttested(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
         return evaluation
@@ -245,7 +255,7 @@ class Trial:
                     f"{quantity}: found {found}, expected {wanted}", Sight(inputs, summands, None, observed, 0, recipe, found, wanted)
                 )
                 continue
-            output = FORMATS[observed.dtype.name]
+            output = format_of(observed)
             if output.name != self.target.dtype:
                 tally.flags[f"returns {output.name}"] = None
             tally.see(observed)

@@ -156,7 +156,7 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
 
     try:
         value, compiled = run(*tensors)
-        _attest_mode(mode, compiled=compiled, graphs=graphs() - before)
+        _attest_mode(mode, compiled=compiled, graphs=graphs() - before if mode == "compile" else 0)
         if not isinstance(value, Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
         attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))

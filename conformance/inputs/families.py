@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -159,8 +160,9 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
 
 
+@lru_cache(maxsize=1024)
 def make(family: Family, descriptor: Descriptor, position: int, definition: Definition, dtype: str) -> Inputs:
-    """The arrays at ``position`` of a descriptor: the same bits wherever and whenever they are made."""
+    """The arrays at ``position`` of a descriptor: the same bits wherever and whenever they are made; nobody may write to them."""
     fmt = FORMATS[dtype]
     rng = np.random.default_rng([descriptor.seed, position])
     shape = descriptor.shape
@@ -175,4 +177,8 @@ def make(family: Family, descriptor: Descriptor, position: int, definition: Defi
         prediction, target = family(rng, shape, fmt, descriptor.spread)
         weight = weights(rng, definition, shape, fmt)
     upstream = _upstream(rng, definition.value_shape(shape), fmt, descriptor.upstream)
-    return Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream)
+    made = Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream)
+    for array in (made.prediction, made.target, made.weight, made.upstream):
+        if array is not None:
+            array.flags.writeable = False
+    return made

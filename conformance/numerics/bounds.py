@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from conformance.numerics.definition import Definition, Inputs, Quantity
 from conformance.numerics.errormodel import Step
 from conformance.numerics.exact import Exact, exact
+from conformance.numerics.far_bounds import gradient_intervals, value_intervals
 from conformance.numerics.formats import Format
-from conformance.numerics.gradient_bounds import gradient_intervals
-from conformance.numerics.interval import Expectation
-from conformance.numerics.value_bounds import value_interval
+from conformance.numerics.interval import Expectation, Interval
 from conformance.numerics.weight_bounds import weight_intervals
 
 
@@ -30,14 +29,15 @@ def expectation_of(
     """
     fmt = output or oracle.inputs.format
     array = oracle.of(quantity)
+    intervals: Sequence[Interval]
     if quantity is Quantity.VALUE:
-        intervals = [value_interval(oracle, model, i, fmt, flushes=flushes) for i in range(len(array.distinct))]
+        intervals = value_intervals(oracle, model, fmt, flushes=flushes)
     elif quantity is Quantity.GRADIENT_WEIGHT:
         intervals = weight_intervals(oracle, model, fmt, flushes=flushes)
     else:
         intervals = gradient_intervals(oracle, model, quantity, fmt, flushes=flushes)
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None and oracle.definition.factor > 0
-    return Expectation(quantity, array.shape, fmt, tuple(intervals), array.index, unsigned, oracle.inputs.format.unit_for(fmt))
+    return Expectation(quantity, array.shape, fmt, intervals, array.index, unsigned, oracle.inputs.format.unit_for(fmt))
 
 
 def expectation(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from conformance.numerics.formats import FORMATS, Array, Format
+from conformance.numerics.formats import Array, Format, format_of
 
 Shape = tuple[int, ...]
 
@@ -143,7 +143,7 @@ class Inputs:
     @property
     def format(self) -> Format:
         """The format all arrays are in."""
-        return FORMATS[self.prediction.dtype.name]
+        return format_of(self.prediction)
 
     @property
     def shape(self) -> Shape:

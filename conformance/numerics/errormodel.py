@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -57,6 +57,11 @@ def is_power_of_two(x: Number) -> bool:
 def _has_an_exact_root(divisor: Number) -> bool:
     """Whether it is a power of four: dividing by its root is then exact as well."""
     return is_power_of_two(divisor) and is_power_of_two(square_root(divisor))
+
+
+_KEPT = 4096
+_THETAS: dict[tuple[int, Hashable], tuple[Sequence[Step], Fraction]] = {}
+"""θ of the situations met: inputs of one shape share it. A model is told by its identity, and kept so that no other one takes it over."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,17 @@ class Roundings:
     @cached_property
     def theta(self) -> Fraction:
         """θ = Π(1+v)^count · (1+(n−1)u) − 1: the relative bound, the sum's in any order by Jeannerod and Rump (2013)."""
+        d = self.divisor
+        divisor = (d.numerator, d.denominator) if isinstance(d, Fraction) else d
+        situation = (self.definition, self.quantity, self.input, self.output, self.summands, divisor, self.weighted, self.unit_upstream)
+        key = (id(self.model), situation)
+        if key not in _THETAS:
+            if len(_THETAS) >= _KEPT:
+                _THETAS.clear()
+            _THETAS[key] = self.model, self._theta()
+        return _THETAS[key][1]
+
+    def _theta(self) -> Fraction:
         product = Fraction(1)
         for step, count in self.steps:
             chosen = self.format_of(step)

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from operator import mul
 
 import numpy as np
 
-from conformance.numerics.decode import Integers, decode, fractions, sum_of_squared_differences
+from conformance.numerics.decode import Integers, fractions, is_subnormal
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape
 from conformance.numerics.formats import Array, power_of_two
+from conformance.numerics.grid import Grid, grid_of, on_a_grid
+from conformance.numerics.squares import sum_of_squared_differences
 
 Number = Fraction | float
 """An exact rational, or one of the floats nan, inf, -inf."""
@@ -27,10 +30,10 @@ BULK = 4096
 
 @dataclass(frozen=True)
 class ExactArray:
-    """Exact numbers of an array: the distinct ones, and for every element which of them it is."""
+    """Exact numbers of an array: the distinct ones, on one grid where that is possible, and for every element which of them it is."""
 
     shape: Shape
-    distinct: tuple[Number, ...]
+    distinct: Sequence[Number]
     index: Integers
 
     def at(self, flat: int) -> Number:
@@ -38,7 +41,8 @@ class ExactArray:
         return self.distinct[int(self.index[flat])]
 
     def __iter__(self) -> Iterator[Number]:
-        return (self.distinct[i] for i in self.index.tolist())
+        numbers = tuple(self.distinct)
+        return (numbers[i] for i in self.index.tolist())
 
 
 def is_finite(x: Number) -> bool:
@@ -165,19 +169,14 @@ class Exact:
         return self._distinct[0]
 
     def _array(self, numbers: Sequence[Number], index: Integers | None = None, shape: Shape | None = None) -> ExactArray:
-        return ExactArray(self.shape if shape is None else shape, tuple(numbers), np.arange(len(numbers)) if index is None else index)
+        return ExactArray(self.shape if shape is None else shape, numbers, np.arange(len(numbers)) if index is None else index)
 
-    def _differences(self, elements: Integers) -> list[Number]:
-        """p − t of the given elements, on one common power-of-two grid."""
+    def _differences(self, elements: Integers) -> Sequence[Number]:
+        """p − t of the given elements."""
         p, t = self._columns[0][elements], self._columns[1][elements]
-        (mp, ep, fp), (mt, et, ft) = decode(p), decode(t)
-        if fp.all() and ft.all():
-            lowest = int(min(ep.min(), et.min())) if len(elements) else 0
-            grid = power_of_two(lowest)
-            return [
-                ((a << (e - lowest)) - (b << (f - lowest))) * grid
-                for a, e, b, f in zip(mp.tolist(), ep.tolist(), mt.tolist(), et.tolist(), strict=True)
-            ]
+        if (found := on_a_grid(p, t)) is not None:
+            (whole_p, whole_t), exponent = found
+            return Grid([a - b for a, b in zip(whole_p, whole_t, strict=True)], power_of_two(exponent))
         return [add((a, multiply(b, Fraction(-1)))) for a, b in zip(fractions(p), fractions(t), strict=True)]
 
     @cached_property
@@ -185,6 +184,40 @@ class Exact:
         """p − t of every element."""
         representatives, index = self._distinct
         return self._array(self._differences(representatives), index)
+
+    @cached_property
+    def weight_grid(self) -> Grid | None:
+        """The weight of every element; None where there are none, or one is not finite."""
+        return None if self.element_weight is None else grid_of(self.element_weight)
+
+    @cached_property
+    def upstream_grid(self) -> Grid | None:
+        """The upstream gradient of every distinct element; None where one is not finite."""
+        own = grid_of(self.inputs.upstream)
+        if own is None:
+            return None
+        if len(own) == 1:
+            return Grid(list(own.whole) * len(self._distinct[0]), own.unit)
+        return Grid([own.whole[i] for i in self.group[self._distinct[0]].tolist()], own.unit)
+
+    @cached_property
+    def terms(self) -> Grid | None:
+        """w·(p−t)² of every element, where all of them are distinct and finite."""
+        differences = self.differences.distinct
+        representatives, index = self._distinct
+        if not isinstance(differences, Grid) or representatives is not index:
+            return None
+        squares = Grid([d * d for d in differences.whole], differences.unit * differences.unit)
+        if self.element_weight is None:
+            return squares
+        return None if self.weight_grid is None else squares.times(self.weight_grid.whole, self.weight_grid.unit)
+
+    @cached_property
+    def one_divisor(self) -> Fraction | None:
+        """What every element of the value is divided by, where that is one number other than zero."""
+        kinds = set(self.divisors[:1]) if self.definition.divisor in {Divisor.ONE, Divisor.COUNT, Divisor.LAST_AXIS} else set(self.divisors)
+        only = kinds.pop() if len(kinds) == 1 else None
+        return only if isinstance(only, Fraction) and only else None
 
     @cached_property
     def weights(self) -> list[Number]:
@@ -219,27 +252,31 @@ class Exact:
         n = self.summands
         return [slice(i * n, (i + 1) * n) for i in range(math.prod(self.value_shape))]
 
-    def _terms(self, piece: slice) -> list[Number]:
+    def _sum(self, piece: slice) -> Number:
+        """The sum of some terms; those that are not finite decide it, where there are any."""
         elements = np.arange(piece.start, piece.stop)
-        squares = [multiply(d, d) for d in self._differences(elements)]
-        if self.element_weight is None:
-            return squares
-        return [multiply(w, s) for w, s in zip(self.weights[piece], squares, strict=True)]
+        used = [self._columns[0], self._columns[1], *([] if self.element_weight is None else [self.element_weight])]
+        special = elements[~np.logical_and.reduce([np.isfinite(column[piece]) for column in used])]
+        elements = special if special.size else elements
+        terms: Sequence[Number] = [multiply(d, d) for d in self._differences(elements)]
+        if self.element_weight is not None:
+            terms = [multiply(w, s) for w, s in zip(fractions(self.element_weight[elements]), terms, strict=True)]
+        return add(terms)
 
     @cached_property
-    def finite_inputs(self) -> bool:
-        """Whether no input element is nan or infinite."""
-        return all(bool(decode(column)[2].all()) for column in self._columns)
-
-    @cached_property
-    def sums(self) -> list[Number]:
+    def sums(self) -> Sequence[Number]:
         """Σ w·(p−t)² for each element of the value, before factor and divisor."""
-        if self._value_per_element:
-            return [multiply(d, d) for d in self.differences.distinct]
-        if self.summands > BULK and self.finite_inputs and self.element_weight is None:
-            p, t = self._columns[:2]
+        if self.value_per_element:
+            differences = self.differences.distinct
+            if isinstance(differences, Grid):
+                return Grid([d * d for d in differences.whole], differences.unit * differences.unit)
+            return [multiply(d, d) for d in differences]
+        p, t = self.inputs.prediction.ravel(), self.inputs.target.ravel()
+        if self.summands > BULK and self.element_weight is None and np.isfinite(p).all() and np.isfinite(t).all():
             return [sum_of_squared_differences(p[s], t[s]) for s in self.slices()]
-        return [add(self._terms(s)) for s in self.slices()]
+        if self.terms is not None:
+            return Grid([sum(self.terms.whole[s]) for s in self.slices()], self.terms.unit)
+        return [self._sum(s) for s in self.slices()]
 
     # -- quantities -----------------------------------------------------------------------------------------------
 
@@ -248,17 +285,20 @@ class Exact:
         """factor · Σ w·(p−t)² / divisor, or the square root of that, of the value's shape."""
         if not self.definition.root:
             return self.radicand
-        return replace(self.radicand, distinct=tuple(square_root(x) for x in self.radicand.distinct))
+        return replace(self.radicand, distinct=[square_root(x) for x in self.radicand.distinct])
 
     @cached_property
     def radicand(self) -> ExactArray:
         """The value before a root is taken, where one is."""
         factor = self.definition.factor
-        if self._value_per_element:
+        if isinstance(self.sums, Grid) and self.one_divisor is not None:
+            numbers = self.sums.scaled(factor / self.one_divisor)
+            return self._array(numbers, self._distinct[1]) if self.value_per_element else self._array(numbers, shape=self.value_shape)
+        if self.value_per_element:
             divisor = next(iter(self.divisors), Fraction(1))
             return self._array([divide(multiply(factor, s), divisor) for s in self.sums], self._distinct[1])
-        numbers = [divide(multiply(factor, s), n) for s, n in zip(self.sums, self.divisors, strict=True)]
-        return self._array(numbers, shape=self.value_shape)
+        quotients = [divide(multiply(factor, s), n) for s, n in zip(self.sums, self.divisors, strict=True)]
+        return self._array(quotients, shape=self.value_shape)
 
     def difference(self, flat: int) -> Number:
         """p − t of one element."""
@@ -266,27 +306,25 @@ class Exact:
 
     def elements_of_value(self, position: int) -> Integers:
         """Flat indices of the elements that the distinct value element ``position`` sums."""
-        if self._value_per_element:
+        if self.value_per_element:
             return self._distinct[0][position : position + 1]
         return np.arange(position * self.summands, (position + 1) * self.summands)
 
     def divisor_of_value(self, position: int) -> Number:
         """What the distinct value element ``position`` is divided by."""
-        return self.divisors[int(self._distinct[0][position]) if self._value_per_element else position]
+        return self.divisors[int(self._distinct[0][position]) if self.value_per_element else position]
 
     @cached_property
-    def _value_per_element(self) -> bool:
+    def value_per_element(self) -> bool:
+        """Whether each element has a value of its own, and equal elements have equal ones."""
         return self.definition.over is Over.NONE and self.element_weight is None
 
     @cached_property
     def subnormal_inputs(self) -> list[int]:
         """For every distinct element, how many of p and t are subnormal."""
         representatives, _ = self._distinct
-        smallest = self.inputs.format.smallest_normal
-        counts = [0] * len(representatives)
-        for column in self._columns[:2]:
-            for i, x in enumerate(fractions(column[representatives])):
-                counts[i] += isinstance(x, Fraction) and 0 < abs(x) < smallest
+        subnormal = [is_subnormal(column[representatives]) for column in self._columns[:2]]
+        counts: list[int] = (subnormal[0].astype(np.int64) + subnormal[1]).tolist()
         return counts
 
     def has_subnormal_input(self, element: int) -> bool:
@@ -308,17 +346,31 @@ class Exact:
     def gradient_prediction(self) -> ExactArray:
         """∂/∂p contracted with the upstream gradient: 2·factor·w·(p−t)·G / divisor."""
         factor = 2 * self.definition.factor
+        if (products := self._gradient_grid) is not None and self.one_divisor is not None and not self.definition.root:
+            return self._array(products.scaled(factor / self.one_divisor), self._distinct[1])
         numbers = [divide(multiply(factor, w, d, g), n) for d, g, w, n in zip(self.differences.distinct, *self.scales, strict=True)]
         if self.definition.root:  # the derivative of √x is 1/(2√x)
             roots = [self.value.at(i) for i in self.group[self._distinct[0]].tolist()]
             numbers = [divide(x, multiply(Fraction(2), root)) for x, root in zip(numbers, roots, strict=True)]
         return self._array(numbers, self._distinct[1])
 
+    @property
+    def _gradient_grid(self) -> Grid | None:
+        """w·(p−t)·G of every distinct element, where all of them are finite."""
+        differences, upstream, weight = self.differences.distinct, self.upstream_grid, self.weight_grid
+        if not isinstance(differences, Grid) or upstream is None or (weight is None and self.element_weight is not None):
+            return None
+        products = differences.times(upstream.whole, upstream.unit)
+        if weight is None:
+            return products
+        return products.times([weight.whole[i] for i in self._distinct[0].tolist()], weight.unit)
+
     @cached_property
     def gradient_target(self) -> ExactArray:
         """∂/∂t: the negated gradient with respect to the prediction."""
         gradient = self.gradient_prediction
-        return ExactArray(gradient.shape, tuple(-x for x in gradient.distinct), gradient.index)
+        numbers = gradient.distinct
+        return replace(gradient, distinct=-numbers if isinstance(numbers, Grid) else [-x for x in numbers])
 
     @cached_property
     def curvature(self) -> ExactArray:
@@ -336,6 +388,8 @@ class Exact:
         """
         if self.element_weight is None or self.inputs.weight is None:
             return None
+        if (whole := self._gradient_weight_grid) is not None:
+            return self._array(whole, shape=self.inputs.weight.shape)
         upstream = fractions(self.inputs.upstream)
         squares = [multiply(d, d) for d in self._differences(np.arange(self.size))]
         per_element: list[Number] = []
@@ -347,6 +401,28 @@ class Exact:
         rows = self.size // max(self.inputs.weight.size, 1)
         numbers = [add(per_element[i * rows : (i + 1) * rows]) for i in range(self.inputs.weight.size)]
         return self._array(numbers, shape=self.inputs.weight.shape)
+
+    @property
+    def _gradient_weight_grid(self) -> Grid | None:
+        """The same in integers, where all numbers are finite: with d² and w on grids, (d²·Σw − Σwd²)·G is on one too."""
+        differences, weights, upstream, divisor = self.differences.distinct, self.weight_grid, self.upstream_grid, self.one_divisor
+        representatives, index = self._distinct
+        if not isinstance(differences, Grid) or weights is None or upstream is None or divisor is None or representatives is not index:
+            return None
+        if not self.size:
+            return None
+        squares = [d * d for d in differences.whole]
+        unit = differences.unit * differences.unit * self.definition.factor / divisor
+        if self.definition.divisor is Divisor.WEIGHTS:
+            if len(self.divisors) > 1:
+                return None
+            total = sum(weights.whole)
+            value = sum(map(mul, squares, weights.whole))
+            squares = [x * total - value for x in squares]
+            unit *= weights.unit / divisor
+        terms = list(map(mul, squares, upstream.whole))
+        rows = self.per_weight
+        return Grid([sum(terms[i * rows : (i + 1) * rows]) for i in range(len(terms) // rows)], Fraction(1)).scaled(unit * upstream.unit)
 
     def of(self, quantity: Quantity) -> ExactArray:
         """The quantity by name.

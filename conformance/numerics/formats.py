@@ -21,10 +21,11 @@ Array = npt.NDArray[Any]
 
 def floor_log2(magnitude: Fraction) -> int:
     """Return e with 2^e <= magnitude < 2^(e+1), for magnitude > 0."""
-    return _exponent(magnitude.numerator, magnitude.denominator)
+    return exponent_of(magnitude.numerator, magnitude.denominator)
 
 
-def _exponent(n: int, d: int) -> int:
+def exponent_of(n: int, d: int) -> int:
+    """:func:`floor_log2` of n/d, for n and d > 0."""
     e = n.bit_length() - d.bit_length()
     return e if (n >= d << e if e >= 0 else n << -e >= d) else e - 1
 
@@ -113,19 +114,33 @@ class Format:
         return -self.round_down(-x)
 
     def float_down(self, x: Fraction) -> float:
-        """:meth:`round_down` as a float, in integer arithmetic: the fast path of every interval."""
+        """:meth:`round_down` as a float, in integer arithmetic."""
         n, d = x.numerator, x.denominator
-        if n == 0:
-            return 0.0
-        exponent = _exponent(abs(n), d)
-        if exponent >= self.emax:
-            return float(self.round_down(x))
-        shift = max(exponent, self.emin) - self.precision + 1
-        return math.ldexp(n // (d << shift) if shift >= 0 else (n << -shift) // d, shift)
+        return self.rounded_down(n, d) if n >= 0 else -self.rounded_up(-n, d)
 
     def float_up(self, x: Fraction) -> float:
         """:meth:`round_up` as a float."""
         return -self.float_down(-x)
+
+    def rounded_down(self, n: int, d: int) -> float:
+        """The largest number of the format that is <= n/d, for n >= 0 and d > 0: the fast path of every interval."""
+        if n == 0:
+            return 0.0
+        exponent = exponent_of(n, d)
+        if exponent >= self.emax:
+            return float(self.round_down(Fraction(n, d)))
+        shift = max(exponent, self.emin) - self.precision + 1
+        return math.ldexp(n // (d << shift) if shift >= 0 else (n << -shift) // d, shift)
+
+    def rounded_up(self, n: int, d: int) -> float:
+        """The smallest number of the format (or inf) that is >= n/d, for n >= 0 and d > 0."""
+        if n == 0:
+            return 0.0
+        exponent = exponent_of(n, d)
+        if exponent >= self.emax:
+            return float(self.round_up(Fraction(n, d)))
+        shift = max(exponent, self.emin) - self.precision + 1
+        return math.ldexp(-(-n // (d << shift)) if shift >= 0 else -((-n << -shift) // d), shift)
 
     def contains(self, x: Fraction) -> bool:
         """Whether x is exactly a number of the format."""
@@ -152,6 +167,19 @@ FORMATS: dict[str, Format] = {
         Format("float64", 53, 1023),
     )
 }
+
+
+_BY_DTYPE = {f.dtype: f for f in FORMATS.values()}
+
+
+def format_of(array: Array) -> Format:
+    """The format of an array's elements.
+
+    Raises:
+        KeyError: of none of the four.
+    """
+    known = _BY_DTYPE.get(array.dtype)  # NumPy makes the name of a dtype anew each time
+    return FORMATS[array.dtype.name] if known is None else known
 
 
 def to_fraction(x: float) -> Fraction:

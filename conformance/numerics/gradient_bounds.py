@@ -1,9 +1,12 @@
-"""Intervals of the gradients: one element each, so relative to the exact gradient and independent of n."""
+"""Intervals of the gradients: one element each, so relative to the exact gradient and independent of n.
+
+Those with respect to the target are the same, negated.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
@@ -11,7 +14,7 @@ from itertools import combinations
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact, Number
-from conformance.numerics.formats import Format
+from conformance.numerics.formats import Format, floor_log2
 from conformance.numerics.interval import Interval
 from conformance.numerics.value_bounds import (
     DIFFERENCE_OVERFLOWS,
@@ -29,66 +32,70 @@ ROOT_UNDEFINED = "root of zero"
 """The root may come out as 0, or as infinity: what it divides is then infinite, NaN or 0."""
 
 
-def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, output: Format, *, flushes: bool) -> list[Interval]:
-    """The interval of every distinct element of the gradient with respect to the prediction or the target.
+class Gradients:
+    """The interval of each distinct element of the gradient with respect to the prediction, one at a time."""
 
-    Raises:
-        ValueError: for a quantity that is neither.
-    """
-    if quantity is Quantity.GRADIENT_TARGET:
-        mirrored = gradient_intervals(exact, model, Quantity.GRADIENT_PREDICTION, output, flushes=flushes)
-        return [interval.negated() for interval in mirrored]
-    if quantity is not Quantity.GRADIENT_PREDICTION:
-        raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
-    upstreams, weights, divisors = exact.scales
-    roots = _Roots(exact, model, output, flushes=flushes)
-    gradients = exact.of(quantity).distinct
-    # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
-    made: dict[tuple[Number, bool], Roundings] = {}
-    drifts: dict[int, Fraction | None] = {}
-    intervals = []
-    subnormal_inputs = exact.subnormal_inputs if flushes else [0] * len(gradients)
-    for position, (gradient, d, upstream, weight, divisor, subnormals) in enumerate(
-        zip(gradients, exact.differences.distinct, upstreams, weights, divisors, subnormal_inputs, strict=True)
-    ):
-        group = int(exact.group[position]) if exact.definition.divisor is Divisor.WEIGHTS else 0
-        if group not in drifts:
-            drifts[group] = divisor_drift(exact, group, flushes=flushes)
-        drift = drifts[group]
-        if drift is None or (exact.definition.masked and divisor == 0):
-            intervals.append(Interval.anything(gradient, DIVISOR_UNDEFINED))
-            continue
-        if roots.infinite(position) and isinstance(d, Fraction):
-            far = 2 * abs(d) >= exact.inputs.format.overflow_threshold  # doubled it may be infinite, and times 1/inf that is nan
-            intervals.append(Interval.anything(gradient, PRODUCT_OVERFLOWS) if far else Interval.special(gradient))
-            continue
-        root, drift = roots.of(position, drift)
-        if drift is None:
-            intervals.append(Interval.anything(gradient, ROOT_UNDEFINED))
-            continue
-        if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
-            intervals.append(Interval.special(gradient))
-            continue
-        assert isinstance(divisor, Fraction)
-        unit = upstream == 1 and root is None
-        # What divides may do so at once, or by the sum of the weights and by the elements of a sample.
-        apart = exact.per_weight if exact.definition.divisor is Divisor.WEIGHTS else 1
-        reciprocals = (apart / divisor, Fraction(1, apart), *(() if root is None else (1 / (2 * root),)))
+    def __init__(self, exact: Exact, model: Sequence[Step], output: Format, *, flushes: bool) -> None:
+        self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
+        self._roots = _Roots(exact, model, output, flushes=flushes)
+        self._made: dict[tuple[Number, bool], Roundings] = {}
+        self._drifts: dict[int, Fraction | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._exact.gradient_prediction.distinct)
+
+    def drift(self, position: int) -> Fraction | None:
+        """The relative error of the divisor of a distinct element, as :func:`divisor_drift` has it."""
+        group = int(self._exact.group[position]) if self._exact.definition.divisor is Divisor.WEIGHTS else 0
+        if group not in self._drifts:
+            self._drifts[group] = divisor_drift(self._exact, group, flushes=self._flushes)
+        return self._drifts[group]
+
+    def steps(self, divisor: Number, *, unit: bool) -> Roundings:
+        """The roundings of an element; ``unit``: its upstream gradient is one."""
         key = (divisor, unit)
-        if key not in made:
-            made[key] = Roundings(
-                model,
+        if key not in self._made:
+            exact = self._exact
+            self._made[key] = Roundings(
+                self._model,
                 exact.definition,
-                quantity,
+                Quantity.GRADIENT_PREDICTION,
                 exact.inputs.format,
-                output,
+                self._output,
                 exact.summands,
                 divisor,
                 weighted=exact.weighted,
                 unit_upstream=unit,
             )
-        intervals.append(_interval(made[key], gradient, d, upstream, weight, reciprocals, subnormals, drift, flushes=flushes))
-    return intervals
+        return self._made[key]
+
+    def reciprocals(self, divisor: Fraction) -> tuple[Fraction, Fraction]:
+        """What divides may do so at once, or by the sum of the weights and by the elements of a sample."""
+        apart = self._exact.per_weight if self._exact.definition.divisor is Divisor.WEIGHTS else 1
+        return apart / divisor, Fraction(1, apart)
+
+    def interval(self, position: int) -> Interval:
+        """What is allowed for the distinct element ``position``."""
+        exact = self._exact
+        gradient, d = exact.gradient_prediction.distinct[position], exact.differences.distinct[position]
+        upstream, weight, divisor = (column[position] for column in exact.scales)
+        drift = self.drift(position)
+        # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
+        if drift is None or (exact.definition.masked and divisor == 0):
+            return Interval.anything(gradient, DIVISOR_UNDEFINED)
+        if self._roots.infinite(position) and isinstance(d, Fraction):
+            far = 2 * abs(d) >= exact.inputs.format.overflow_threshold  # doubled it may be infinite, and times 1/inf that is nan
+            return Interval.anything(gradient, PRODUCT_OVERFLOWS) if far else Interval.special(gradient)
+        root, drift = self._roots.of(position, drift)
+        if drift is None:
+            return Interval.anything(gradient, ROOT_UNDEFINED)
+        if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
+            return Interval.special(gradient)
+        assert isinstance(divisor, Fraction)
+        steps = self.steps(divisor, unit=upstream == 1 and root is None)
+        reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
+        subnormals = exact.subnormal_inputs[position] if self._flushes else 0
+        return _interval(steps, gradient, d, upstream, weight, reciprocals, subnormals, drift, flushes=self._flushes)
 
 
 @dataclass
@@ -134,13 +141,17 @@ class _Roots:
         return root, 1 - (1 - drift) / ((1 + off) * (1 + self.output.rounding) ** 3)
 
 
-def _far_from_the_ends(steps: Roundings, *factors: Fraction) -> bool:
-    """Whether no product of some of the factors can come near underflow or overflow, by exponents alone."""
+def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
+    """Whether no product of some factors can come near underflow or overflow, by their exponents alone."""
     low = high = 0
-    for factor in factors:
-        exponent = abs(factor.numerator).bit_length() - factor.denominator.bit_length()
+    for exponent in exponents:
         low, high = low + min(exponent, 0), high + max(exponent, 0)
-    return low - 6 > steps.input.emin and high + 6 < steps.input.emax
+    return low - 6 > fmt.emin and high + 6 < fmt.emax
+
+
+def exponent(factor: Fraction) -> int:
+    """The lengths of numerator less that of denominator: floor(log2), or one more."""
+    return abs(factor.numerator).bit_length() - factor.denominator.bit_length()
 
 
 @dataclass(frozen=True)
@@ -167,8 +178,13 @@ def _losses(steps: Roundings, parts: Sequence[Fraction], given: int, theta: Frac
     everything = 2 * math.prod(parts) * (1 + theta) * (1 + moved)
     difference = scale = Fraction(0)
     overflows = vanishes = False
+    exponents = [floor_log2(x) if x else None for x in parts]
+    little = theta + moved <= Fraction(1, 4)
     for size in range(1, len(parts) + 1):
         for chosen in combinations(range(len(parts)), size):
+            low = sum(e for i in chosen if (e := exponents[i]) is not None)
+            if little and None not in exponents and low - 4 > fmt.emin and low + size + 3 < fmt.emax:
+                continue  # it can neither be lost nor overflow
             partial = math.prod((parts[i] for i in chosen), start=Fraction(1))
             rest = 2 * math.prod((parts[i] for i in range(len(parts)) if i not in chosen), start=Fraction(1))
             relative = (Fraction(0) if size == 1 and fmt.contains(partial) else theta) + (moved if 0 in chosen else 0)
@@ -200,7 +216,7 @@ def _interval(
     theta = (1 + steps.theta) / (1 - drift) - 1
     magnitude = abs(gradient)
     bound = rounding = theta * magnitude
-    if not subnormals and _far_from_the_ends(steps, d, upstream, weight, factor, *reciprocals):
+    if not subnormals and far_from_the_ends(fmt, map(exponent, (d, upstream, weight, factor, *reciprocals))):
         return Interval(gradient, bound, gradient - bound, gradient + bound)
     inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
     parts = [*inputs, *(abs(x) for x in (factor, *reciprocals) if x != 1)]

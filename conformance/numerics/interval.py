@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,10 @@ from conformance.numerics.exact import Number
 from conformance.numerics.formats import Format, floor_log2, power_of_two
 
 Floats = npt.NDArray[np.float64]
+Ends = tuple[list[float], list[float]]
+"""Lower and upper ends."""
+Measure = tuple[float, float, int, float, float]
+"""Center, rest, log2 ulp, bound in ulp, u per ulp: what errors are measured with."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,50 @@ class Interval:
             return self.infinity != 0 and (x > 0) == (self.infinity > 0)
         return isinstance(self.exact, Fraction) and abs(x - self.exact) <= self.wide
 
+    def end(self, output: Format, *, up: bool) -> float:
+        """The least (``up``) or the largest number of the output format that is allowed; nan where nan is required."""
+        if self.nan:
+            return math.nan
+        number = self.lower if up else self.upper
+        if not isinstance(number, Fraction):
+            return number
+        return output.float_up(number) if up else output.float_down(number)
+
+    def measure(self, output: Format, unit: Format) -> Measure:
+        """What an error is measured with: of results in ``output``, in ulp and u of ``unit``, which has no more digits."""
+        x = self.exact
+        if not isinstance(x, Fraction):
+            return x, 0.0, 0, 0.0, 1.0
+        exponent = min(max(floor_log2(abs(x)), unit.emin), unit.emax) if x else unit.emin
+        ulp = power_of_two(exponent - unit.precision + 1)
+        finer = output.precision - unit.precision  # log2 of how many of the output's numbers lie in one ulp
+        in_ulp = x / ulp
+        rounded = round(in_ulp * (1 << finer))
+        infinity = math.inf if x > 0 else -math.inf
+        center = infinity if abs(x) >= output.overflow_threshold else math.ldexp(rounded, exponent - unit.precision + 1 - finer)
+        rest = float(in_ulp - Fraction(rounded, 1 << finer))
+        u = _ratio(ulp, unit.unit_roundoff * max(abs(x), unit.smallest_normal))
+        bound = math.inf if self.undefined else _ratio(self.bound, ulp)
+        return center, rest, exponent - unit.precision + 1, bound, u
+
+
+class Intervals(Sequence[Interval]):
+    """Intervals that can be worked out together: those of all elements but ``exceptions`` are bounds from roundings alone."""
+
+    exceptions: Mapping[int, Interval]
+
+    @abstractmethod
+    def negated(self) -> Sequence[Interval]:
+        """What is allowed for the numbers of the other sign."""
+
+    @abstractmethod
+    def ends(self, output: Format) -> Ends:
+        """What :meth:`Interval.end` says of each."""
+
+    @abstractmethod
+    def measures(self, output: Format, unit: Format) -> list[Measure]:
+        """What :meth:`Interval.measure` says of each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
@@ -116,7 +166,7 @@ class Expectation:
     quantity: Quantity
     shape: Shape
     output: Format
-    intervals: tuple[Interval, ...]
+    intervals: Sequence[Interval]
     index: Integers
     positive_zero: bool
     unit: Format | None = None
@@ -131,16 +181,12 @@ class Expectation:
 
     def negated(self, quantity: Quantity) -> Expectation:
         """What is allowed for the negated array, as ``quantity``. What has been worked out already is kept."""
-        other = replace(self, quantity=quantity, intervals=tuple(interval.negated() for interval in self.intervals), positive_zero=False)
+        own = self.intervals
+        intervals = own.negated() if isinstance(own, Intervals) else [interval.negated() for interval in own]
+        other = replace(self, quantity=quantity, intervals=intervals, positive_zero=False)
         center, rest, exponent, bound, u = self._measures
-        other.__dict__.update(
-            lower=-self.upper,
-            upper=-self.lower,
-            wide_lower=-self.wide_upper,
-            wide_upper=-self.wide_lower,
-            infinity=-self.infinity,
-            _measures=(-center, -rest, exponent, bound, u),
-        )
+        lower, upper = self._ends
+        other.__dict__.update(_ends=(-upper, -lower), _measures=(-center, -rest, exponent, bound, u), plain=self.plain)
         return other
 
     @property
@@ -148,89 +194,92 @@ class Expectation:
         """The format in whose ulp and u errors are measured."""
         return self.unit or self.output
 
+    @property
+    def _unlike(self) -> Mapping[int, Interval]:
+        """The distinct intervals that may be other than a bound from roundings."""
+        return self.intervals.exceptions if isinstance(self.intervals, Intervals) else dict(enumerate(self.intervals))
+
     @cached_property
     def allowances(self) -> frozenset[str]:
         """Names under which a result outside the interval is allowed for some element."""
-        return frozenset(name for interval in self.intervals for name in interval.names)
+        return frozenset(name for interval in self._unlike.values() for name in interval.names)
 
-    def _spread(self, numbers: Sequence[float]) -> Floats:
-        return np.asarray(numbers, dtype=np.float64)[self.index] if numbers else np.empty(0)
-
-    def _end(self, number: Number, rounding: Callable[[Fraction], float]) -> float:
-        return rounding(number) if isinstance(number, Fraction) else number
+    def _spread(self, of: Callable[[Interval], float], otherwise: float) -> Floats:
+        """A number of every interval; ``otherwise`` that of a bound from roundings alone."""
+        numbers = np.full(len(self.intervals), otherwise)
+        for position, interval in self._unlike.items():
+            numbers[position] = of(interval)
+        return numbers[self.index]
 
     @cached_property
+    def _ends(self) -> tuple[Floats, Floats]:
+        """Lower and upper ends of every element; nan where nan is required, which compares false with everything."""
+        own, fmt = self.intervals, self.output
+        lower, upper = (
+            own.ends(fmt) if isinstance(own, Intervals) else ([i.end(fmt, up=True) for i in own], [i.end(fmt, up=False) for i in own])
+        )
+        ends = np.array([lower, upper], np.float64)[:, self.index]
+        return ends[0], ends[1]
+
+    @property
     def lower(self) -> Floats:
         """Smallest allowed number of the output format; nan where nan is required, which compares false with everything."""
-        return self._spread([math.nan if i.nan else self._end(i.lower, self.output.float_up) for i in self.intervals])
+        return self._ends[0]
 
-    @cached_property
+    @property
     def upper(self) -> Floats:
         """Largest allowed number of the output format."""
-        return self._spread([math.nan if i.nan else self._end(i.upper, self.output.float_down) for i in self.intervals])
+        return self._ends[1]
 
     @cached_property
     def wide_lower(self) -> Floats:
         """Smallest number allowed under a name; nan where there is none."""
         return self._spread(
-            [self.output.float_up(i.exact - i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals]
+            lambda i: self.output.float_up(i.exact - i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan, math.nan
         )
 
     @cached_property
     def wide_upper(self) -> Floats:
         """Largest number allowed under a name; nan where there is none."""
         return self._spread(
-            [self.output.float_down(i.exact + i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan for i in self.intervals]
+            lambda i: self.output.float_down(i.exact + i.wide) if isinstance(i.exact, Fraction) and i.wide else math.nan, math.nan
         )
 
     @cached_property
     def infinity(self) -> Floats:
         """inf or -inf where that is allowed under a name, nan elsewhere."""
-        return self._spread([math.copysign(math.inf, i.infinity) if i.infinity else math.nan for i in self.intervals])
+        return self._spread(lambda i: math.copysign(math.inf, i.infinity) if i.infinity else math.nan, math.nan)
 
     @cached_property
     def nan(self) -> npt.NDArray[np.bool_]:
         """Where nan is required."""
-        return self._spread([float(i.nan) for i in self.intervals]) > 0
+        return self._spread(lambda i: i.nan, 0) > 0
 
     @cached_property
     def undefined(self) -> npt.NDArray[np.bool_]:
         """Where anything conforms."""
-        return self._spread([float(i.undefined) for i in self.intervals]) > 0
+        return self._spread(lambda i: i.undefined, 0) > 0
 
     @cached_property
     def relative(self) -> npt.NDArray[np.bool_]:
         """Where an error in u or ulp measures accuracy: the bound comes from roundings."""
-        return self._spread([float(i.relative) for i in self.intervals]) > 0
+        return self._spread(lambda i: i.relative, 1) > 0
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether every number is finite, and so are the ends of its interval, which comes from roundings."""
+        if not all(bool(np.isfinite(end).all()) for end in self._ends):  # nor are they where anything goes or nan is required
+            return False
+        return all(interval.relative for interval in self._unlike.values())
 
     @cached_property
     def _measures(self) -> tuple[Floats, Floats, Integers, Floats, Floats]:
         """One pass over the intervals: center, rest, log2 ulp, bound in ulp, u per ulp."""
-        rows = [self._measure(interval) for interval in self.intervals]
-        columns = [np.asarray(column) for column in zip(*rows, strict=True)] or [np.empty(0)] * 5
-        center, rest, exponent, bound, u = (c[self.index] if len(rows) else c for c in columns)
+        own, fmt, unit = self.intervals, self.output, self.measured_in
+        rows = own.measures(fmt, unit) if isinstance(own, Intervals) else [interval.measure(fmt, unit) for interval in own]
+        table = np.fromiter(chain.from_iterable(rows), np.float64, 5 * len(rows)).reshape(-1, 5)
+        center, rest, exponent, bound, u = table.T[:, self.index]
         return center, rest, exponent.astype(np.int64), bound, u
-
-    def _measure(self, interval: Interval) -> tuple[float, float, int, float, float]:
-        x = interval.exact
-        if not isinstance(x, Fraction):
-            return x, 0.0, 0, 0.0, 1.0
-        fmt = self.measured_in
-        exponent = min(max(floor_log2(abs(x)), fmt.emin), fmt.emax) if x else fmt.emin
-        ulp = power_of_two(exponent - fmt.precision + 1)
-        finer = self.output.precision - fmt.precision  # log2 of how many of the output's numbers lie in one ulp
-        in_ulp = x / ulp
-        rounded = round(in_ulp * (1 << finer))
-        infinity = math.inf if x > 0 else -math.inf
-        center = infinity if abs(x) >= self.output.overflow_threshold else math.ldexp(rounded, exponent - fmt.precision + 1 - finer)
-        u = _ratio(ulp, fmt.unit_roundoff * max(abs(x), fmt.smallest_normal))
-        return (
-            center,
-            float(in_ulp - Fraction(rounded, 1 << finer)),
-            exponent - fmt.precision + 1,
-            math.inf if interval.undefined else _ratio(interval.bound, ulp),
-            u,
-        )
 
     @property
     def center(self) -> Floats:

@@ -56,6 +56,8 @@ def _terms(
 ) -> _Terms:
     if not len(elements):
         return _Terms(Fraction(0), Fraction(0), Fraction(0), Fraction(0), cancels=False)
+    if len(elements) == 1 and weights is None:
+        return _one_term(exact, int(elements[0]), sum_of_terms, steps, flushes=flushes)
     fmt = steps.input
     smallest_normal = float(fmt.smallest_normal)
     p = exact.inputs.prediction.ravel()[elements].astype(np.float64)
@@ -77,6 +79,24 @@ def _terms(
         small = (d > 0) & (d < math.sqrt(2 * fmt.smallest_normal / factor))
         underflow += int(small.sum()) * lost / factor
     return _Terms(underflow, largest, sum_of_terms, max(factor, Fraction(1)) * largest * largest, cancels=False)
+
+
+def _one_term(exact: Exact, element: int, square: Fraction, steps: Roundings, *, flushes: bool) -> _Terms:
+    """The same of one element without a weight, in scalars."""
+    fmt, factor = steps.input, steps.definition.factor
+    smallest_normal = float(fmt.smallest_normal)
+    p, t = float(exact.inputs.prediction.ravel()[element]), float(exact.inputs.target.ravel()[element])
+    d = abs(p - t)
+    read_as_zero = sum(smallest_normal for x in (p, t) if flushes and 0 < abs(x) < smallest_normal)
+    lost = lost_to_underflow(fmt, flushes=flushes)
+    largest = abs(_finite(exact.difference(element)))
+    underflow = lost if 0 < d < math.sqrt(2 * smallest_normal) else Fraction(0)
+    if read_as_zero:
+        moved = np.array([read_as_zero])
+        underflow += _times(np.array([d]), 2 * moved) + _times(moved, moved)
+    if factor != 1 and 0 < d < math.sqrt(2 * fmt.smallest_normal / factor):
+        underflow += lost / factor
+    return _Terms(underflow, largest, square, max(factor, Fraction(1)) * largest * largest, cancels=False)
 
 
 def _weighted_terms(

@@ -16,7 +16,7 @@ from conformance.numerics.decode import fractions
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact, Number
-from conformance.numerics.formats import Format
+from conformance.numerics.formats import Format, floor_log2, power_of_two
 from conformance.numerics.interval import Interval
 from conformance.numerics.value_bounds import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
 
@@ -45,8 +45,10 @@ def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flu
     gradients = exact.of(Quantity.GRADIENT_WEIGHT).distinct
     row = exact.size // max(len(gradients), 1)
     groups = {index: _group(exact, model, index, output, flushes=flushes) for index in sorted(set(exact.group.tolist()))}
+    upstreams = fractions(exact.inputs.upstream)
     rows = (range(i * row, (i + 1) * row) for i in range(len(gradients)))
-    return [_interval(exact, model, g, elements, groups, output, flushes=flushes) for g, elements in zip(gradients, rows, strict=True)]
+    pairs = zip(gradients, rows, strict=True)
+    return [_interval(exact, model, gradient, elements, groups, upstreams, output, flushes=flushes) for gradient, elements in pairs]
 
 
 def _interval(
@@ -55,6 +57,7 @@ def _interval(
     gradient: Number,
     elements: Sequence[int],
     groups: Mapping[int, _Group | str],
+    upstreams: Sequence[Number],
     output: Format,
     *,
     flushes: bool,
@@ -70,7 +73,7 @@ def _interval(
     unit = True
     for element in elements:
         index = int(exact.group[element])
-        group, (upstream,) = groups[index], fractions(exact.inputs.upstream.ravel()[index : index + 1])
+        group, upstream = groups[index], upstreams[index]
         assert isinstance(upstream, Fraction), "what is not finite makes the gradient special"
         square = exact.definition.factor * _square(exact, element)
         if isinstance(group, str):
@@ -138,7 +141,11 @@ def _near_the_ends(exact: Exact, group: _Group, square: Fraction, upstream: Frac
     if group.value:
         products.append((group.value / reciprocal, upstream, reciprocal, reciprocal))
     for parts in products:
-        chosen = [abs(x) for x in parts if x not in (0, 1)]
+        chosen = [abs(x) for x in parts if x and x != 1]
+        exponents = [floor_log2(x) for x in chosen]
+        least, largest = sum(min(e, 0) for e in exponents), sum(max(e + 1, 0) for e in exponents)
+        if power_of_two(least) >= low and power_of_two(largest) <= high:
+            continue  # as all products are, then: most of the time there is no need to make them
         for size in range(1, len(chosen) + 1):
             if any(not low <= math.prod(some, start=Fraction(1)) <= high for some in combinations(chosen, size)):
                 return True
