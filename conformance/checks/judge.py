@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.exact import Number
 from conformance.numerics.formats import Array
 from conformance.numerics.interval import Expectation, Interval
+from conformance.numerics.number import Number
 
 
 @dataclass(frozen=True)

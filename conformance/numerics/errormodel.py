@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Protocol
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
-from conformance.numerics.exact import Number, square_root
 from conformance.numerics.formats import Format
+from conformance.numerics.number import Number, square_root
 
 
 class Step(Protocol):

@@ -19,10 +19,8 @@ from conformance.numerics.decode import Integers, fractions, is_subnormal
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape
 from conformance.numerics.formats import Array, power_of_two
 from conformance.numerics.grid import Grid, grid_of, on_a_grid
+from conformance.numerics.number import Number, add, divide, multiply, square_root
 from conformance.numerics.squares import sum_of_squared_differences
-
-Number = Fraction | float
-"""An exact rational, or one of the floats nan, inf, -inf."""
 
 BULK = 4096
 """Above this many elements, equal elements are computed once and long sums take the vectorised path."""
@@ -43,56 +41,6 @@ class ExactArray:
     def __iter__(self) -> Iterator[Number]:
         numbers = tuple(self.distinct)
         return (numbers[i] for i in self.index.tolist())
-
-
-def is_finite(x: Number) -> bool:
-    """Whether x is a rational number."""
-    return isinstance(x, Fraction)
-
-
-def multiply(*factors: Number) -> Number:
-    """The product, by IEEE 754 where a factor is not finite (0·inf is nan; signs multiply)."""
-    if all(isinstance(x, Fraction) for x in factors):
-        return math.prod(factors, start=Fraction(1))
-    product = 1.0
-    for x in factors:
-        product *= x if isinstance(x, float) else float((x > 0) - (x < 0))
-    return product
-
-
-def add(terms: Sequence[Number]) -> Number:
-    """The sum, by IEEE 754 where a term is not finite (inf − inf is nan)."""
-    special = [x for x in terms if isinstance(x, float)]
-    return sum(special) if special else sum((x for x in terms if isinstance(x, Fraction)), start=Fraction(0))
-
-
-def divide(numerator: Number, denominator: Number) -> Number:
-    """The quotient, by IEEE 754 where the denominator is zero (0/0 is nan) or an operand is not finite."""
-    if isinstance(numerator, Fraction) and isinstance(denominator, Fraction):
-        if denominator:
-            return numerator / denominator
-        return math.copysign(math.inf, numerator) if numerator else math.nan
-    if isinstance(denominator, float):
-        return math.nan if math.isnan(denominator) or isinstance(numerator, float) else Fraction(0)
-    return multiply(numerator, Fraction(-1 if denominator < 0 else 1))
-
-
-ROOT_BITS = 300
-"""Significant bits of a root that is not rational: far beyond those of every format."""
-
-
-def square_root(x: Number) -> Number:
-    """The root where it is rational, else the rational just below it, of ``ROOT_BITS`` significant bits; nan of a negative number."""
-    if isinstance(x, float):
-        return math.nan if x < 0 else x
-    if x < 0:
-        return math.nan
-    numerator, denominator = math.isqrt(x.numerator), math.isqrt(x.denominator)
-    if numerator * numerator == x.numerator and denominator * denominator == x.denominator:
-        return Fraction(numerator, denominator)
-    shift = max(0, 2 * ROOT_BITS - x.numerator.bit_length() + x.denominator.bit_length())
-    shift += shift % 2
-    return math.isqrt((x.numerator << shift) // x.denominator) * power_of_two(-shift // 2)
 
 
 def _without_the_masked_out(inputs: Inputs, mask: Array) -> Inputs:

@@ -13,9 +13,10 @@ from itertools import combinations
 
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
-from conformance.numerics.exact import Exact, Number
+from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format, floor_log2
 from conformance.numerics.interval import Interval
+from conformance.numerics.number import Number
 from conformance.numerics.value_bounds import (
     DIFFERENCE_OVERFLOWS,
     DIVISOR_UNDEFINED,

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from conformance.numerics.decode import Integers
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.exact import Number
 from conformance.numerics.formats import Format, floor_log2, power_of_two
+from conformance.numerics.number import Number
 
 Floats = npt.NDArray[np.float64]
 Ends = tuple[list[float], list[float]]

@@ -12,9 +12,10 @@ import numpy as np
 from conformance.numerics.decode import Integers
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
-from conformance.numerics.exact import ROOT_BITS, Exact, Number, square_root
+from conformance.numerics.exact import Exact
 from conformance.numerics.formats import FORMATS, Format, power_of_two
 from conformance.numerics.interval import Floats, Interval
+from conformance.numerics.number import ROOT_BITS, Number, square_root
 
 DIFFERENCE_OVERFLOWS = "difference overflows"
 SQUARE_OVERFLOWS = "square overflows"

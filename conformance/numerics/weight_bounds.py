@@ -15,9 +15,10 @@ from itertools import combinations
 from conformance.numerics.decode import fractions
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
-from conformance.numerics.exact import Exact, Number
+from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format, floor_log2, power_of_two
 from conformance.numerics.interval import Interval
+from conformance.numerics.number import Number
 from conformance.numerics.value_bounds import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
 
 NEAR_THE_ENDS = "partial product near the ends of the range"

@@ -6,15 +6,12 @@ checked afterwards, by ``arrays`` (each literal) and ``lint`` (each expected val
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
-from itertools import takewhile
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from conformance.specs.literals import show
 from conformance.specs.model import Situation
 
 _LITERAL_SCHEMA = {
@@ -418,61 +415,8 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
     },
 }
 
-_EXPECTED = {
-    "string_too_short": "a sentence, not an empty one",
-    "string_type": "a string",
-    "list_type": "a list",
-    "int_type": "an integer",
-    "bool_type": "true or false",
-    "date_type": "a date such as 2027-06-30",
-    "date_from_datetime_inexact": "a date such as 2027-06-30",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "dict_type": "a table",
-    "too_short": "at least one element",
-}
-_BRANCH = re.compile(r"\[key\]$|constrained-|(list|literal)\[")
-"""How pydantic names, after the place, a branch of a union or the key of a mapping."""
-_UNIONS = {
-    "count": 'an integer from 1 to 16, "n-1" or "division"',
-    **dict.fromkeys(("check", "framework", "implementation", "device", "mode"), "a string that is not empty, or a list of such"),
-    "dtype": "one or a list of float16, bfloat16, float32 and float64",
-}
-_PATTERNS = {
-    r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters and digits, words joined by hyphens",
-    r"^[a-z0-9-]+/[a-z0-9-]+$": "a family and a name, such as mse/mean",
-    r"^https?://[^\s]+$": "a link that begins with https://",
-    r"^3\.[0-9]{1,2}$": "a version of Python, such as 3.11",
-}
 
-
-def complaints(error: ValidationError, model: type[Table]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Every complaint of pydantic as (place, found, expected), in the words of the other problems."""
-    seen: set[tuple[str | int, ...]] = set()
-    errors = error.errors(include_url=False)
-    for one in sorted(errors, key=lambda one: one["type"] != "extra_forbidden"):  # a misspelt key explains the missing one
-        kind, context = one["type"], one.get("ctx", {})
-        place = tuple(takewhile(lambda part: not (isinstance(part, str) and _BRANCH.match(part)), one["loc"]))
-        if place in seen:
-            continue
-        seen.add(place)
-        names = tuple(part for part in place if isinstance(part, str))
-        if place != one["loc"] and (either := _UNIONS.get(names[-1])):
-            yield place, show(one["input"]), either
-        elif kind == "extra_forbidden":
-            known = _MODELS[model].get(names[:-1])
-            keys = ", ".join(_keys(known)) if known else "no key"
-            yield place, f"unknown key {names[-1]}", f"one of {keys}"
-        elif kind == "missing":
-            yield place, "nothing", "this key"
-        elif kind == "literal_error":
-            yield place, show(one["input"]), str(context["expected"]).replace("'", '"')
-        elif kind == "string_pattern_mismatch":
-            yield place, show(one["input"]), _PATTERNS.get(str(context["pattern"]), f"a match of {context['pattern']}")
-        else:
-            message = re.sub(r"^(Input|String|List|Value) should (be|have) ", "", one["msg"])
-            yield place, show(one["input"]), _EXPECTED.get(kind, message)
-
-
-def _keys(model: type[Table]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+def keys_at(model: type[Table], place: tuple[str, ...]) -> list[str]:
+    """The keys that a table of such a file may have, by its place in the file; none where no table stands."""
+    known = _MODELS[model].get(place)
+    return [field.alias or name for name, field in known.model_fields.items()] if known else []

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from conformance.specs.grammar import Table, complaints
+from conformance.specs.complaints import complaints
+from conformance.specs.grammar import Table
 from conformance.specs.literals import RawFloat
 from conformance.specs.problems import Problem
 

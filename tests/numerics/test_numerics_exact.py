@@ -16,8 +16,9 @@ from reference import over as over_
 
 from conformance.numerics import exact as module
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
-from conformance.numerics.exact import Exact, ExactArray, exact, square_root
+from conformance.numerics.exact import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS
+from conformance.numerics.number import square_root
 from conformance.specs.literals import Number as Literal
 from conformance.specs.literals import parse as parse_literal
 
