@@ -134,7 +134,7 @@ def _lost_in_rows(exact: Exact, elements: Integers, weights: Sequence[Number] | 
     Like the sum, not yet divided. A row whose mean lies within a factor of four of the normal range is counted: float64 tells that.
     """
     length = exact.shape[-1] if exact.definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight
-    if "rows" not in steps.situation or length <= 1 or not len(elements):
+    if "rows" not in steps.situation or not 1 < length <= len(elements):  # each element alone has no rows
         return Fraction(0)
     fmt, accumulator = steps.input, steps.accumulator
     p = exact.inputs.prediction.ravel()[elements].astype(np.float64).reshape(-1, length)

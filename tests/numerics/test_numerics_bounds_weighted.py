@@ -167,3 +167,13 @@ def test_the_reciprocal_of_a_subnormal_sum_of_samples_may_overflow() -> None:
         result = (weight * np.square(prediction).mean(axis=-1)).sum() * (np.float32(1) / weight.sum())
     assert np.isinf(result)
     assert allowed(BY_SAMPLE, prediction, weight, Quantity.VALUE).at(0).admits(math.inf)
+
+
+def test_squares_that_are_not_summed_have_bounds_with_the_weights_of_samples() -> None:
+    """No operation of the specs is defined so; whoever writes one gets bounds, not an exception."""
+    definition = Definition(Fraction(1), Over.NONE, Divisor.ONE, Weights.SAMPLE)
+    prediction = np.array([[1.0, 3.0], [2.0, 0.5]], np.float32)
+    inputs = Inputs(prediction, np.zeros_like(prediction), np.array([2.0, 3.0], np.float32), np.ones((2, 2), np.float32))
+    found = expectation(definition, inputs, ERROR_MODEL, Quantity.VALUE)
+    assert [found.at(i).exact for i in range(4)] == [2, 18, 12, Fraction(3, 4)]
+    assert all(found.at(i).bound < Fraction(1, 10**5) for i in range(4))
