@@ -13,13 +13,13 @@ from conformance.specs.load import specs_root
 from conformance.specs.problems import SpecError
 from conformance.specs.targets import Targets, VersionEnvironment, read_targets
 
-SMOKE = ("numpy", "torch")
-"""The current versions that are the quickest to install and to run."""
+SMOKE = ("numpy", "jax")
+"""One framework without automatic differentiation and one with it, both quick to install from any index."""
 
 TEMPLATE = Template("""\
 # Generated from specs/targets.toml by `python -m conformance.tox_ini`: change that file, then run this. A test says when it is stale.
 #
-#   tox -m smoke             NumPy, PyTorch, the report
+#   tox -m smoke             NumPy, JAX, the report
 #   tox -m current           every framework in the version that constraints.txt pins, the report (the same as plain `tox`)
 #   tox -m matrix            the versions of specs/targets.toml, each in an environment of its own, the report
 #   tox run-parallel -p 2 -m matrix
