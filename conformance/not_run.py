@@ -18,6 +18,8 @@ from conformance.specs.model import Specs
 from conformance.specs.targets import VersionEnvironment, read_targets
 from conformance.writer import Writer
 
+NOT_RUN = "not-run"
+"""The run that such a file says it is of."""
 REASON = "the environment {name} wrote no results: it was not made, could not be, or its run did not begin"
 
 
@@ -47,7 +49,7 @@ def _results(folder: Path) -> bool:
 def _write(path: Path, environment: VersionEnvironment, specs: Specs, checks: dict[str, Check], chosen: Selection) -> None:
     info = frameworks()[environment.framework]
     description = Description(framework=environment.framework, version=environment.version)
-    with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, "not-run")) as writer:
+    with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, NOT_RUN)) as writer:
         for cell in absent(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
             writer.append(cell)
         writer.close(0.0)

@@ -13,13 +13,13 @@ from conformance.specs.load import specs_root
 from conformance.specs.problems import SpecError
 from conformance.specs.targets import Targets, VersionEnvironment, read_targets
 
-SMOKE = ("numpy", "jax")
-"""One framework without automatic differentiation and one with it, both quick to install from any index."""
+SMOKE = ("numpy", "sklearn", "jax")
+"""Tables whose newest versions are quick to install from any index: two without automatic differentiation, one with it."""
 
 TEMPLATE = Template("""\
 # Generated from specs/targets.toml by `python -m conformance.tox_ini`: change that file, then run this. A test says when it is stale.
 #
-#   tox -m smoke             NumPy, JAX, the report
+#   tox -m smoke             the newest NumPy, scikit-learn and JAX of the matrix, the report
 #   tox -m current           every framework in the version that constraints.txt pins, the report (the same as plain `tox`)
 #   tox -m matrix            the versions of specs/targets.toml, each in an environment of its own, the report
 #   tox run-parallel -p 2 -m matrix
@@ -37,7 +37,7 @@ min_version = 4.11
 requires = tox-uv>=1.20
 env_list = $current, report
 labels =
-    smoke = $smoke, report
+    smoke = $smoke, report-smoke
     current = $current, report
 $labels
 
@@ -74,6 +74,13 @@ depends = $current
 deps =
 extras =
 commands = conformance report {work_dir}{/}current -o {work_dir}{/}current
+
+[testenv:report-smoke]
+description = Merge the results of those versions that there are
+depends = $smoke
+deps =
+extras =
+commands = conformance report {work_dir}{/}matrix -o {work_dir}{/}matrix
 
 [testenv:report-matrix]
 description = Merge the results of all versions into one report, in which what was not run is said not to be
@@ -125,7 +132,7 @@ def tox_ini(targets: Targets) -> str:
         labels.setdefault(environment.label, []).append(environment.name)
     text = TEMPLATE.substitute(
         current=", ".join(current),
-        smoke=", ".join(SMOKE),
+        smoke=", ".join(f"{table.name}-v{table.versions[-1]}" for table in targets.tables if table.name in SMOKE),
         labels="\n".join(f"    {label} = {_wrapped([*names, 'report-matrix'])}" for label, names in labels.items()),
         matrix=_wrapped(labels.get(MATRIX, [])),
         python=targets.python,

@@ -3,17 +3,21 @@
 
     python docs/version_changes.py            # exit 1 if the list in versions.md is stale
     python docs/version_changes.py --update   # writes it
+    python docs/version_changes.py --update --from .tox/matrix   # first takes over the results that `tox -m matrix` left there
 
 Every group of alike changes is one line, with the cell that shows it. What is new or gone, since an entry point is, is counted only.
 """
 
 from __future__ import annotations
 
-import sys
+import gzip
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import click
+
+from conformance.not_run import NOT_RUN
 from conformance.reports.diff import Diff
 from conformance.reports.diff.groups import Group
 from conformance.reports.diff.model import TITLES
@@ -65,15 +69,30 @@ def _line(category: Category, group: Group) -> str:
     return f"- **{TITLES[category]}**, {plural(len(group.changes), 'cell')}: {short}\n  `{group.exemplar.cell.id}`"
 
 
-def main() -> None:
-    """Compare the page with the results files, or bring it up to them."""
+def take_over(folder: Path) -> None:
+    """Pack what the environments of the matrix left in ``folder``; a run that was cut off is left where it is."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for environment in read_targets(specs_root()).environments():
+        for file in (folder / environment.name / "results").glob("*.jsonl"):
+            results = read(file)
+            if results.complete and results.header.run != NOT_RUN:
+                (RESULTS / f"{environment.name}.jsonl.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+
+
+@click.command()
+@click.option("--update", is_flag=True, help="Write the list; without it, exit 1 if it is stale.")
+@click.option("--from", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Take over results from here first.")
+def main(update: bool, folder: Path | None) -> None:  # noqa: FBT001 - click passes it
+    """Compare versions.md with the results files, or bring it up to them."""
+    if folder:
+        take_over(folder)
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     now = f"{head}{BEGIN}\n{changes()}\n{END}{rest.partition(END)[2]}"
-    if "--update" in sys.argv[1:]:
+    if update:
         PAGE.write_text(now, encoding="utf-8", newline="\n")
     elif now != text:
-        sys.exit("versions.md is stale: python docs/version_changes.py --update")
+        raise click.ClickException("versions.md is stale: python docs/version_changes.py --update")
 
 
 if __name__ == "__main__":
