@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -33,13 +31,8 @@ from conformance.cli.arguments import (
     needed_shard,
     selection_of,
 )
-from conformance.cli.reading import finish, read_results
-
-if TYPE_CHECKING:
-    from conformance.frameworks.registry import FrameworkInfo
-    from conformance.plan import Selection
-    from conformance.profiles import Profile
-    from conformance.specs.model import Specs
+from conformance.cli.reading import finish
+from conformance.cli.slots import executor_of, places_to_run, run_in_slots
 
 
 @click.command()
@@ -69,7 +62,8 @@ if TYPE_CHECKING:
     help="Where it runs: here, or on all machines of a Ray cluster (--address, or RAY_ADDRESS).",
 )
 @click.option("--address", metavar="HOST:PORT", help="The Ray cluster; without it, the one that this machine belongs to, or a new one.")
-@click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts Ray gets each framework.")
+@many("--environment", metavar="GLOB", help="In environments of specs/targets.toml, such as 'jax-*', which uv makes where they run.")
+@click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts each framework or environment is cut there.")
 @click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
 @click.option(
     "--memory",
@@ -103,6 +97,7 @@ def run(
     jobs: int | None,
     executor: str,
     address: str | None,
+    environment: tuple[str, ...],
     slots: int | None,
     timeout: float | None,
     memory: float | None,
@@ -112,6 +107,7 @@ def run(
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
     from conformance.claim import FolderTaken, claimed
+    from conformance.cluster.run import SlotRun
     from conformance.engine import default_jobs, default_memory, new_run
     from conformance.profiles import profile_of
     from conformance.progress import ProgressDisplay
@@ -132,14 +128,20 @@ def run(
         checks=check,
         subjects=tuple(path.resolve() for path in subject),
     )
-    if executor == "ray":
+    if executor == "ray" or environment:
         if subject or part:
-            fail(
-                f"--executor ray: found {'--subject' if subject else '--shard'} too, expected the frameworks' own entry points, all of them"
-            )
-        _in_slots(
-            specs, chosen, profile_of(profile, seed, timeout), selection, output, address, slots, as_format, resume=resume, strict=strict
+            fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
+        in_slots = SlotRun(
+            specs,
+            profile_of(profile, seed, timeout),
+            selection,
+            output / "results",
+            executor_of(executor, address, jobs or default_jobs()),
+            slots,
+            resume,
+            int(memory * 2**30) if memory else None,
         )
+        run_in_slots(in_slots, places_to_run(specs, chosen, environment), output, as_format, strict=strict)
     display = ProgressDisplay([info.name for info in chosen])
     task = new_run(
         specs,
@@ -166,43 +168,6 @@ def run(
         fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
-
-
-def _in_slots(
-    specs: Specs,
-    chosen: Sequence[FrameworkInfo],
-    profile: Profile,
-    selection: Selection,
-    output: Path,
-    address: str | None,
-    parts: int | None,
-    as_format: str,
-    *,
-    resume: bool,
-    strict: bool,
-) -> NoReturn:
-    """The same run, on all machines of a Ray cluster."""
-    from conformance.claim import FolderTaken, claimed
-    from conformance.cluster.executors import NoExecutor, RayExecutor
-    from conformance.cluster.run import Place, SlotRun
-    from conformance.progress import counting
-
-    try:
-        run = SlotRun(specs, profile, selection, output / "results", RayExecutor(address), parts, resume)
-        with claimed(run.folder):
-            with counting("slots") as step:
-                files = run.execute([Place(info) for info in chosen], step)
-            lost = [f"{done.slot.stem}: {done.reason}" for done in run.failed]
-            for sentence in lost:
-                click.echo(f"conformance: {sentence}; --resume runs it again", err=True)
-            if not files:
-                sys.exit(INCOMPLETE)
-            finish(specs, files, output, as_format, run.complaints(read_results(files)), strict=strict, alone=bool(lost))
-    except KeyboardInterrupt:
-        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}: --resume goes on with it", err=True)
-        sys.exit(INCOMPLETE)
-    except (FolderTaken, NoExecutor) as error:
-        fail(error)
 
 
 @click.command()

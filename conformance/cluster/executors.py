@@ -23,6 +23,7 @@ class Slot:
     order: Order
     name: str = ""
     requirements: tuple[str, ...] = ()
+    python: str = ""
     accelerators: tuple[str, ...] = ()
 
     @property
@@ -46,7 +47,7 @@ class Executor(Protocol):
     def capacity(self) -> Mapping[str, float]:
         """What there is: ``CPU``, ``GPU``, ``TPU``, each with how many."""
 
-    def run(self, slots: Sequence[Slot], suite: bytes, constraints: str, tell: Callable[[Done], None]) -> None:
+    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
         """Work on all of them; ``tell`` is called with each as it ends, in the thread that called."""
 
 
@@ -64,12 +65,12 @@ class LocalExecutor:
         """The processors that are to be used."""
         return {"CPU": float(self.jobs)}
 
-    def run(self, slots: Sequence[Slot], suite: bytes, constraints: str, tell: Callable[[Done], None]) -> None:
+    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
         """In the order in which they are given."""
 
         def work(slot: Slot) -> Done:
             try:
-                return Done(slot, node.perform(suite, slot.order.model_dump_json(), slot.requirements, constraints))
+                return Done(slot, node.perform(suite, slot.order.model_dump_json(), slot.requirements, slot.python, overrides))
             except (node.SlotFailed, OSError) as error:
                 return Done(slot, None, str(error))
 
@@ -108,7 +109,7 @@ class RayExecutor:
         found: Mapping[str, float] = self._ray.cluster_resources()
         return found
 
-    def run(self, slots: Sequence[Slot], suite: bytes, constraints: str, tell: Callable[[Done], None]) -> None:
+    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
         """All at once: Ray gives each to a machine as soon as one has room."""
         ray = self._ray
         ray.cloudpickle.register_pickle_by_value(node)  # machines do not have the suite before a slot brings it
@@ -117,7 +118,7 @@ class RayExecutor:
             travelling = ray.put(suite)
             waiting = {
                 perform.options(max_retries=RETRIES, num_cpus=1, **_accelerators(slot, there)).remote(
-                    travelling, slot.order.model_dump_json(), slot.requirements, constraints
+                    travelling, slot.order.model_dump_json(), slot.requirements, slot.python, overrides
                 ): slot
                 for slot in slots
             }

@@ -22,24 +22,25 @@ class SlotFailed(Exception):
     """The process of a slot, or what was needed for it, failed; the message is one sentence."""
 
 
-def perform(suite: bytes, order: str, requirements: Sequence[str] = (), constraints: str = "") -> bytes:
+def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: str = "", overrides: str = "") -> bytes:
     """Run one slot: the bytes of its results file.
 
     ``suite``: what :func:`conformance.cluster.suite.packed` made; ``order``: an :class:`~conformance.cluster.order.Order` as a line of
-    JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process.
+    JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process;
+    ``python`` and ``overrides`` as for :func:`environment`.
 
     Raises:
         SlotFailed: the environment could not be made, or the process failed.
     """
     home = _home()
     unpacked = _once(home / f"suite-{_digest(suite)}", lambda folder: _unpack(suite, folder))
-    python = str(environment(requirements, constraints)) if requirements else sys.executable
+    executable = str(environment(requirements, python, overrides)) if requirements else sys.executable
     with tempfile.TemporaryDirectory(dir=home) as folder:
         path = os.pathsep.join(filter(None, [str(unpacked), os.environ.get("PYTHONPATH", "")]))
         with (
             Path(folder, "log").open("wb") as log,
             subprocess.Popen(  # noqa: S603 - our own module
-                [python, "-m", "conformance.cluster.perform", folder],
+                [executable, "-m", "conformance.cluster.perform", folder],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -56,31 +57,37 @@ def perform(suite: bytes, order: str, requirements: Sequence[str] = (), constrai
         return made[0].read_bytes()
 
 
-def environment(requirements: Sequence[str], constraints: str = "") -> Path:
-    """The interpreter of an environment with these requirements, which is made if this machine does not have it yet.
+def environment(requirements: Sequence[str], python: str = "", overrides: str = "") -> Path:
+    """The interpreter of an environment with these requirements, which uv makes if this machine does not have it yet.
+
+    ``python``: the version of Python, by default that of this process; ``overrides``: requirements that hold whatever others ask for.
 
     Raises:
         SlotFailed: it could not be made.
     """
-    wanted = "\n".join([*requirements, "", constraints])
-    folder = _once(_home() / f"environment-{_digest(wanted.encode())}", lambda fresh: _install(fresh, requirements, constraints))
+    version = python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    wanted = "\n".join([version, *requirements, "", overrides])
+    folder = _once(_home() / f"environment-{_digest(wanted.encode())}", lambda fresh: _install(fresh, requirements, version, overrides))
     return folder / "bin" / "python"
 
 
-def _install(folder: Path, requirements: Sequence[str], constraints: str) -> None:
-    limits = folder.with_suffix(".constraints")
-    limits.write_text(constraints, "utf-8")
-    uv, python = shutil.which("uv"), str(folder / "bin" / "python")
-    if uv:
-        commands = [[uv, "venv", "-q", "--python", sys.executable, str(folder)], [uv, "pip", "install", "-q", "--python", python]]
-    else:
-        commands = [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", "-q"]]
-    commands[1] += ["-c", str(limits), *requirements]
-    for command in commands:
+def _install(folder: Path, requirements: Sequence[str], version: str, overrides: str) -> None:
+    file, executable = folder.with_suffix(".overrides"), str(folder / "bin" / "python")
+    file.write_text(overrides, "utf-8")
+    install = [_uv(), "pip", "install", "-q", "--python", executable, "--overrides", str(file), *requirements]
+    for command in ([_uv(), "venv", "-q", "--python", version, str(folder)], install):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the installer of this machine
         if done.returncode:
             words = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise SlotFailed(f"the environment of {', '.join(requirements)} could not be made: {words}")
+            raise SlotFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {words}")
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise SlotFailed("uv, which makes environments, is not installed: pip install uv")
+    return found
 
 
 def _home() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from conformance.plan import Selection
 from conformance.profiles import Profile
 from conformance.results import Results, ResultsError, Shard, read
 from conformance.specs.model import Specs
+from conformance.specs.targets import OVERRIDES, VersionEnvironment
 
 _RAY_NAMES = {"cuda": "GPU", "gpu": "GPU", "tpu": "TPU"}
 Step = Callable[[int, int], None]
@@ -29,6 +30,12 @@ class Place:
     framework: FrameworkInfo
     name: str = ""
     requirements: tuple[str, ...] = ()
+    python: str = ""
+
+
+def places_of(environments: Sequence[VersionEnvironment], known: Mapping[str, FrameworkInfo]) -> list[Place]:
+    """Where the environments of ``targets.toml`` run."""
+    return [Place(known[each.framework], each.name, each.requirements, each.python) for each in environments]
 
 
 @dataclass
@@ -44,7 +51,6 @@ class SlotRun:
     """Into how many shards each place is cut; by default into as many as keep every processor busy."""
     resume: bool = False
     memory: int | None = None
-    constraints: str = ""
     failed: list[Done] = field(default_factory=list)
 
     def slots(self, places: Sequence[Place]) -> list[Slot]:
@@ -56,6 +62,7 @@ class SlotRun:
                 Order.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory),
                 place.name,
                 (*place.requirements, *dependencies()) if place.requirements else (),
+                place.python,
                 tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in place.framework.device_kinds if kind in _RAY_NAMES)),
             )
             for number in range(1, of + 1)
@@ -81,7 +88,8 @@ class SlotRun:
             step(finished, len(slots))
 
         if missing:
-            self.executor.run(missing, packed(self.specs.root), self.constraints, keep)
+            overrides = self.specs.root / OVERRIDES
+            self.executor.run(missing, packed(self.specs.root), overrides.read_text("utf-8") if overrides.exists() else "", keep)
         return [path for path in paths.values() if path.exists()]
 
     def complaints(self, results: Sequence[Results]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from conformance.cluster import node
 from conformance.cluster.executors import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
-from conformance.cluster.run import Place, SlotRun
+from conformance.cluster.run import Place, SlotRun, places_of
 from conformance.cluster.suite import dependencies, packed
 from conformance.engine import new_run
 from conformance.frameworks.registry import frameworks
@@ -21,6 +23,7 @@ from conformance.profiles import PROFILES
 from conformance.results import Results, merge, read
 from conformance.shards import combined
 from conformance.specs.load import load
+from conformance.specs.targets import read_targets
 
 SPECS = load()
 SOME = Selection(frameworks=("numpy",), operations=("mse/none",), dtypes=("float32", "float64"), checks=("*/case/*",))
@@ -84,7 +87,7 @@ class Counting:
         """Four processors."""
         return {"CPU": 4.0}
 
-    def run(self, slots: Sequence[Slot], suite: bytes, constraints: str, tell: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
+    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
         """Fail."""
         self.asked = [slot.stem for slot in slots]
         for slot in slots:
@@ -159,12 +162,28 @@ def test_a_slot_that_cannot_be_worked_on_says_why(tmp_path: Path) -> None:
         node.perform(packed(SPECS.root), broken)
 
 
+needs_uv = pytest.mark.skipif(find_spec("uv") is None and shutil.which("uv") is None, reason="uv is not installed: pip install uv")
+
+
+@needs_uv
 def test_requirements_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    with pytest.raises(node.SlotFailed, match=r"environment of no/such/file\.whl could not be made"):
-        node.environment(["no/such/file.whl"])
+    with pytest.raises(node.SlotFailed, match=r"environment of \./no-such-file\.whl could not be made"):
+        node.environment(["./no-such-file.whl"])
     assert "pydantic" in " ".join(dependencies())
+
+
+@needs_uv
+def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: Path) -> None:
+    """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever slot comes first."""
+    environments = [each for each in read_targets(SPECS.root).environments() if each.name.startswith("numpy-v1.26")]
+    run = slot_run(tmp_path, LocalExecutor(2), 2)
+    paths = run.execute(places_of(environments, frameworks()))
+    assert [done.reason for done in run.failed] == []
+    assert [path.name for path in paths] == [f"{environments[0].name}-{n}-of-2.jsonl" for n in (1, 2)]
+    (whole,) = together(paths)
+    assert whole.header.environment.version == environments[0].version
+    assert whole.complete
 
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
