@@ -38,7 +38,9 @@ def divide(numerator: Number, denominator: Number) -> Number:
     if isinstance(numerator, Fraction) and isinstance(denominator, Fraction):
         if denominator:
             return numerator / denominator
-        return math.copysign(math.inf, numerator) if numerator else math.nan
+        if not numerator:
+            return math.nan
+        return math.inf if numerator > 0 else -math.inf  # not copysign: it would make a float of the number, which may be too large
     if isinstance(denominator, float):
         return math.nan if math.isnan(denominator) or isinstance(numerator, float) else Fraction(0)
     return multiply(numerator, Fraction(-1 if denominator < 0 else 1))
