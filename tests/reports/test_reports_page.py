@@ -351,6 +351,7 @@ def test_hostile_text_is_shown_as_text_by_scripts_too(browser: Browser, tmp_path
         assert set(page.evaluate(f"[...{tags}]")) <= allowed
         page.keyboard.press("Escape")
         page.wait_for_selector("#cell", state="hidden")
+        page.wait_for_function("!location.hash.includes('cell=')")  # the page hears of it after it is seen
     assert said == []
 
 
