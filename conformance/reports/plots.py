@@ -269,7 +269,7 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
     highest = 10 ** math.ceil(math.log10(max([100.0, *(min(w, 1e9) for w in worst.values() if w is not None)])))
     step = 76
     frame = _Frame(44, 12, step * len(sections), 180, (1, 10), (_FLOOR, highest))
-    parts = [part for part in _axes(frame) if "grid" in part or 'text-anchor="end"' in part]
+    parts = [part for part in _axes(frame) if "grid" in part or ('text-anchor="end"' in part and ">n<" not in part)]
     for place, section in enumerate(sections):
         x, bottom = frame.left + step * (place + 0.5), frame.top + frame.height
         sign = GLYPHS[
