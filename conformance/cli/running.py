@@ -62,7 +62,7 @@ from conformance.cli.slots import executor_of, places_to_run, run_in_slots
     help="Where it runs: here, or on all machines of a Ray cluster (--address, or RAY_ADDRESS).",
 )
 @click.option("--address", metavar="HOST:PORT", help="The Ray cluster; without it, the one that this machine belongs to, or a new one.")
-@many("--environment", metavar="GLOB", help="In environments of specs/targets.toml, such as 'jax-*', which uv makes where they run.")
+@many("--environment", metavar="GLOB", help="In environments of specs/targets.toml that match, which uv makes where they run.")
 @click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts each framework or environment is cut there.")
 @click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
 @click.option(
