@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -33,7 +33,7 @@ import mutations
 from rich.console import Console
 from rich.table import Table as Grid
 
-from conformance.engine import new_run
+from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
 from conformance.plan import Selection
 from conformance.profiles import PROFILES
@@ -84,15 +84,6 @@ def {name}(prediction, target):
 LOSSES = {"numpy": LOSS, "torch": LOSS_OF_TORCH}
 
 NOBODYS: Callable[[Cell], bool] = lambda cell: False  # noqa: E731, ARG005 - no cell is the fault's own
-
-
-class Nobody:
-    """Observes nothing."""
-
-    def starting(self, framework: str) -> None: ...
-    def planned(self, framework: str, count: int) -> None: ...
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None: ...
-    def ended(self, framework: str, note: str) -> None: ...
 
 
 @dataclass

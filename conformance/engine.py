@@ -48,6 +48,22 @@ class Observer(Protocol):
         """A framework is done; ``note`` says why it could not run, if it could not."""
 
 
+class Nobody:
+    """Observes nothing: what there is to see is in the results file."""
+
+    def starting(self, framework: str) -> None:
+        """Nothing is shown."""
+
+    def planned(self, framework: str, count: int) -> None:
+        """Nothing is shown."""
+
+    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
+        """Nothing is shown."""
+
+    def ended(self, framework: str, note: str) -> None:
+        """Nothing is shown."""
+
+
 @dataclass
 class Run:
     """One run: what was selected, where it is written, and what came of it.

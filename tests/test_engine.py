@@ -8,31 +8,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import subjects
 
-from conformance.engine import new_run
+from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import FrameworkInfo, frameworks
 from conformance.plan import Selection
 from conformance.profiles import PROFILES
-from conformance.results import Cell, Outcome, Results, read
+from conformance.results import Outcome, Results, read
 from conformance.specs.load import load
 
 CASES = ("mse/mean/case/mean-thirds", "mse/mean/case/mean-integers", "mse/mean/case/mean-ordinary")
 """The first has three elements, and so has the subject's bad moment."""
-
-
-class Nobody:
-    """Observes nothing."""
-
-    def starting(self, framework: str) -> None: ...
-    def planned(self, framework: str, count: int) -> None: ...
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None: ...
-    def ended(self, framework: str, note: str) -> None: ...
 
 
 def run(folder: Path, subject: Path, *, timeout: float = 60, info: FrameworkInfo | None = None, checks: tuple[str, ...] = CASES) -> Results:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import subjects
-from test_engine import CASES, Nobody
+from test_engine import CASES
 
 from conformance.claim import FolderTaken, claimed
-from conformance.engine import Run, new_run
+from conformance.engine import Nobody, Run, new_run
 from conformance.executors.local import Worker
 from conformance.executors.protocol import Reply, Request
 from conformance.frameworks.registry import FrameworkInfo, frameworks

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_engine import Nobody
 
 from conformance.cli.reading import read_results
-from conformance.engine import new_run
+from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
 from conformance.plan import Selection
 from conformance.profiles import PROFILES

@@ -8,9 +8,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution as installed
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from conformance.bisect.search import BisectError, Cells, NotMade
+from conformance.cluster.node import SlotFailed, surroundings_of_uv, uv
 from conformance.results import Outcome, ResultsError, read
 from conformance.specs.grammar import MatrixTable
 from conformance.specs.model import Specs
@@ -96,7 +96,7 @@ class Maker:
             self.say(f"{version}: running")
             output = Path(folder) / "ran"
             command = [str(executable), "-m", "conformance", "run", "--framework", self.table.framework, *self.options, "-o", str(output)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(without="PYTHONPATH"))  # noqa: S603 - our own module, in the environment just made
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env={**surroundings_of_uv(), "PYTHONPATH": ""})  # noqa: S603 - our own module, in the environment just made
             files = list(output.rglob("*.jsonl"))
             if not files:
                 raise NotMade(f"it did not run: {_last_line(done.stderr)}")
@@ -108,7 +108,7 @@ class Maker:
         """All releases for the Python of the table, the earliest first, as pip lists them: uv lists none itself."""
         python = self.table.python or self.targets.python
         command = [_uv(), "tool", "run", "--quiet", "--python", python, "pip", "index", "versions", self.table.distribution]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())  # noqa: S603 - pip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - pip
         line = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
         if line is None:
             raise BisectError(f"pip lists no versions of {self.table.distribution}: {_last_line(done.stderr)}")
@@ -134,23 +134,14 @@ def _suite() -> list[str]:
 
 
 def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
-        raise BisectError("uv is not installed: pip install uv")
-    return found
-
-
-def _environment(without: str = "") -> Mapping[str, str]:
-    """Where pip finds wheels, uv finds them too."""
-    found = {name: value for name, value in os.environ.items() if name != without}
-    if "PIP_FIND_LINKS" in found:
-        found.setdefault("UV_FIND_LINKS", found["PIP_FIND_LINKS"])
-    return found
+    try:
+        return uv()
+    except SlotFailed as error:
+        raise BisectError(str(error)) from None
 
 
 def _done(command: Sequence[str], otherwise: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())  # noqa: S603 - uv
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - uv
     if done.returncode != 0:
         raise NotMade(f"{otherwise}: {_last_line(done.stderr)}")
 

@@ -74,19 +74,32 @@ def environment(requirements: Sequence[str], python: str = "", overrides: str = 
 def _install(folder: Path, requirements: Sequence[str], version: str, overrides: str) -> None:
     file, executable = folder.with_suffix(".overrides"), str(folder / "bin" / "python")
     file.write_text(overrides, "utf-8")
-    install = [_uv(), "pip", "install", "-q", "--python", executable, "--overrides", str(file), *requirements]
-    for command in ([_uv(), "venv", "-q", "--python", version, str(folder)], install):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the installer of this machine
+    install = [uv(), "pip", "install", "-q", "--python", executable, "--overrides", str(file), *requirements]
+    for command in ([uv(), "venv", "-q", "--python", version, str(folder)], install):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - the installer of this machine
         if done.returncode:
             words = " ".join((done.stderr or done.stdout).split())[-300:]
             raise SlotFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {words}")
 
 
-def _uv() -> str:
+def uv() -> str:
+    """The uv beside this Python, or the one on PATH.
+
+    Raises:
+        SlotFailed: there is none.
+    """
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        raise SlotFailed("uv, which makes environments, is not installed: pip install uv")
+        raise SlotFailed("uv is not installed: pip install uv")
+    return found
+
+
+def surroundings_of_uv() -> dict[str, str]:
+    """The variables of this process; where pip finds wheels, uv finds them too."""
+    found = dict(os.environ)
+    if "PIP_FIND_LINKS" in found:
+        found.setdefault("UV_FIND_LINKS", found["PIP_FIND_LINKS"])
     return found
 
 

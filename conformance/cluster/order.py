@@ -11,6 +11,9 @@ from conformance.plan import Selection
 from conformance.profiles import PROFILES, Profile
 from conformance.results import Shard
 
+_SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
+"""What an order takes over from a selection."""
+
 
 class Order(BaseModel):
     """One shard of one framework's run, as its process reads it from its standard input."""
@@ -40,19 +43,13 @@ class Order(BaseModel):
             seed=profile.seed,
             timeout=profile.timeout,
             memory=memory,
-            devices=tuple(selection.devices),
-            modes=tuple(selection.modes),
-            dtypes=tuple(selection.dtypes),
-            operations=tuple(selection.operations),
-            implementations=tuple(selection.implementations),
-            checks=tuple(selection.checks),
+            **{name: tuple(getattr(selection, name)) for name in _SELECTED},
         )
 
     def asked(self) -> tuple[Profile, Selection]:
         """The profile and the selection of the run that the shard is of."""
         profile = replace(PROFILES[self.profile], seed=self.seed, timeout=self.timeout)
-        named = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
-        return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in named})
+        return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in _SELECTED})
 
     @property
     def stem(self) -> str:

@@ -9,31 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import conformance
 from conformance.cluster.order import Order, specs_beside
-from conformance.engine import new_run
+from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
-from conformance.results import Cell
 from conformance.specs.load import load
-
-
-class Nobody:
-    """Nobody watches: what there is to see is in the results file."""
-
-    def starting(self, framework: str) -> None:
-        """Nothing is shown."""
-
-    def planned(self, framework: str, count: int) -> None:
-        """Nothing is shown."""
-
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
-        """Nothing is shown."""
-
-    def ended(self, framework: str, note: str) -> None:
-        """Nothing is shown."""
 
 
 def perform(order: Order, folder: Path, specs_root: Path) -> Path:

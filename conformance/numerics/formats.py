@@ -185,8 +185,3 @@ def format_of(array: Array) -> Format:
 def to_fraction(x: float) -> Fraction:
     """The exact value of a finite float (or NumPy scalar of any of the four formats)."""
     return Fraction(float(x))
-
-
-def to_float(x: Fraction | float) -> float:
-    """A format number as a Python float: exact, since all four formats are subsets of float64."""
-    return float(x)

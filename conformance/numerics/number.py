@@ -12,11 +12,6 @@ Number = Fraction | float
 """An exact rational, or one of the floats nan, inf, -inf."""
 
 
-def is_finite(x: Number) -> bool:
-    """Whether x is a rational number."""
-    return isinstance(x, Fraction)
-
-
 def multiply(*factors: Number) -> Number:
     """The product, by IEEE 754 where a factor is not finite (0·inf is nan; signs multiply)."""
     if all(isinstance(x, Fraction) for x in factors):

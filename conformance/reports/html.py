@@ -160,7 +160,10 @@ def headline(table: Table) -> str:
     good, deviating, incomplete = (verdicts.count(v) for v in ("conforms", "conforms with deviations", "incomplete"))
     if good == len(ran):
         return "Every framework conforms"
-    found = f"{good + deviating} of {len(ran)} frameworks conform" + (", with documented deviations" if deviating else "")
+    several = len({section.framework for section in ran}) < len(ran)
+    found = f"{good + deviating} of {len(ran)} {'versions and runs' if several else 'frameworks'} conform" + (
+        ", with documented deviations" if deviating else ""
+    )
     broken = verdicts.count("does not conform")
     return "; ".join(
         [

@@ -132,13 +132,17 @@ def _axes(frame: _Frame) -> list[Markup]:
     right, bottom = frame.left + frame.width, frame.top + frame.height
     powers = range(1, math.floor(math.log10(frame.x[1])) + 1)
     parts = [words_at(frame.at_x(10**p), bottom + 14, f"1e{p}" if p > 3 else str(10**p), "tick", "middle") for p in powers]
+    return [*parts, *_levels(frame), words_at(right, bottom + 28, "n", "tick", "end")]
+
+
+def _levels(frame: _Frame) -> list[Markup]:
+    """A line for each power of ten of the error, and the error's unit."""
+    parts = []
     for power in range(round(math.log10(frame.y[0])), round(math.log10(frame.y[1])) + 1):
         y = frame.at_y(10.0**power)
-        parts.append(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(frame.left, right, y, y))
+        parts.append(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(frame.left, frame.left + frame.width, y, y))
         parts.append(words_at(frame.left - 5, y + 3, f"1e{power}" if power > 3 else f"{10.0**power:g}", "tick", "end"))
-    parts.append(words_at(right, bottom + 28, "n", "tick", "end"))
-    parts.append(words_at(4, 9, "u", "tick"))
-    return parts
+    return [*parts, words_at(4, 9, "u", "tick")]
 
 
 def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
@@ -269,7 +273,7 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
     highest = 10 ** math.ceil(math.log10(max([100.0, *(min(w, 1e9) for w in worst.values() if w is not None)])))
     step = 76
     frame = _Frame(44, 12, step * len(sections), 180, (1, 10), (_FLOOR, highest))
-    parts = [part for part in _axes(frame) if "grid" in part or ('text-anchor="end"' in part and ">n<" not in part)]
+    parts = _levels(frame)
     for place, section in enumerate(sections):
         x, bottom = frame.left + step * (place + 0.5), frame.top + frame.height
         sign = GLYPHS[

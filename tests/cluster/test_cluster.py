@@ -16,7 +16,7 @@ from conformance.cluster import node
 from conformance.cluster.executors import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
 from conformance.cluster.run import Place, SlotRun, places_of
 from conformance.cluster.suite import dependencies, packed
-from conformance.engine import new_run
+from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
 from conformance.plan import Selection
 from conformance.profiles import PROFILES
@@ -30,26 +30,10 @@ SOME = Selection(frameworks=("numpy",), operations=("mse/none",), dtypes=("float
 NUMPY = [Place(frameworks()["numpy"])]
 
 
-class Watcher:
-    """Sees nothing."""
-
-    def starting(self, framework: str) -> None:
-        """Nothing to do."""
-
-    def planned(self, framework: str, count: int) -> None:
-        """Nothing to do."""
-
-    def finished(self, framework: str, cells: Sequence[Any]) -> None:
-        """Nothing to do."""
-
-    def ended(self, framework: str, note: str) -> None:
-        """Nothing to do."""
-
-
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The cells of the run without slots."""
-    run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Watcher())
+    run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Nobody())
     return cells([read(path) for path in run.execute([frameworks()["numpy"]], 1)])
 
 

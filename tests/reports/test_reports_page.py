@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from browsing import count, opened, texts
 from sample_background import THIRDS, SampleBackground
 from sample_run import full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
 from conformance.reports import html
-from conformance.reports.diff import Diff
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.text import visible
@@ -26,28 +24,6 @@ from conformance.results import Cell, Footer, Outcome, Results
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH (or in CHROMIUM): the page is not opened")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def everything() -> list[Results]:
@@ -75,28 +51,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, table: Table) -> str:
     path = tmp_path_factory.mktemp("reports") / "index.html"
     path.write_text(html.page(table, SampleBackground()), "utf-8")
     return path.as_uri()
-
-
-def opened(browser: Browser, address: str, view: str = "", **options: Any) -> tuple[Any, list[str]]:
-    """Open the page and collect everything it says and asks for."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}, **options).new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: said.append(f"error: {error}"))
-    page.on("request", lambda request: said.append(f"request: {request.url}") if request.url.partition("#")[0] != address else None)
-    page.goto(address + view)
-    if options.get("java_script_enabled", True):
-        page.wait_for_selector("html[data-ready]")
-    return page, said
-
-
-def texts(page: Any, selector: str) -> list[str]:
-    return [" ".join(text.split()) for text in page.locator(selector).all_text_contents()]
-
-
-def count(page: Any) -> int:
-    """How many cells the view says it shows."""
-    return int(page.text_content("#shown").split()[0].replace(",", ""))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -396,55 +350,6 @@ def test_every_colour_of_text_has_contrast(scheme: int) -> None:
     assert contrast("#ffffff", "#000000") == pytest.approx(21)
 
 
-@pytest.fixture(scope="module")
-def since(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Diff]:
-    """The page of the made-up run, beside one in which two cells of JAX had other outcomes."""
-    before = full_run()
-    jax = next(number for number, part in enumerate(before) if part.header.environment.framework == "jax")
-    passing = [c for c in before[jax].cells if c.outcome is Outcome.PASS and c.kind == "law"]
-    was = {
-        passing[0].id: passing[0].model_copy(update={"outcome": Outcome.FAIL, "reason": "found 1 <b>, expected 2"}),
-        passing[1].id: passing[1].model_copy(update={"outcome": Outcome.NOT_RUN, "reason": "left out"}),
-    }
-    old = list(before)
-    part = before[jax]
-    old[jax] = Results(part.path, part.header, tuple(was.get(c.id, c) for c in part.cells), part.footer)
-    diff = Diff.of(old, before)
-    path = tmp_path_factory.mktemp("since") / "index.html"
-    path.write_text(html.page(Table.of(before), SampleBackground(), diff), "utf-8")
-    return path.as_uri(), diff
-
-
-def test_what_changed_since_an_earlier_run_is_told_and_can_be_filtered(browser: Browser, since: tuple[str, Diff]) -> None:
-    address, diff = since
-    page, said = opened(browser, address)
-    assert texts(page, "#changes ~ p")[0].startswith(diff.verdict()[:20])
-    assert {c.category.value for c in diff.changes} == {"fixed", "new"}
-    page.select_option("[name=since]", "any")
-    assert count(page) == 2
-    page.select_option("[name=since]", "fixed")
-    assert page.evaluate("location.hash") == "#?since=fixed"
-    assert count(page) == 1
-    assert "before: fail: found 1 <b>, expected 2" in texts(page, "#cells-table tbody tr")[0]
-    page.click("#cells-table a >> nth=0")
-    assert "since the run before fixed; it was: fail: found 1 <b>" in " ".join(texts(page, "#cell tr")).replace(
-        "beforefixed", "before fixed"
-    )
-    assert said == []
-
-
-def test_an_audit_finds_nothing_in_what_changed_either(browser: Browser, since: tuple[str, Diff]) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    page, _ = opened(browser, since[0], "#?since=any")
-    violations = axe.Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in violations] == []
-
-
-def test_without_an_earlier_run_nothing_is_said_of_changes(browser: Browser, address: str) -> None:
-    page, _ = opened(browser, address)
-    assert page.locator("#changes").count() == page.locator("[name=since]").count() == 0
-
-
 def test_the_cells_that_open_get_what_the_tables_leave_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table.of(full_run())
     whole = len(html.page(table, SampleBackground()).encode())
@@ -466,3 +371,11 @@ def test_the_page_of_the_whole_run_is_small_and_silent(browser: Browser) -> None
     page.click("#cells-table a >> nth=0")
     page.wait_for_selector("#cell[open]")
     assert said == []
+
+
+def test_the_headline_counts_versions_where_there_are_several() -> None:
+    parts = full_run()
+    assert "frameworks conform" in html.headline(Table.of(parts))
+    jax = next(part for part in parts if part.header.environment.framework == "jax")
+    older = [cell.model_copy(update={"target": cell.target.model_copy(update={"version": "0.1"})}) for cell in jax.cells]
+    assert "versions and runs conform" in html.headline(Table.of([*parts, _part(jax, older)]))
