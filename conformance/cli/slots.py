@@ -32,7 +32,7 @@ def executor_of(name: str, address: str | None, jobs: int) -> Executor:
 
 def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[Place]:
     """The frameworks as they are found where they run; or the environments that match."""
-    from conformance.cluster.run import Place, places_of
+    from conformance.cluster.run import Place
     from conformance.frameworks.registry import frameworks
     from conformance.specs.problems import SpecError
     from conformance.specs.targets import read_targets
@@ -46,7 +46,8 @@ def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence
     for glob in globs:
         if not any(fnmatchcase(each.name, glob) for each in known):
             fail(f"--environment: found {glob!r}, which matches none of {', '.join(each.name for each in known)}")
-    return places_of([each for each in known if any(fnmatchcase(each.name, glob) for glob in globs)], frameworks())
+    infos = frameworks()
+    return [Place(infos[each.framework], each) for each in known if any(fnmatchcase(each.name, glob) for glob in globs)]
 
 
 def run_in_slots(run: SlotRun, places: Sequence[Place], output: Path, as_format: str, *, strict: bool) -> NoReturn:

@@ -29,7 +29,7 @@ class Slot:
     @property
     def stem(self) -> str:
         """What its results file is called, less its ending."""
-        return f"{self.name}-{self.order.shard.number}-of-{self.order.shard.of}" if self.name else self.order.stem
+        return f"{self.name or self.order.framework}-{self.order.shard.number}-of-{self.order.shard.of}"
 
 
 @dataclass(frozen=True)

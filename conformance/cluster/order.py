@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,13 +49,3 @@ class Order(BaseModel):
         """The profile and the selection of the run that the shard is of."""
         profile = replace(PROFILES[self.profile], seed=self.seed, timeout=self.timeout)
         return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in _SELECTED})
-
-    @property
-    def stem(self) -> str:
-        """What the shard's results file is called, less its ending."""
-        return f"{self.framework}-{self.shard.number}-of-{self.shard.of}"
-
-
-def specs_beside(package: Path) -> Path:
-    """Where a suite that has travelled keeps its specs."""
-    return package.parent / "specs"

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 import conformance
-from conformance.cluster.order import Order, specs_beside
-from conformance.engine import Nobody, new_run
+from conformance.cluster.order import Order
+from conformance.engine import Nobody, default_memory, new_run
 from conformance.frameworks.registry import frameworks
 from conformance.specs.load import load
 
@@ -21,7 +21,8 @@ from conformance.specs.load import load
 def perform(order: Order, folder: Path, specs_root: Path) -> Path:
     """Run the shard; its results file is in the folder, and has its footer."""
     profile, selection = order.asked()
-    run = new_run(load(specs_root), profile, selection, folder, Nobody(), shard=order.shard, memory=order.memory)
+    memory = order.memory or default_memory()  # of the machine that this is
+    run = new_run(load(specs_root), profile, selection, folder, Nobody(), shard=order.shard, memory=memory)
     (path,) = run.execute([frameworks()[order.framework]], 1)
     return path
 
@@ -35,7 +36,7 @@ def main() -> None:
     """Entry point."""
     order = Order.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
-    perform(order, Path(sys.argv[1]), specs_beside(Path(conformance.__file__).resolve().parent))
+    perform(order, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
     os._exit(0)  # its thread waits for input: an ordinary end would wait for it
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -25,17 +25,18 @@ Step = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Place:
-    """A framework and the environment to run it in: with a name and requirements, or as it is found."""
+    """A framework and the environment to run it in; without one it is run as it is found."""
 
     framework: FrameworkInfo
-    name: str = ""
-    requirements: tuple[str, ...] = ()
-    python: str = ""
+    environment: VersionEnvironment | None = None
 
-
-def places_of(environments: Sequence[VersionEnvironment], known: Mapping[str, FrameworkInfo]) -> list[Place]:
-    """Where the environments of ``targets.toml`` run."""
-    return [Place(known[each.framework], each.name, each.requirements, each.python) for each in environments]
+    def slot(self, order: Order) -> Slot:
+        """The slot of an order here."""
+        accelerators = tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in self.framework.device_kinds if kind in _RAY_NAMES))
+        made = self.environment
+        if made is None:
+            return Slot(order, accelerators=accelerators)
+        return Slot(order, made.name, (*made.requirements, *dependencies()), made.python, accelerators)
 
 
 @dataclass
@@ -58,13 +59,7 @@ class SlotRun:
         processors = self.executor.capacity().get("CPU", 1)
         of = self.parts or max(1, math.ceil(processors / max(1, len(places))))
         return [
-            Slot(
-                Order.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory),
-                place.name,
-                (*place.requirements, *dependencies()) if place.requirements else (),
-                place.python,
-                tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in place.framework.device_kinds if kind in _RAY_NAMES)),
-            )
+            place.slot(Order.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory))
             for number in range(1, of + 1)
             for place in places
         ]

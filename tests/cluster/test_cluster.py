@@ -14,7 +14,7 @@ import pytest
 
 from conformance.cluster import node
 from conformance.cluster.executors import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
-from conformance.cluster.run import Place, SlotRun, places_of
+from conformance.cluster.run import Place, SlotRun
 from conformance.cluster.suite import dependencies, packed
 from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
@@ -162,7 +162,7 @@ def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: P
     """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever slot comes first."""
     environments = [each for each in read_targets(SPECS.root).environments() if each.name.startswith("numpy-v1.26")]
     run = slot_run(tmp_path, LocalExecutor(2), 2)
-    paths = run.execute(places_of(environments, frameworks()))
+    paths = run.execute([Place(frameworks()[each.framework], each) for each in environments])
     assert [done.reason for done in run.failed] == []
     assert [path.name for path in paths] == [f"{environments[0].name}-{n}-of-2.jsonl" for n in (1, 2)]
     (whole,) = together(paths)
@@ -206,6 +206,9 @@ def test_a_machine_of_a_ray_cluster_is_lost_and_nothing_with_it(tmp_path: Path, 
         thread.join()
         assert run.failed == []
         assert removed[0] < ended[-1]  # there was work left
+        deadline = time.monotonic() + 60  # the cluster hears of it by missing heartbeats
+        while executor.capacity()["CPU"] > 1 and time.monotonic() < deadline:
+            time.sleep(0.2)
         assert executor.capacity()["CPU"] == 1
         assert cells([whole]) == plain
     finally:
