@@ -175,4 +175,4 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text("")
     done = compare("alpha", "beta", tmp_path)
     assert done.returncode == 2
-    assert "found nothing, expected the header on the first line" in done.stderr
+    assert "the file is empty, expected a header line" in done.stderr
