@@ -75,6 +75,15 @@ class Gradients:
         apart = self._exact.per_weight if self._exact.definition.divisor is Divisor.WEIGHTS else 1
         return apart / divisor, Fraction(1, apart)
 
+    def _may_overflow(self, d: Fraction, upstream: Number, weight: Number, divisor: Number) -> bool:
+        """Whether some product of these finite factors may come out infinite before it meets the root."""
+        if not (isinstance(upstream, Fraction) and isinstance(weight, Fraction) and isinstance(divisor, Fraction)):
+            return False
+        definition = self._exact.definition
+        factors = (d, upstream, weight, definition.factor, *self.reciprocals(divisor))
+        largest = 2 * math.prod(max(abs(x), Fraction(1)) for x in factors)
+        return largest * (1 + self.steps(divisor, unit=False).theta) >= self._exact.inputs.format.overflow_threshold
+
     def interval(self, position: int) -> Interval:
         """What is allowed for the distinct element ``position``."""
         exact = self._exact
@@ -85,8 +94,8 @@ class Gradients:
         if drift is None or (exact.definition.masked and divisor == 0):
             return Interval.anything(gradient, DIVISOR_UNDEFINED)
         if self._roots.infinite(position) and isinstance(d, Fraction):
-            far = 2 * abs(d) >= exact.inputs.format.overflow_threshold  # doubled it may be infinite, and times 1/inf that is nan
-            return Interval.anything(gradient, PRODUCT_OVERFLOWS) if far else Interval.special(gradient)
+            overflows = self._may_overflow(d, upstream, weight, divisor)  # and an infinite product times 1/inf is nan
+            return Interval.anything(gradient, PRODUCT_OVERFLOWS) if overflows else Interval.special(gradient)
         root, drift = self._roots.of(position, drift)
         if drift is None:
             return Interval.anything(gradient, ROOT_UNDEFINED)

@@ -45,11 +45,20 @@ def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flu
     """
     gradients = exact.of(Quantity.GRADIENT_WEIGHT).distinct
     row = exact.size // max(len(gradients), 1)
-    groups = {index: _group(exact, model, index, output, flushes=flushes) for index in sorted(set(exact.group.tolist()))}
+    values: dict[int, Interval] = {}
+    if exact.definition.divisor is Divisor.WEIGHTS:
+        values = {index: value_interval(exact, model, index, output, flushes=flushes) for index in sorted(set(exact.group.tolist()))}
+    groups = {index: _group(exact, index, values.get(index), flushes=flushes) for index in sorted(set(exact.group.tolist()))}
     upstreams = fractions(exact.inputs.upstream)
     rows = (range(i * row, (i + 1) * row) for i in range(len(gradients)))
     pairs = zip(gradients, rows, strict=True)
-    return [_interval(exact, model, gradient, elements, groups, upstreams, output, flushes=flushes) for gradient, elements in pairs]
+    undefined = {index for index, value in values.items() if value.undefined}
+    return [
+        Interval.anything(gradient, SQUARE_OVERFLOWS)
+        if not isinstance(gradient, Fraction) and undefined.intersection(exact.group[elements].tolist())  # what is subtracted may be nan
+        else _interval(exact, model, gradient, elements, groups, upstreams, output, flushes=flushes)
+        for gradient, elements in pairs
+    ]
 
 
 def _interval(
@@ -116,15 +125,14 @@ def _may_vanish(exact: Exact, gradient: Fraction, error: Fraction) -> bool:
     return abs(gradient) + error > 0 and abs(gradient) - error < exact.inputs.format.smallest_normal
 
 
-def _group(exact: Exact, model: Sequence[Step], index: int, output: Format, *, flushes: bool) -> _Group | str:
-    """What an element of the value contributes; or the name of what leaves nothing to be said."""
+def _group(exact: Exact, index: int, interval: Interval | None, *, flushes: bool) -> _Group | str:
+    """What an element of the value adds, or the name of what leaves nothing to be said; ``interval`` is its own, where Σw divides."""
     divisor = exact.divisors[index]
-    if exact.definition.divisor is not Divisor.WEIGHTS:
+    if interval is None:
         return _Group(1 / Fraction(divisor), Fraction(0), Fraction(0), Fraction(0)) if divisor else DIVISOR_UNDEFINED
     drift = divisor_drift(exact, index, flushes=flushes)
     if drift is None or not divisor:
         return DIVISOR_UNDEFINED
-    interval = value_interval(exact, model, index, output, flushes=flushes)
     if interval.undefined or interval.infinity or not isinstance(interval.exact, Fraction) or not isinstance(interval.upper, Fraction):
         return NEAR_THE_ENDS
     return _Group(1 / abs(Fraction(divisor)), drift, interval.exact, interval.bound)

@@ -140,6 +140,23 @@ def test_nan_is_refused_where_nothing_else_may_come_out_infinite(
     assert interval.admits(result)
     assert not interval.admits(math.nan)
     assert not interval.admits(Fraction(1))
+    if divisor is Divisor.WEIGHTS and prediction is not None:
+        gradient = allowed(WEIGHTED[divisor], p, w, Quantity.GRADIENT_WEIGHT).at(1)
+        assert gradient.admits(-math.inf)
+        assert not gradient.admits(math.nan)
+
+
+@every_format
+def test_a_value_that_may_be_nan_may_make_the_gradients_of_its_weights_nan(fmt: Format) -> None:
+    """Exactly it is −∞, which is subtracted from the infinite square; but it may be computed as ∞ − ∞."""
+    p, w = np.asarray([math.inf, large(fmt)]).astype(fmt.dtype), np.asarray([-1.0, 2.0]).astype(fmt.dtype)
+    assert math.isnan(weighted_sum(p, w, Divisor.WEIGHTS))
+    interval = allowed(WEIGHTED[Divisor.WEIGHTS], p, w, Quantity.GRADIENT_WEIGHT).at(0)
+    assert interval.exact == math.inf
+    assert interval.admits(math.nan)
+    finite = allowed(WEIGHTED[Divisor.WEIGHTS], np.asarray([math.inf, 3.0]).astype(fmt.dtype), w, Quantity.GRADIENT_WEIGHT).at(0)
+    assert finite.admits(math.inf)
+    assert not finite.admits(math.nan)
 
 
 # ---- the lower end of the range ----
