@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
+
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format, floor_log2
-from conformance.numerics.gradient_bounds import Gradients, exponent, far_from_the_ends
+from conformance.numerics.gradient_bounds import Gradients, far_from_the_ends
 from conformance.numerics.grid import Grid
 from conformance.numerics.interval import Interval
 from conformance.numerics.relative import Relative
@@ -170,28 +173,30 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     plain = (gradients.steps(divisor, unit=unit).theta for unit in units)
     thetas = tuple((1 + theta) / (1 - drift) - 1 if drift else theta for theta in plain)
     which = None if len(units) == 1 else [int(kind) for kind in kinds]
-    near = _near(exact, [exponent(x) for x in (exact.definition.factor, *gradients.reciprocals(divisor))], flushes=flushes)
-    return Relative(grid, thetas, which, {i: gradients.interval(i) for i in near})
+    others = [floor_log2(abs(x)) for x in (exact.definition.factor, *gradients.reciprocals(divisor)) if x]
+    far = _far_gradients(exact, others, flushes=flushes) if max(thetas) <= Fraction(1, 4) else np.zeros(len(grid), np.bool_)
+    return Relative(grid, thetas, which, {i: gradients.interval(i) for i in np.flatnonzero(~far).tolist()})
 
 
-def _near(exact: Exact, others: Sequence[int], *, flushes: bool) -> list[int]:
-    """The distinct elements for which a partial product may come near the ends of the range, or a subnormal input may be read as zero."""
+def _far_gradients(exact: Exact, others: Sequence[int], *, flushes: bool) -> npt.NDArray[np.bool_]:
+    """The distinct elements of which no partial product comes near the ends of the range, nor a subnormal input is read as zero."""
     fmt = exact.inputs.format
     weights = exact.weight_grid
     grids = [grid for grid in (exact.differences.distinct, exact.upstream_grid, weights) if isinstance(grid, Grid)]
     ranges = [grid.exponents for grid in grids]
-    lows, highs = [min(low, -1) for low, _ in ranges], [high for _, high in ranges]  # the Fraction 0/1 counts as -1
-    all_far = far_from_the_ends(fmt, (*lows, *highs, *others))
-    subnormal = exact.subnormal_inputs if flushes else []
-    if all_far:
-        return [i for i, count in enumerate(subnormal) if count]
-    columns = [grid.whole for grid in grids]
-    if weights is not None:
-        columns[-1] = [weights.whole[i] for i in exact.distinct_elements.tolist()]
-    units = [exponent(grid.unit) for grid in grids]
-    near = []
-    for position, row in enumerate(zip(*columns, strict=True)):
-        exponents = [x.bit_length() - 1 + unit if x else -1 for x, unit in zip(map(abs, row), units, strict=True)]
-        if (subnormal and subnormal[position]) or not far_from_the_ends(fmt, (*exponents, *others)):
-            near.append(position)
-    return near
+    far = np.ones(len(grids[0]), np.bool_)
+    if not far_from_the_ends(fmt, (*(end for ends in ranges for end in ends), *others)):
+        columns = [grid.whole for grid in grids]
+        if weights is not None:
+            columns[-1] = [weights.whole[i] for i in exact.distinct_elements.tolist()]
+        low = np.full(far.size, sum(min(e, 0) for e in others))
+        high = np.full(far.size, sum(max(e + 1, 0) for e in others))
+        for column, grid in zip(columns, grids, strict=True):
+            lengths = np.array([x.bit_length() for x in column])
+            exponents = np.where(lengths > 0, lengths - 1 + floor_log2(grid.unit), 0)  # a zero is a factor that nothing can happen to
+            low += np.minimum(exponents, 0)
+            high += np.where(lengths > 0, np.maximum(exponents + 1, 0), 0)
+        far = (low - 2 >= fmt.emin) & (high + 2 <= fmt.emax)
+    if flushes:
+        far &= np.array(exact.subnormal_inputs) == 0
+    return far

@@ -152,16 +152,15 @@ class _Roots:
 
 
 def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
-    """Whether no product of some factors can come near underflow or overflow, by their exponents alone."""
+    """Whether no product of some factors can come near underflow or overflow, by the floors of their binary logarithms alone.
+
+    A product is 2^low at least and less than 2^high. Roundings move it by less than a quarter of itself, and it may be doubled: it stays at
+    2^(low−1) or above, where 2ν is the least that is not near, and below 2^(high+2).
+    """
     low = high = 0
     for exponent in exponents:
-        low, high = low + min(exponent, 0), high + max(exponent, 0)
-    return low - 6 > fmt.emin and high + 6 < fmt.emax
-
-
-def exponent(factor: Fraction) -> int:
-    """The lengths of numerator less that of denominator: floor(log2), or one more."""
-    return abs(factor.numerator).bit_length() - factor.denominator.bit_length()
+        low, high = low + min(exponent, 0), high + max(exponent + 1, 0)
+    return low - 2 >= fmt.emin and high + 2 <= fmt.emax
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,8 @@ def _interval(
     theta = (1 + steps.theta) / (1 - drift) - 1
     magnitude = abs(gradient)
     bound = rounding = theta * magnitude
-    if not subnormals and far_from_the_ends(fmt, map(exponent, (d, upstream, weight, factor, *reciprocals))):
+    factors = (abs(x) for x in (d, upstream, weight, factor, *reciprocals) if x)
+    if not subnormals and theta <= Fraction(1, 4) and far_from_the_ends(fmt, map(floor_log2, factors)):
         return Interval(gradient, bound, gradient - bound, gradient + bound)
     inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
     parts = [*inputs, *(abs(x) for x in (factor, *reciprocals) if x != 1)]

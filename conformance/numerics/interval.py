@@ -19,10 +19,12 @@ from conformance.numerics.formats import Format, floor_log2, power_of_two
 from conformance.numerics.number import Number
 
 Floats = npt.NDArray[np.float64]
-Ends = tuple[list[float], list[float]]
+Ends = tuple[Floats, Floats]
 """Lower and upper ends."""
 Measure = tuple[float, float, int, float, float]
 """Center, rest, log2 ulp, bound in ulp, u per ulp: what errors are measured with."""
+Measures = npt.NDArray[np.float64]
+"""The same of many numbers: five rows."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Intervals(Sequence[Interval]):
         """What :meth:`Interval.end` says of each."""
 
     @abstractmethod
-    def measures(self, output: Format, unit: Format) -> list[Measure]:
+    def measures(self, output: Format, unit: Format) -> Measures:
         """What :meth:`Interval.measure` says of each."""
 
 
@@ -215,11 +217,11 @@ class Expectation:
     def _ends(self) -> tuple[Floats, Floats]:
         """Lower and upper ends of every element; nan where nan is required, which compares false with everything."""
         own, fmt = self.intervals, self.output
-        lower, upper = (
-            own.ends(fmt) if isinstance(own, Intervals) else ([i.end(fmt, up=True) for i in own], [i.end(fmt, up=False) for i in own])
-        )
-        ends = np.array([lower, upper], np.float64)[:, self.index]
-        return ends[0], ends[1]
+        if isinstance(own, Intervals):
+            lower, upper = own.ends(fmt)
+        else:
+            lower, upper = (np.array([interval.end(fmt, up=up) for interval in own], np.float64) for up in (True, False))
+        return lower[self.index], upper[self.index]
 
     @property
     def lower(self) -> Floats:
@@ -276,9 +278,8 @@ class Expectation:
     def _measures(self) -> tuple[Floats, Floats, Integers, Floats, Floats]:
         """One pass over the intervals: center, rest, log2 ulp, bound in ulp, u per ulp."""
         own, fmt, unit = self.intervals, self.output, self.measured_in
-        rows = own.measures(fmt, unit) if isinstance(own, Intervals) else [interval.measure(fmt, unit) for interval in own]
-        table = np.fromiter(chain.from_iterable(rows), np.float64, 5 * len(rows)).reshape(-1, 5)
-        center, rest, exponent, bound, u = table.T[:, self.index]
+        table = own.measures(fmt, unit) if isinstance(own, Intervals) else table_of([interval.measure(fmt, unit) for interval in own])
+        center, rest, exponent, bound, u = table[:, self.index]
         return center, rest, exponent.astype(np.int64), bound, u
 
     @property
@@ -309,6 +310,11 @@ class Expectation:
         precision to offer, it is relative to ν, so that λ/2, one rounding there, is 1.
         """
         return self._measures[4]
+
+
+def table_of(rows: Sequence[Measure]) -> Measures:
+    """What errors are measured with, one number a column."""
+    return np.fromiter(chain.from_iterable(rows), np.float64, 5 * len(rows)).reshape(-1, 5).T
 
 
 def _ratio(a: Fraction, b: Fraction) -> float:

@@ -1,20 +1,27 @@
-"""Many intervals at once: each number of a grid with a bound relative to itself, in integers, and the few that need more apart.
+"""Many intervals at once: each number of a grid with a bound relative to itself, and the few that need more apart.
 
-Every float that comes out is the one that the interval of the element gives: a correctly rounded quotient of two integers, or one rounded
-towards the interval.
+Every end and every center that comes out is the one that the interval of the element gives, rounded towards the interval or to nearest: in
+pairs of floats where they tell, in integers where they do not.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import overload
 
+import numpy as np
+import numpy.typing as npt
+
 from conformance.numerics.formats import Format, exponent_of
 from conformance.numerics.grid import Grid
-from conformance.numerics.interval import Ends, Interval, Intervals, Measure
+from conformance.numerics.interval import Ends, Floats, Interval, Intervals, Measure, Measures, table_of
+from conformance.numerics.last_place import InLastPlace, in_last_place
+
+_FEW = 12
+"""Fewer numbers are told more quickly one by one."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Relative(Intervals):
     thetas: tuple[Fraction, ...]
     which: Sequence[int] | None
     exceptions: Mapping[int, Interval]
+    _told: dict[Format, InLastPlace | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -58,60 +66,82 @@ class Relative(Intervals):
 
     def ends(self, output: Format) -> Ends:
         """The least and the largest number of the output format in each interval."""
-        lower, upper = [], []
-        unit = self.grid.unit
-        scales = [
-            (unit.numerator * (theta.denominator - theta.numerator), unit.numerator * (theta.denominator + theta.numerator))
-            for theta in self.thetas
-        ]
-        denominators = [unit.denominator * theta.denominator for theta in self.thetas]
-        which = self.which
-        for position, n in enumerate(self.grid.whole):
-            if position in self.exceptions:
-                lower.append(self.exceptions[position].end(output, up=True))
-                upper.append(self.exceptions[position].end(output, up=False))
-                continue
-            kind = 0 if which is None else which[position]
-            low, high = scales[kind]
-            if n >= 0:
-                lower.append(output.rounded_up(n * low, denominators[kind]))
-                upper.append(output.rounded_down(n * high, denominators[kind]))
-            else:
-                lower.append(-output.rounded_down(-n * high, denominators[kind]))
-                upper.append(-output.rounded_up(-n * low, denominators[kind]))
+        told = self._in_last_place(output)
+        if told is None:
+            ends = [self._ends_of(position, output) for position in range(len(self))]
+            table = np.array(ends, np.float64).reshape(-1, 2)
+            return table[:, 0], table[:, 1]
+        lower, upper, sure = told.around(self._bounds(told))
+        for position in self._apart(sure):
+            lower[position], upper[position] = self._ends_of(position, output)
         return lower, upper
 
-    def measures(self, output: Format, unit: Format) -> list[Measure]:
+    def measures(self, output: Format, unit: Format) -> Measures:
         """Of each element: center, rest, log2 ulp, bound in ulp, u per ulp."""
-        precision, emin, finer = unit.precision, unit.emin, output.precision - unit.precision
-        numerator, denominator = self.grid.unit.numerator, self.grid.unit.denominator
-        which = self.which
-        parts = [(theta.numerator, theta.denominator) for theta in self.thetas]
-        rows: list[Measure] = []
-        for position, n in enumerate(self.grid.whole):
-            if position in self.exceptions:
-                rows.append(self.exceptions[position].measure(output, unit))
-                continue
-            if not n:
-                rows.append((0.0, 0.0, emin - precision + 1, 0.0, 2.0))
-                continue
-            x, ulp = abs(n) * numerator, denominator
-            exponent = exponent_of(x, ulp)
-            if exponent >= output.emax:  # it may round to infinity
-                rows.append(self[position].measure(output, unit))
-                continue
-            shift = max(exponent, emin) - precision + 1
-            if shift >= 0:
-                ulp <<= shift
-            else:
-                x <<= -shift
-            # From here on x/ulp is the number in units of its last place.
-            whole, left = divmod(x << finer, ulp)
-            if 2 * left > ulp or (2 * left == ulp and whole & 1):
-                whole, left = whole + 1, left - ulp
-            if n < 0:
-                whole, left = -whole, -left
-            theta, one = parts[0 if which is None else which[position]]
-            in_u = (ulp << precision) / x if exponent >= emin else 2.0
-            rows.append((math.ldexp(whole, shift - finer), left / (ulp << finer), shift, theta * x / (one * ulp), in_u))
-        return rows
+        told = self._in_last_place(output) if unit == output else None
+        if told is None:
+            return table_of([self._measure_of(position, output, unit) for position in range(len(self))])
+        center, rest, sure = told.rounded()
+        magnitudes = np.where(told.normal, told.magnitudes(), 1.0)
+        in_u = np.where(told.normal, 2.0**output.precision / magnitudes, 2.0)
+        table = np.stack([center, rest, told.shift.astype(np.float64), self._bounds(told), in_u])
+        for position in self._apart(sure):
+            table[:, position] = self._measure_of(position, output, unit)
+        return table
+
+    def _in_last_place(self, output: Format) -> InLastPlace | None:
+        """All numbers at once; None where there are too few for that to be quicker, or they are beyond what it can tell."""
+        if len(self) < _FEW:
+            return None
+        if output not in self._told:
+            self._told[output] = in_last_place(self.grid, output)
+        return self._told[output]
+
+    def _bounds(self, told: InLastPlace) -> Floats:
+        """θ·|x| in units of the last place."""
+        thetas = np.array([float(theta) for theta in self.thetas])
+        bounds: Floats = told.magnitudes() * (thetas[0] if self.which is None else thetas[np.asarray(self.which)])
+        return bounds
+
+    def _apart(self, sure: npt.NDArray[np.bool_]) -> list[int]:
+        """The positions that floats leave open, or that are exceptions."""
+        unsure: list[int] = np.flatnonzero(~sure).tolist()
+        return list({*unsure, *self.exceptions})
+
+    def _ends_of(self, position: int, output: Format) -> tuple[float, float]:
+        if position in self.exceptions:
+            return self.exceptions[position].end(output, up=True), self.exceptions[position].end(output, up=False)
+        n, unit, theta = self.grid.whole[position], self.grid.unit, self._theta(position)
+        low = abs(n) * unit.numerator * (theta.denominator - theta.numerator)
+        high = abs(n) * unit.numerator * (theta.denominator + theta.numerator)
+        denominator = unit.denominator * theta.denominator
+        lower = output.rounded_up(low, denominator) if low >= 0 else -output.rounded_down(-low, denominator)
+        upper = output.rounded_down(high, denominator)
+        return (lower, upper) if n >= 0 else (-upper, -lower)
+
+    def _measure_of(self, position: int, output: Format, unit: Format) -> Measure:
+        if position in self.exceptions:
+            return self.exceptions[position].measure(output, unit)
+        precision, finer = unit.precision, output.precision - unit.precision
+        n = self.grid.whole[position]
+        if not n:
+            return 0.0, 0.0, unit.emin - precision + 1, 0.0, 2.0
+        x, ulp = abs(n) * self.grid.unit.numerator, self.grid.unit.denominator
+        exponent = exponent_of(x, ulp)
+        if exponent >= output.emax:  # it may round to infinity
+            return self[position].measure(output, unit)
+        shift = max(exponent, unit.emin) - precision + 1
+        if shift >= 0:
+            ulp <<= shift
+        else:
+            x <<= -shift
+        # From here on x/ulp is the number in units of its last place.
+        whole, left = divmod(x << finer, ulp)
+        if 2 * left > ulp or (2 * left == ulp and whole & 1):
+            whole, left = whole + 1, left - ulp
+        if n < 0:
+            whole, left = -whole, -left
+        theta = self._theta(position)
+        in_u = (ulp << precision) / x if exponent >= unit.emin else 2.0
+        bound = theta.numerator * x / (theta.denominator * ulp)
+        return math.ldexp(whole, shift - finer), left / (ulp << finer), shift, bound, in_u
