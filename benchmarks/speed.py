@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from conformance.checks import bounds, trial
+from conformance.checks import bounds, together, trial
 from conformance.checks.base import findings
 from conformance.checks.judge import judge
 from conformance.engine import header_of
@@ -159,7 +159,8 @@ class Stopwatch:
         with ExitStack() as stack:
             stack.enter_context(patch.object(bounds, "make", self.timed("drawing", make)))
             stack.enter_context(patch.object(bounds, "findings", self.timed("recording", findings)))
-            stack.enter_context(patch.object(trial, "judge", self.timed("judging", judge)))
+            for module in (trial, together):
+                stack.enter_context(patch.object(module, "judge", self.timed("judging", judge)))
             stack.enter_context(patch.object(trial.Trial, "expect", self.timed("exact value", worked_out)))
             stack.enter_context(patch.object(bench.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
             yield
@@ -178,8 +179,9 @@ def implementation_of(bench: Bench) -> Implementation:
 def run_suite(bench: Bench, folder: Path) -> float:
     """CPU seconds of the check, to the last cell in a results file."""
     request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode="eager", dtype="float32")
+    header = header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")  # once a run, whatever its length
     started = time.process_time()
-    with Writer(folder / "one.jsonl", header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")) as writer:
+    with Writer(folder / "one.jsonl", header) as writer:
         for cell in bench.answer(request).cells:
             writer.append(cell)
         writer.close(0.0)

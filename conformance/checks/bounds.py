@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, tar
 from hypothesis import strategies as st
 
 from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.together import Drawing, observe_together
 from conformance.checks.trial import QUANTITIES, Expect, Tally, Trial, new_tallies
 from conformance.inputs.families import FAMILIES, Descriptor, Family, make
 from conformance.numerics.definition import Definition, Quantity, Shape
@@ -39,17 +40,15 @@ def search(
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in tallies.values()):
             return
-        largest = 0.0
-        for position in range(profile.batch):
-            inputs = make(family, descriptor, position, definition, dtype)
-            judgements = trial.observe(
-                tallies,
-                inputs,
-                key=(trial.operation.name, dtype, name, descriptor, position),
-                recipe=descriptor.recipe(name, position),
-                expect=expect,
+        batch = [
+            Drawing(
+                make(family, descriptor, position, definition, dtype),
+                (trial.operation.name, dtype, name, descriptor, position),
+                descriptor.recipe(name, position),
             )
-            largest = max([largest, *(j.error_over_bound for j in judgements.values())])
+            for position in range(profile.batch)
+        ]
+        largest = observe_together(trial, tallies, batch, expect)
         target(min(largest, 2.0), label="error/bound")
 
     chosen = settings(

@@ -74,15 +74,17 @@ class Sight:
     found: str = ""
     wanted: str = ""
     """In words, where there is no expectation: what came back, and what it should have been."""
+    offset: int = 0
+    """Where these inputs begin in ``expectation`` and ``observed``, where those are of many together."""
 
     def witness(self, *, arrays: int = 64) -> Witness:
         """In hexadecimal. Arrays of more than ``arrays`` elements are shown by their ends, or not at all where there is a recipe."""
         if self.expectation is None or not self.observed.size:
             return self._with(arrays, observed=self.found or "empty", expected=self.wanted or "empty")
-        interval = self.expectation.at(self.element)
+        interval = self.expectation.at(self.offset + self.element)
         return self._with(
             arrays,
-            observed=hexadecimal(self.observed.ravel()[self.element]),
+            observed=hexadecimal(self.observed.ravel()[self.offset + self.element]),
             expected=in_words(interval.exact),
             allowed=(allowed_in_words(interval, digits_of(self.expectation)),),
         )
@@ -91,8 +93,8 @@ class Sight:
         """The error of this element in u and in ulp, also where it lies outside the interval; None where it is not finite."""
         if self.expectation is None or not self.observed.size:
             return None, None
-        x, fmt = float(self.observed.ravel()[self.element]), self.expectation.measured_in
-        expected = self.expectation.at(self.element).exact
+        x, fmt = float(self.observed.ravel()[self.offset + self.element]), self.expectation.measured_in
+        expected = self.expectation.at(self.offset + self.element).exact
         if not (math.isfinite(x) and isinstance(expected, Fraction)):
             return None, None
         error = abs(Fraction(x) - expected)
@@ -147,9 +149,9 @@ class Tally:
         if not self.failure:
             self.failure, self.failed = sentence, sight
 
-    def note(self, judgement: Judgement, sight: Sight) -> None:
-        """Count one conforming judgement, and keep what was seen if it is the worst so far."""
-        self.evaluations += 1
+    def note(self, judgement: Judgement, sight: Sight, *, evaluations: int = 1) -> None:
+        """Count conforming evaluations that were judged together, and keep what was seen of the worst if it is the worst so far."""
+        self.evaluations += evaluations
         self.flags.update(dict.fromkeys(judgement.names))
         self.correctly_rounded &= judgement.correctly_rounded
         self.error_u = max(self.error_u, judgement.error_u)
@@ -228,11 +230,33 @@ class Trial:
         minimise: bool = True,
     ) -> dict[Quantity, Judgement]:
         """Evaluate once and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
-        try:
-            evaluation = self.attested(inputs)
-        except Refused as refusal:
-            self._note_refusal(tallies, refusal)
+        evaluation = self.evaluated(tallies, inputs)
+        if evaluation is None:
             return {}
+        return self.judged(tallies, inputs, evaluation, key=key, recipe=recipe, expect=expect, minimise=minimise)
+
+    def evaluated(self, tallies: Mapping[Quantity, Tally], inputs: Inputs) -> Evaluation | None:
+        """An attested evaluation; None where the implementation refuses the inputs, which is written into the tallies."""
+        try:
+            return self.attested(inputs)
+        except Refused as refusal:
+            for tally in tallies.values():
+                tally.refused = str(refusal)
+                tally.flags["refuses some inputs"] = None
+            return None
+
+    def judged(
+        self,
+        tallies: Mapping[Quantity, Tally],
+        inputs: Inputs,
+        evaluation: Evaluation,
+        *,
+        key: Hashable,
+        recipe: str,
+        expect: Expect | None = None,
+        minimise: bool = True,
+    ) -> dict[Quantity, Judgement]:
+        """Judge every quantity in ``tallies`` of an evaluation."""
         judgements = {}
         oracle: list[Exact] = []
 
@@ -242,11 +266,11 @@ class Trial:
             return oracle[0]
 
         for quantity, tally in tallies.items():
-            observed = evaluation.value if quantity is Quantity.VALUE else evaluation.gradients.get(quantity.value)
+            observed = evaluation.of(quantity)
             if observed is None:
                 tally.missing = evaluation.why_no_gradient
                 continue
-            wanted_shape = self._shape(quantity, inputs)
+            wanted_shape = self.shape_of(quantity, inputs)
             summands = self.operation.definition.summands(inputs.shape)
             if observed.shape != wanted_shape:
                 tally.evaluations += 1
@@ -259,7 +283,7 @@ class Trial:
             if output.name != self.target.dtype:
                 tally.flags[f"returns {output.name}"] = None
             tally.see(observed)
-            expectation = self._expectation(key, quantity, output, expect, lazy_oracle)
+            expectation = self.expectation(key, quantity, output, expect, lazy_oracle)
             judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement
             if judgement.conforms:
@@ -272,17 +296,13 @@ class Trial:
                 )
         return judgements
 
-    def _note_refusal(self, tallies: Mapping[Quantity, Tally], refusal: Refused) -> None:
-        for tally in tallies.values():
-            tally.refused = str(refusal)
-            tally.flags["refuses some inputs"] = None
-
-    def _shape(self, quantity: Quantity, inputs: Inputs) -> Shape:
+    def shape_of(self, quantity: Quantity, inputs: Inputs) -> Shape:
+        """The shape that a result of these inputs must have."""
         if quantity is Quantity.VALUE:
             return self.operation.definition.value_shape(inputs.shape)
         return inputs.weight.shape if quantity is Quantity.GRADIENT_WEIGHT and inputs.weight is not None else inputs.shape
 
-    def _expectation(
+    def expectation(
         self, key: Hashable, quantity: Quantity, output: Format, expect: Expect | None, oracle: Callable[[], Exact]
     ) -> Expectation:
         """Made once for all targets that see the same bits; the two gradients are each other's negation, in every rule."""
@@ -319,7 +339,9 @@ class Trial:
         def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:
             try:
                 evaluation = self.attested(candidate)
-                result = evaluation.value if quantity is Quantity.VALUE else evaluation.gradients[quantity.value]
+                result = evaluation.of(quantity)
+                if result is None:
+                    return None
                 oracle = exact(self.operation.definition, candidate)
                 if expect != self.expect and candidate.shape != inputs.shape and what_rounds(oracle, candidate.format):
                     return None  # of other inputs than those for which nothing rounds, no right result would be exact either

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from conformance.numerics.definition import Inputs, Shape
+from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
 
 Stream = Callable[[Sequence[tuple[Any, ...]]], Any]
@@ -101,6 +101,10 @@ class Evaluation:
     attested: Attestation
     no_gradient: str = ""
     changed: tuple[str, ...] = ()
+
+    def of(self, quantity: Quantity) -> Array | None:
+        """The value or a gradient; None where it is missing."""
+        return self.value if quantity is Quantity.VALUE else self.gradients.get(quantity.value)
 
     @property
     def why_no_gradient(self) -> str:

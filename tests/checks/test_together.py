@@ -1,0 +1,138 @@
+"""What is judged together is judged as it would be alone: the same intervals, the same findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from one_target import cells_of
+
+from conformance.checks import together
+from conformance.checks.together import stack
+from conformance.inputs.families import FAMILIES, Descriptor, make
+from conformance.numerics.bounds import expectation_of
+from conformance.numerics.definition import Inputs, Over, Quantity, Weights
+from conformance.numerics.exact import exact
+from conformance.numerics.formats import FORMATS
+from conformance.results import Cell
+from conformance.specs.load import load
+
+SPECS = load()
+PLAIN = {name: o.definition for name, o in SPECS.operations.items() if o.definition.sums_plain_squares}
+SAME = ("lower", "upper", "center", "ulp_exponent", "nan", "relative", "infinity", "wide_lower", "wide_upper", "undefined")
+CLOSE = ("rest", "bound_ulp", "u_per_ulp")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_stack_expects_what_its_rows_do(data: st.DataObject) -> None:
+    definition, fmt = data.draw(st.sampled_from(list(PLAIN.values()))), data.draw(st.sampled_from(list(FORMATS.values())))
+    output = data.draw(st.sampled_from([other for other in FORMATS.values() if other == fmt or other.is_wider_than(fmt)]))
+    shape = data.draw(st.sampled_from([s for s in ((1,), (7,), (33,), (3, 5), (2, 3, 4)) if len(s) >= definition.least_rank]))
+    family, flushes = FAMILIES[data.draw(st.sampled_from(list(FAMILIES)))], data.draw(st.booleans())
+    descriptor = Descriptor(data.draw(st.integers(0, 999)), shape, data.draw(st.integers(0, 8)), data.draw(st.integers(0, 3)))
+    batch = [make(family, descriptor, position, definition, fmt.name) for position in range(4)]
+    whole = stack(definition, batch)
+    assert whole is not None
+    for quantity in definition.quantities:
+        found = expectation_of(exact(*whole), SPECS.error_model, quantity, output, flushes=flushes)
+        rows = [expectation_of(exact(definition, one), SPECS.error_model, quantity, output, flushes=flushes) for one in batch]
+        for name in SAME:
+            np.testing.assert_array_equal(getattr(found, name), np.concatenate([getattr(row, name) for row in rows]), err_msg=name)
+        for name in CLOSE:
+            wanted = np.concatenate([getattr(row, name) for row in rows])
+            np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-14, atol=2.0**-47, err_msg=name)
+        assert found.positive_zero == rows[0].positive_zero
+        assert found.plain == all(row.plain for row in rows)
+        assert [found.at(i).names for i in range(found.index.size)] == [row.at(i).names for row in rows for i in range(row.index.size)]
+
+
+def test_what_has_weights_a_root_or_too_many_elements_is_not_stacked() -> None:
+    ones, one = np.ones(8, np.float32), np.ones((), np.float32)
+    mean = PLAIN["mse/mean"]
+    assert stack(mean, [Inputs(ones, ones, None, one)] * 2) is not None
+    assert stack(replace(mean, root=True), [Inputs(ones, ones, None, one)] * 2) is None
+    assert stack(replace(mean, weights=Weights.ELEMENT), [Inputs(ones, ones, ones, one)] * 2) is None
+    assert stack(mean, [Inputs(ones, ones, None, one)] * 1000) is None
+    assert stack(replace(mean, over=Over.NONE), [Inputs(one, one, None, one)] * 2) is None
+
+
+def mean(p: Any, t: Any) -> Any:
+    squares = np.square(p - t)
+    return squares.astype(np.result_type(squares, np.float32)).mean().astype(p.dtype)
+
+
+def none(p: Any, t: Any) -> Any:
+    return np.square(p - t)
+
+
+def gradients_of_mean(p: Any, t: Any, upstream: Any) -> tuple[Any, Any]:
+    gradient = (p - t) * (upstream * p.dtype.type(2 / p.size))
+    return gradient, -gradient
+
+
+def gradients_of_none(p: Any, t: Any, upstream: Any) -> tuple[Any, Any]:
+    gradient = 2 * (p - t) * upstream
+    return gradient, -gradient
+
+
+def wrong_once_in_a_while(p: Any, t: Any) -> Any:
+    """Where the first prediction ends in a certain bit: in some rows of a batch, and not in others."""
+    return mean(p, t) * p.dtype.type(1.25 if int(p.ravel()[:1].view(f"u{p.dtype.itemsize}")[0]) % 4 == 1 else 1)
+
+
+def nan_for_some(p: Any, t: Any) -> Any:
+    return mean(p, t) if p.ravel()[0] > 0 else p.dtype.type(np.nan)
+
+
+def another_dtype_for_some(p: Any, t: Any) -> Any:
+    return mean(p, t) if p.ravel()[0] > 0 else mean(p.astype(np.float64), t.astype(np.float64))
+
+
+def another_shape_for_some(p: Any, t: Any) -> Any:
+    return mean(p, t) if p.ravel()[0] > 0 else mean(p, t).reshape(1)
+
+
+RIGHT = (("mse/mean", mean, gradients_of_mean), ("mse/none", none, gradients_of_none), ("mse/mean", another_dtype_for_some, None))
+WRONG = tuple(("mse/mean", call, gradients_of_mean) for call in (wrong_once_in_a_while, nan_for_some, another_shape_for_some))
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize(("operation", "call", "gradients"), [*RIGHT, *WRONG], ids=lambda x: getattr(x, "__name__", ""))
+def test_together_finds_what_alone_does(
+    operation: str, call: Callable[..., Any], gradients: Any, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> list[Cell]:
+        cells = []
+        for family in FAMILIES:
+            cells += cells_of(f"{operation}/bound/{family}", call, gradients, dtype=dtype)
+        return [cell.model_copy(update={"seconds": 0.0}) for cell in cells]
+
+    with np.errstate(all="ignore"):
+        at_once = found()
+        monkeypatch.setattr(together, "stack", lambda *_: None)
+        one_by_one = found()
+    assert len(at_once) > 10
+    assert at_once == one_by_one
+    assert any(cell.outcome == "fail" for cell in at_once) == (call in [row[1] for row in WRONG])
+
+
+@pytest.mark.parametrize("quantity", [Quantity.VALUE, Quantity.GRADIENT_TARGET])
+def test_a_stack_is_used(quantity: Quantity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tests above compare a thing with itself."""
+    used: list[tuple[Quantity, bool]] = []
+
+    def counted(*arguments: Any) -> Any:
+        found = original(*arguments)
+        used.append((arguments[1], found is not None))
+        return found
+
+    original = together._judged_together
+    monkeypatch.setattr(together, "_judged_together", counted)
+    cells_of("mse/mean/bound/ordinary", mean, gradients_of_mean)
+    assert (quantity, True) in used
