@@ -22,9 +22,10 @@ import click
 from playwright.sync_api import Page, sync_playwright
 
 from conformance.background import SpecsBackground
+from conformance.merging import find, merge
 from conformance.reports.html import page
 from conformance.reports.table import Table
-from conformance.results import Results, find, merge, read
+from conformance.results import Results, read
 from conformance.specs.load import load
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
