@@ -9,8 +9,6 @@ Needs Playwright and a Chromium on PATH (or in the variable CHROMIUM). The figur
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -22,12 +20,15 @@ import click
 from playwright.sync_api import Page, sync_playwright
 
 from conformance.background import SpecsBackground
+from conformance.merging import find, merge
 from conformance.reports.html import page
 from conformance.reports.table import Table
-from conformance.results import Results, find, merge, read
+from conformance.results import Results, read
 from conformance.specs.load import load
 
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "reports"))
+from browsing import launched
+
 VIEWS = {
     "outcome": "#?outcome=fail",
     "free text": "#?q=gradient+float32",
@@ -49,7 +50,6 @@ _TIMED = """async (view) => {
 
 def made_up(cells: int) -> list[Results]:
     """The run of the reports' tests, again and again under other names, until there are so many cells."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "reports"))
     from test_reports_columns import many
 
     return list(many(cells))
@@ -57,9 +57,8 @@ def made_up(cells: int) -> list[Results]:
 
 def measure(address: str) -> dict[str, Any]:
     """Open the page and time what a reader waits for, in milliseconds; of the filters the median of some repeats."""
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = launched(driver)
         opened = browser.new_page(viewport={"width": 1280, "height": 900})
         started = time.perf_counter()
         opened.goto(address)

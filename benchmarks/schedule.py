@@ -19,7 +19,8 @@ from pathlib import Path
 
 import click
 
-from conformance.results import Results, Shard, find, merge, read
+from conformance.merging import find, merge
+from conformance.results import Results, Shard, read
 from conformance.shards import holds
 
 CORES_PER_MACHINE = 16

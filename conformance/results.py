@@ -1,4 +1,4 @@
-"""The results file: JSON lines, a header, one cell a line, a footer. Described, read and merged here.
+"""The results file: JSON lines, a header, one cell a line, a footer. Described and read here.
 
 Floats that matter are hex strings inside a witness; every number is finite; nothing in a file is ever executed.
 """
@@ -6,11 +6,10 @@ Floats that matter are hex strings inside a witness; every number is finite; not
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -232,13 +231,17 @@ def schema() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Results:
-    """One results file as read. ``footer`` is None when the run did not finish; ``lacking`` are shards of it that are not here."""
+    """One results file as read. ``footer`` is None when the run did not finish; ``lacking`` are shards of it that are not here.
+
+    ``torn`` is the line at which the file ends in the middle of a record, 0 if it does not.
+    """
 
     path: Path
     header: Header
     cells: tuple[Cell, ...]
     footer: Footer | None
     lacking: tuple[int, ...] = ()
+    torn: int = 0
 
     @property
     def complete(self) -> bool:
@@ -302,11 +305,13 @@ def read(path: Path) -> Results:
     records = _records(path)
     header = _header(path, records)
     footer: Footer | None = None
+    torn = 0
     cells: dict[str, Cell] = {}
     for number, record in records:
         if footer is not None:
             raise ResultsError(f"{path}:{number}: found {_called(record)} after the footer, expected the end of the file")
         if record is None:
+            torn = number
             break
         if isinstance(record, Header):
             raise ResultsError(f"{path}:{number}: found a second header, expected cells or the footer")
@@ -320,7 +325,7 @@ def read(path: Path) -> Results:
         cells[record.id] = record
     if footer is not None:
         _require_counted(path, footer, cells.values())
-    return Results(path, header, tuple(cells.values()), footer)
+    return Results(path, header, tuple(cells.values()), footer, torn=torn)
 
 
 def _require_counted(path: Path, footer: Footer, cells: Collection[Cell]) -> None:
@@ -348,55 +353,3 @@ def _header(path: Path, records: Iterator[tuple[int, Header | Cell | Footer | No
 
 def _called(record: Header | Cell | Footer | None) -> str:
     return f"a {record.record}" if record else "a record that was cut off"
-
-
-def find(paths: Sequence[Path]) -> list[Path]:
-    """List the results files among ``paths``, folders searched for ``*.jsonl`` and ``*.jsonl.gz``, each file once."""
-    found: dict[str, Path] = {}
-    for path in paths:
-        inside = _inside(path) if path.is_dir() else [path]
-        if not inside:
-            raise ResultsError(f"{path}: the folder holds no *.jsonl or *.jsonl.gz file, expected at least one results file")
-        for file in inside:
-            found.setdefault(os.path.realpath(file), file)  # which follows a ring of links to nowhere, and then reading it complains
-    return list(found.values())
-
-
-def _inside(folder: Path) -> list[Path]:
-    """The results files of a folder and its folders; to read a pipe or a device among them might never end."""
-    named = sorted([*folder.rglob("*.jsonl"), *folder.rglob("*.jsonl.gz")])
-    if odd := next((file for file in named if file.exists() and not file.is_file()), None):
-        raise ResultsError(f"{odd}: found something that is not a plain file, expected a results file")
-    return named
-
-
-def merge(parts: Iterable[Results]) -> list[Results]:
-    """Keep the results that may be shown together: of one specs digest, each file once.
-
-    A copy of a file, or an earlier state of it, is dropped. Two files of one run that differ are both kept, and so are
-    two runs of the same targets: whoever shows them must show both.
-
-    Raises:
-        ResultsError: two parts were judged by different specs.
-    """
-    kept: list[Results] = []
-    for part in parts:
-        if kept and part.header.specs_digest != kept[0].header.specs_digest:
-            raise ResultsError(
-                f"{part.path}: specs digest {part.header.specs_digest[:12]!a}, but {kept[0].path} has "
-                f"{kept[0].header.specs_digest[:12]!a}: results of different specs cannot be merged"
-            )
-        if any(_continues(other, part) for other in kept):
-            continue
-        kept = [other for other in kept if not _continues(part, other)]
-        kept.append(part)
-    return kept
-
-
-def _continues(whole: Results, part: Results) -> bool:
-    """Whether ``whole`` is the same file as ``part``, at the same time or later."""
-    return (
-        whole.header == part.header
-        and whole.cells[: len(part.cells)] == part.cells
-        and (part.footer is None or part.footer == whole.footer)
-    )

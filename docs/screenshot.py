@@ -11,22 +11,14 @@ Chromium on PATH (or in the variable CHROMIUM).
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "reports"))
+from browsing import launched
+
 WIDTH, HEIGHT = 1280, 900
 MARGIN = 20
 CELL = "#?operation=mse%2Fmean&framework=tensorflow&outcome=deviation&q=case"
@@ -35,9 +27,8 @@ CELL = "#?operation=mse%2Fmean&framework=tensorflow&outcome=deviation&q=case"
 
 def screenshots(report: Path, folder: Path) -> None:
     """Write the pictures of a folder with a report and a comparison."""
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = launched(driver)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", device_scale_factor=1.25)
         address = (report / "index.html").resolve().as_uri()
         page.goto(address)

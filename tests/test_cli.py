@@ -103,14 +103,20 @@ def test_an_unknown_operation_in_a_subject_is_one_sentence(tmp_path: Path) -> No
     one_sentence(conformance("run", "--subject", subject, "-o", tmp_path / "out"), "mse/median", "expected one of", "mse/mean")
 
 
-def test_a_truncated_results_file_is_incomplete(tmp_path: Path) -> None:
+def test_a_results_file_without_its_end_is_incomplete_and_a_truncated_one_refused(tmp_path: Path) -> None:
     conformance("run", "--subject", subjects.write(tmp_path, subjects.RIGHT), *ONE, "-o", tmp_path / "out")
     path = tmp_path / "out" / "results" / "numpy.jsonl"
-    path.write_bytes(path.read_bytes()[:-30])
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
     done = conformance("report", path, "-o", tmp_path / "rep")
     assert done.returncode == 3
-    assert "did not reach its end; it left 3 cells" in " ".join(done.stdout.split())
-    path.write_bytes(path.read_bytes()[:30])
+    assert "did not reach its end; it left" in " ".join(done.stdout.split())
+    path.write_bytes(whole[:-30])
+    last = len(whole.splitlines())
+    one_sentence(
+        conformance("report", path, "-o", tmp_path / "rep"), f"{path}:{last}", "middle of a record", "expected whole records", "--resume"
+    )
+    path.write_bytes(whole[:30])
     one_sentence(conformance("report", path, "-o", tmp_path / "rep"), f"{path}:1", "cut off", "expected the header")
 
 

@@ -119,3 +119,33 @@ def test_a_report_since_an_earlier_run_says_what_changed(tmp_path: Path) -> None
     assert text.index("| target |") < text.index("## What changed") < text.index("## What does not conform")
     assert json.loads((tmp_path / "out" / "table.json").read_text("utf-8"))["changes"]["counts"]["regressed"] == 2
     assert {path.name for path in (tmp_path / "out" / "badges").iterdir()} == {"torch.svg", "torch.json"}
+
+
+def test_what_must_not_be_merged_is_one_sentence_that_names_both_files(tmp_path: Path) -> None:
+    one = run(tmp_path / "one" / "torch.jsonl", *PASSES)
+    specs = run(tmp_path / "specs.jsonl", *PASSES, digest="other")
+    copy, state, torn = (tmp_path / f"{name}.jsonl" for name in ("copy", "state", "torn"))
+    lines = one.read_bytes().splitlines(keepends=True)
+    copy.write_bytes(b"".join(lines))
+    state.write_bytes(b"".join(lines[:-2]))
+    torn.write_bytes(b"".join(lines).replace(b'"run":"torch"', b'"run":"other"')[:-5])
+    for added, said in ((specs, "different specs"), (copy, "a copy of"), (state, "an earlier state of"), (one, "the same file as")):
+        one_sentence(conformance("report", one.parent, added, "-o", tmp_path / "out"), f"{added}:", f"{one}", said)
+    one_sentence(conformance("report", one.parent, torn, "-o", tmp_path / "out"), f"{torn}:{len(lines)}:", "in the middle of a record")
+    one_sentence(conformance("diff", tmp_path / "one", torn), f"{torn}:{len(lines)}:", "in the middle of a record")
+    both = tmp_path / "both"
+    both.mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (both / name).write_bytes(copy.read_bytes())
+    one_sentence(conformance("diff", one, both), f"{both / 'b.jsonl'}:", f"{both / 'a.jsonl'}", "a copy of")
+    one_sentence(conformance("compare", "torch", "torch", both), f"{both / 'b.jsonl'}:", f"{both / 'a.jsonl'}", "a copy of")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_machines_that_disagree_are_both_shown_and_named(tmp_path: Path) -> None:
+    passed = run(tmp_path / "in" / "this-machine.jsonl", *PASSES)
+    broke = run(tmp_path / "in" / "other-machine.jsonl", *BREAKS)
+    done = conformance("report", passed, broke, "-o", tmp_path / "out")
+    assert done.returncode == 1, done.stderr
+    assert "runs disagree on mse/mean/case/number-1:value@torch/mse_loss/cpu/eager/float32" in " ".join(done.stdout.split())
+    assert len(json.loads((tmp_path / "out" / "table.json").read_text("utf-8"))["disagreements"]) == 2

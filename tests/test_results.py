@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conformance.merging import find, merge
 from conformance.results import (
     MAX_LINE,
     MAX_TEXT,
@@ -26,8 +27,6 @@ from conformance.results import (
     RunEnvironment,
     Target,
     Witness,
-    find,
-    merge,
     read,
     schema,
 )
@@ -254,12 +253,23 @@ def test_merge_refuses_results_of_different_specs(tmp_path: Path) -> None:
         merge([one, other])
 
 
-def test_merge_counts_a_copy_and_an_earlier_state_of_a_file_once(tmp_path: Path) -> None:
+def test_merge_refuses_a_copy_and_an_earlier_state_of_a_file(tmp_path: Path) -> None:
     whole = read(written(tmp_path / "a.jsonl", [cell(), cell("other")]))
     copy = read(written(tmp_path / "b.jsonl", [cell(), cell("other")]))
     earlier = read(written(tmp_path / "c.jsonl", [cell()], complete=False))
-    assert merge([earlier, whole, copy]) == [whole]
-    assert merge([whole, earlier]) == [whole]
+    with pytest.raises(ResultsError, match=rf"^{copy.path}: found a copy of {whole.path}, expected each results file once$"):
+        merge([whole, copy])
+    for order in ([earlier, whole], [whole, earlier]):
+        with pytest.raises(ResultsError, match=rf"^{earlier.path}: found an earlier state of {whole.path}, expected"):
+            merge(order)
+
+
+def test_merge_refuses_a_file_that_ends_inside_a_record_and_keeps_one_that_ends_between_two(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [cell(), cell("other")], complete=False)
+    assert [part.shortfall for part in merge([read(path)])] == ["did not reach its end"]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ResultsError, match=rf"^{path}:3: the file ends in the middle of a record, expected whole records"):
+        merge([read(path)])
 
 
 def test_merge_loses_no_cells_of_runs_that_overlap(tmp_path: Path) -> None:
@@ -269,9 +279,17 @@ def test_merge_loses_no_cells_of_runs_that_overlap(tmp_path: Path) -> None:
     assert merge([first, again, shard]) == [first, again, shard]
 
 
-def test_find_lists_each_file_once(tmp_path: Path) -> None:
+def test_find_refuses_a_file_that_is_given_twice_or_has_two_names(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [])
-    assert find([path, tmp_path, tmp_path / "." / "a.jsonl"]) == [path]
+    assert find([path]) == find([tmp_path]) == [path]
+    with pytest.raises(ResultsError, match=rf"^{path}: found the same file as {path}, expected each results file once$"):
+        find([path, tmp_path])
+    (tmp_path / "b.jsonl").symlink_to(path)
+    with pytest.raises(ResultsError, match=rf"b\.jsonl: found the same file as {path}, expected"):
+        find([tmp_path])
+
+
+def test_find_names_a_folder_without_results_and_read_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match=r"holds no \*\.jsonl"):
         find([tmp_path / "empty"])
@@ -292,7 +310,8 @@ def test_a_packed_file_is_read_as_it_was(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert replace(read(packed), path=plain) == read(plain)
     assert find([packed.parent]) == [packed]
-    assert len(merge([read(plain), read(packed)])) == 1
+    with pytest.raises(ResultsError, match="found a copy of"):
+        merge([read(plain), read(packed)])
 
 
 @pytest.mark.parametrize(

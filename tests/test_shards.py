@@ -11,10 +11,11 @@ import pytest
 from conformance.cli.reading import read_results
 from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
+from conformance.merging import find, merge
 from conformance.plan import Selection
 from conformance.profiles import PROFILES
 from conformance.reports import Table, write_all
-from conformance.results import Results, Shard, Target, find, merge, read
+from conformance.results import Results, Shard, Target, read
 from conformance.shards import ShardError, combined, holds, shard_of
 from conformance.specs.load import load
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def read_results(paths: Sequence[Path]) -> list[Results]:
     """The results files among the paths, merged, the shards of a run put together."""
-    from conformance.results import ResultsError, find, merge, read
+    from conformance.merging import find, merge
+    from conformance.results import ResultsError, read
     from conformance.shards import combined
 
     try:

@@ -10,8 +10,9 @@ import pytest
 from one_target import SPECS, cells_of
 
 from conformance.checks.policies import POLICIES as LAWS
+from conformance.merging import find
 from conformance.numerics.formats import Array
-from conformance.results import Cell, Outcome, find, read
+from conformance.results import Cell, Outcome, read
 from conformance.specs.model import Policy
 from conformance.specs.policies import POLICIES, declared
 

@@ -18,9 +18,10 @@ from conformance.cluster.run import Place, SlotRun
 from conformance.cluster.suite import dependencies, packed
 from conformance.engine import Nobody, new_run
 from conformance.frameworks.registry import frameworks
+from conformance.merging import merge
 from conformance.plan import Selection
 from conformance.profiles import PROFILES
-from conformance.results import Results, merge, read
+from conformance.results import Results, read
 from conformance.shards import combined
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets

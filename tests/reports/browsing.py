@@ -1,4 +1,4 @@
-"""A page, opened in Chromium: what the tests of all pages share."""
+"""A page, opened in Chromium: what the tests of all pages share, and the programs that measure pages and take pictures of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -19,6 +19,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def launched(driver: Playwright) -> Browser:
+    """Start the Chromium on PATH or in the variable CHROMIUM, else the one that Playwright has."""
+    return driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
 
 def opened(browser: Browser, address: str, view: str = "", **options: Any) -> tuple[Any, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import CHROMIUM, FLAGS
+from browsing import CHROMIUM, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -18,6 +18,6 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH (or in CHROMIUM): the page is not opened")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launched(driver)
         yield browser
         browser.close()

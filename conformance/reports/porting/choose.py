@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from conformance.merging import find, merge
 from conformance.reports.porting.sides import RAN, Side, SideError, side_of
-from conformance.results import Results, find, merge, read, read_header
+from conformance.results import Results, read, read_header
 
 
 def choose(a: str, b: str, paths: Sequence[Path]) -> tuple[Side, Side]:
