@@ -54,6 +54,8 @@ extras =
     keras: keras
     sklearn: sklearn
     torchmetrics: torchmetrics
+    paddle: paddle
+    mlx: mlx
 set_env =
     PIP_CONSTRAINT = {tox_root}{/}constraints.txt
     UV_CONSTRAINT = {tox_root}{/}constraints.txt
@@ -126,7 +128,8 @@ commands = conformance run --framework $framework -o {work_dir}{/}matrix{/}$name
 def tox_ini(targets: Targets) -> str:
     """The whole file."""
     environments = list(targets.environments())
-    current = sorted(KNOWN, key=lambda name: (name.startswith("keras"), list(KNOWN).index(name)))
+    here = [name for name, info in KNOWN.items() if "cpu" in info.device_kinds]
+    current = sorted(here, key=lambda name: (name.startswith("keras"), here.index(name)))
     labels: dict[str, list[str]] = {}
     for environment in environments:
         labels.setdefault(environment.label, []).append(environment.name)

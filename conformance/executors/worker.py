@@ -178,6 +178,7 @@ class Bench:
             Sibling(other.entry, operation.definition, self._prepared_for(other, target))
             for other in self.implementations.values()
             if stem and other.name != implementation.name and other.name.rpartition(".")[0] == stem
+            if target.mode in other.modes and target.dtype in other.dtypes
             if (operation := self.specs.operations.get(other.operation)) and operation.definition.sums_plain_squares
         ]
 

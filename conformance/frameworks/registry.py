@@ -61,6 +61,9 @@ KNOWN = {
         *(FrameworkInfo(f"keras-{name}", ("keras", name), ("keras", name), ("cpu", *kinds)) for name, kinds in _ACCELERATORS.items()),
         FrameworkInfo("sklearn", ("sklearn",), ("sklearn",)),
         FrameworkInfo("torchmetrics", ("torchmetrics", "torch"), ("torchmetrics", "torch"), ("cpu", "cuda")),
+        FrameworkInfo("paddle", ("paddle",), ("paddle",)),
+        FrameworkInfo("mlx", ("mlx",), ("mlx",), ("cpu", "metal")),
+        FrameworkInfo("cupy", ("cupy",), ("cupy",), ("cuda",)),
     )
 }
 

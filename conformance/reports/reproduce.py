@@ -14,6 +14,8 @@ _IMPORTS = {
     "torch": "import torch",
     "tensorflow": "import tensorflow as tf",
     "jax": "import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)",
+    "paddle": "import paddle",
+    "mlx": "import mlx.core as mx\nimport mlx.nn",
 }
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 _QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight")
@@ -22,12 +24,16 @@ _TENSOR = {
     "torch": "torch.tensor({floats}, dtype=torch.float64).to(torch.{name}).reshape({shape})",
     "tensorflow": "tf.constant(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
     "jax": "jnp.asarray(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
+    "paddle": "paddle.to_tensor({floats}, dtype='float64').astype('{name}').reshape({shape})",
+    "mlx": "mx.array(np.array({floats}, dtype=np.float64).reshape({shape}), dtype=mx.float64).astype(mx.{name})",
 }
 _CALL = {
     ("torch", "compile"): "torch.compile({call})",
     ("tensorflow", "graph"): "tf.function({call})",
     ("tensorflow", "xla"): "tf.function({call}, jit_compile=True)",
     ("jax", "jit"): "jax.jit({call})",
+    ("paddle", "graph"): "paddle.jit.to_static({call}, full_graph=True)",
+    ("mlx", "compile"): "mx.compile({call})",
 }
 _GRADIENT = {  # of the arguments' names
     "torch": "for argument in ({names}):\n    argument.requires_grad_()\nvalue = loss({names})\n"
@@ -35,11 +41,16 @@ _GRADIENT = {  # of the arguments' names
     "tensorflow": "with tf.GradientTape() as tape:\n    tape.watch(({names}))\n    value = loss({names})\n"
     "gradients = tape.gradient(value, ({names}), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
     "jax": "value, pullback = jax.vjp(loss, {names})\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
+    "paddle": "for argument in ({names}):\n    argument.stop_gradient = False\nvalue = loss({names})\n"
+    "gradients = paddle.grad([value], [{names}], [upstream.astype(value.dtype).reshape(value.shape)], allow_unused=True)",
+    "mlx": "value = loss({names})\n_, gradients = mx.vjp(loss, [{names}], [upstream.astype(value.dtype).reshape(value.shape)])",
 }
 _SPREAD = {  # one number from above, for every element of the value
     "torch": "upstream = upstream * torch.ones_like({value})",
     "tensorflow": "upstream = tf.fill(tf.shape({value}), upstream)",
     "jax": "upstream = upstream * jnp.ones_like({value})",
+    "paddle": "upstream = upstream * paddle.ones_like({value})",
+    "mlx": "upstream = upstream * mx.ones_like({value})",
 }
 _IMPORTS_OF = {"sklearn": ("import sklearn.metrics",), "torchmetrics": ("import torchmetrics",)}
 _BLANK = re.compile("\x00(\\w+)\x00")

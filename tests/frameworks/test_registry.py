@@ -11,7 +11,10 @@ import pytest
 from conformance.frameworks import registry
 from conformance.frameworks.registry import FrameworkMissing, UnknownFramework
 
-OWN = ("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax", "sklearn", "torchmetrics")
+OWN = (
+    *("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax"),
+    *("sklearn", "torchmetrics", "paddle", "mlx", "cupy"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,11 @@ def seen_by_the_suite(evaluate: Evaluate, inputs: Inputs, quantity: str) -> Arra
 def on_the_host(found: Any) -> Array:
     if hasattr(found, "detach"):
         return np.asarray(found.detach().double().numpy()).ravel()
-    return np.asarray(found.numpy() if hasattr(found, "numpy") else found).astype(np.float64).ravel()
+    if hasattr(found, "numpy"):
+        return np.asarray(found.numpy()).astype(np.float64).ravel()
+    if type(found).__module__ == "mlx.core":  # whose bfloat16 NumPy does not know
+        return np.asarray(found.tolist(), np.float64).ravel()
+    return np.asarray(found).astype(np.float64).ravel()
 
 
 def chosen(implementation: Implementation, first: bool, quantities: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:  # noqa: FBT001 - a flag of one call

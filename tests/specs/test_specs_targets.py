@@ -58,7 +58,10 @@ def test_every_environment_has_a_section_of_its_own_and_a_label(targets: Targets
 
 
 def test_every_framework_is_in_the_matrix(targets: Targets) -> None:
-    assert {environment.framework for environment in targets.environments() if environment.label == MATRIX} == set(KNOWN)
+    """One that runs on no CPU has environments too, which have a label of their own."""
+    on_cpus = {name for name, info in KNOWN.items() if "cpu" in info.device_kinds}
+    assert {environment.framework for environment in targets.environments() if environment.label == MATRIX} == on_cpus
+    assert {environment.framework for environment in targets.environments()} == set(KNOWN)
 
 
 def test_the_oldest_version_that_each_extra_admits_is_in_the_matrix(targets: Targets) -> None:
@@ -67,6 +70,8 @@ def test_the_oldest_version_that_each_extra_admits_is_in_the_matrix(targets: Tar
     assert oldest["jax"] == "0.4.13"
     assert oldest["keras"].startswith("3.0.")
     assert oldest["sklearn"].startswith("1.4.")
+    assert oldest["paddle"].startswith("3.3.")
+    assert oldest["mlx"].startswith("0.32.")
 
 
 def test_pins_apply_to_the_versions_they_name_and_take_the_place_of_plain_names(tmp_path: Path) -> None:
