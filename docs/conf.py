@@ -23,7 +23,7 @@ author = copyright = "The mse-conformance authors"  # noqa: A001 - Sphinx's own 
 release = version = conformance.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
-exclude_patterns = ["build"]
+exclude_patterns = ["build", "example-framework"]  # the latter is included where frameworks are added
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False

@@ -28,6 +28,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing",
     "CONTRIBUTING.md#add-a-framework": "framework",
     "CHANGELOG.md": "changelog",
+    "docs/example-framework/README.md": "framework",
     "specs/README.md": "specs",
 }
 """Which page shows a document of the repository, or one of its sections."""

@@ -32,7 +32,7 @@ _CALL = {
     ("tensorflow", "graph"): "tf.function({call})",
     ("tensorflow", "xla"): "tf.function({call}, jit_compile=True)",
     ("jax", "jit"): "jax.jit({call})",
-    ("paddle", "graph"): "paddle.jit.to_static({call}, full_graph=True)",
+    ("paddle", "graph"): "paddle.jit.to_static(paddle.jit.not_to_static({call}), full_graph=True)",  # nothing is rewritten
     ("mlx", "compile"): "mx.compile({call})",
 }
 _GRADIENT = {  # of the arguments' names
