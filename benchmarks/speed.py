@@ -36,7 +36,7 @@ from conformance.engine import header_of
 from conformance.executors.protocol import Request
 from conformance.executors.worker import Bench, open_bench
 from conformance.frameworks.base import Evaluation, Implementation
-from conformance.inputs.families import make
+from conformance.inputs.families import make_stack
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 from conformance.plan import Selection
@@ -157,7 +157,7 @@ class Stopwatch:
             return expectation
 
         with ExitStack() as stack:
-            stack.enter_context(patch.object(bounds, "make", self.timed("drawing", make)))
+            stack.enter_context(patch.object(bounds, "make_stack", self.timed("drawing", make_stack)))
             stack.enter_context(patch.object(bounds, "findings", self.timed("recording", findings)))
             for module in (trial, together):
                 stack.enter_context(patch.object(module, "judge", self.timed("judging", judge)))
@@ -190,7 +190,7 @@ def run_suite(bench: Bench, folder: Path) -> float:
 
 def fresh(bench: Bench, inputs: int) -> Bench:
     """The same framework, with nothing kept."""
-    make.cache_clear()
+    make_stack.cache_clear()
     return Bench(bench.framework, bench.implementations, bench.specs, profile_of(inputs), bench.version, bench.checks)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from conformance.checks.base import Check
 from conformance.checks.cases import CaseCheck
 from conformance.executors.protocol import Description, Request
+from conformance.frameworks.batching import VMAP
 from conformance.frameworks.registry import FrameworkInfo
 from conformance.profiles import Profile
 from conformance.results import Cell, Outcome, Target
@@ -101,6 +102,8 @@ class Item:
 def items(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[Item]:
     """Every selected check on every selected target of one worker, also those that the profile leaves out.
 
+    A batch is put to the checks that ask for values and gradients alone.
+
     Ordered by operation and dtype, so that targets which see the same bits follow each other and share their expectations.
     """
     by_operation: dict[str, list[Check]] = {}
@@ -143,6 +146,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
         ]
         for check in by_operation.get(implementation.operation, [])
         if dtype in check.dtypes and selection.wants_check(check, implementation.operation)
+        if mode != VMAP or getattr(check, "batches", check.kind in {"case", "bound"})
     ]
     order = {check_id: place for place, check_id in enumerate(checks)}
     return sorted(

@@ -21,10 +21,18 @@ def compiles_each_shape(target: Target) -> bool:
 
 @dataclass(frozen=True)
 class Thrift:
-    """What a profile runs of ``torch.compile``, which takes seconds a target: one implementation of each of these, in these dtypes."""
+    """What a profile runs of what is dear: one implementation of each of these operations, in these dtypes."""
 
     operations: tuple[str, ...]
     dtypes: tuple[str, ...]
+
+    def covers(self, target: Target, operation: str, *, first: bool) -> bool:
+        """Whether a target is among them; ``first``: its implementation is the first of its operation."""
+        return first and operation in self.operations and target.dtype in self.dtypes
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{' and '.join(self.operations)} in {' and '.join(self.dtypes)}"
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,15 @@ class Profile:
     largest_case: int | None = None
     """Pinned cases of more elements are left out."""
     compile_thrift: Thrift | None = None
+    """What is run of ``torch.compile``, which takes seconds a target; None is all."""
     law_dtypes: tuple[str, ...] = ()
     """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     foremost: tuple[str, ...] = ()
     """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
+    batch_thrift: Thrift | None = None
+    """Of the batched mode one implementation of each of these is run, in these dtypes; None is all."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
 
@@ -72,14 +83,15 @@ class Profile:
         check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
+        if target.mode == "vmap" and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
+            return f"the profile {self.name} batches one implementation of {few}: --profile full runs them all"
         beside = bool(self.foremost) and operation not in self.foremost
         if beside and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
             return f"the profile {self.name} traces and compiles most operations in float32 only: --profile full runs them all"
         if own_functions and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
-        if thrift and target.mode == "compile" and not (first and operation in thrift.operations and target.dtype in thrift.dtypes):
-            some = f"{' and '.join(thrift.operations)} in {' and '.join(thrift.dtypes)}"
-            return f"the profile {self.name} compiles one implementation of {some}: --profile full runs them all"
+        if thrift and target.mode == "compile" and not thrift.covers(target, operation, first=first):
+            return f"the profile {self.name} compiles one implementation of {thrift}: --profile full runs them all"
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"
@@ -106,6 +118,7 @@ PROFILES = {
             timeout=120.0,
             case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
+            batch_thrift=Thrift(operations=("mse/mean", "mse/none"), dtypes=("float32",)),
             largest_case=70_000,
             law_dtypes=("float32",),
             lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, tar
 from hypothesis import strategies as st
 
 from conformance.checks.base import Finding, Kind, Level, findings
-from conformance.checks.together import Drawing, observe_together
+from conformance.checks.together import Batch, observe_together
 from conformance.checks.trial import QUANTITIES, Expect, Tally, Trial, new_tallies
-from conformance.inputs.families import FAMILIES, Descriptor, Family, make
+from conformance.inputs.families import FAMILIES, Descriptor, Family, make_stack
 from conformance.numerics.definition import Definition, Quantity, Shape
 from conformance.numerics.formats import FORMATS
 
@@ -40,14 +40,9 @@ def search(
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in tallies.values()):
             return
-        batch = [
-            Drawing(
-                make(family, descriptor, position, definition, dtype),
-                (trial.operation.name, dtype, name, descriptor, position),
-                descriptor.recipe(name, position),
-            )
-            for position in range(profile.batch)
-        ]
+        drawn = make_stack(family, descriptor, profile.batch, definition, dtype)
+        key = (trial.operation.name, dtype, name, descriptor, profile.batch)
+        batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, profile.batch))
         largest = observe_together(trial, tallies, batch, expect)
         target(min(largest, 2.0), label="error/bound")
 

@@ -25,6 +25,8 @@ from conformance.results import Grade
 from conformance.specs.model import Operation, Specs
 
 _MODULES = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, STREAMS, DTYPES, POLICIES, WEIGHTS)
+_OF_RESULTS = {law.name for laws in (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, WEIGHTS) for law in laws}
+"""Laws of values and gradients alone, which hold of the members of a batch too."""
 LAWS = {law.name: law for laws in _MODULES for law in laws}
 """Every law by the name that spec files use."""
 
@@ -32,7 +34,7 @@ LAWS = {law.name: law for laws in _MODULES for law in laws}
 def checks_of(operation: Operation) -> list[Check]:
     """The checks of one operation: laws first, then cases, then bounds."""
     name, quantities = operation.name, operation.definition.quantities
-    laws: Iterable[Check] = (LawCheck(name, LAWS[law], quantities) for law in operation.laws)
+    laws: Iterable[Check] = (LawCheck(name, LAWS[law], quantities, law in _OF_RESULTS) for law in operation.laws)
     cases: Iterable[Check] = (CaseCheck(name, case, quantities) for case in operation.cases)
     bounds: Iterable[Check] = (
         GrowthCheck(name) if family == "growth" else BoundCheck(name, family, quantities) for family in operation.families

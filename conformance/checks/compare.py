@@ -33,7 +33,7 @@ class Drawn:
 def draw(trial: Trial, family: Family, name: str, shape: Shape, seed: int, *, spread: int = 0, upstream: int = 0) -> Drawn:
     """The inputs of one descriptor, in the trial's dtype."""
     descriptor = Descriptor(seed, shape, spread, upstream)
-    return Drawn(make(family, descriptor, 0, trial.operation.definition, trial.target.dtype), descriptor.recipe(name, 0))
+    return Drawn(make(family, descriptor, trial.operation.definition, trial.target.dtype), descriptor.recipe(name, 0, 1))
 
 
 def exact_inputs(trial: Trial, shape: Shape, seed: int, *, upstream: int = 0) -> Drawn:

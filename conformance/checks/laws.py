@@ -96,6 +96,8 @@ class LawCheck:
     operation: str
     law: Law
     of_the_operation: tuple[Quantity, ...] = QUANTITIES
+    batches: bool = False
+    """Whether it holds of the members of a batch: it asks for values and gradients, and for nothing else."""
     kind: Kind = "law"
     level: Level = "must"
 

@@ -1,6 +1,7 @@
-"""Inputs of one shape, evaluated one by one and judged together: their exact values and bounds are those of one stack of them.
+"""Inputs of one shape are judged together: their exact values and bounds are those of one stack of them.
 
-A stack's results are those of its rows, number by number. Where one of them is anything but plainly right, the rows are judged alone.
+A stack's results are those of its members, number by number. Where one of them is anything but plainly right, the members are judged alone.
+Where the target takes stacks, they are evaluated together too; elsewhere one by one.
 """
 
 from __future__ import annotations
@@ -13,37 +14,41 @@ import numpy as np
 from conformance.checks.judge import judge
 from conformance.checks.trial import Expect, Sight, Tally, Trial
 from conformance.frameworks.base import Evaluation
+from conformance.frameworks.batching import Batched, member
+from conformance.inputs.stack import Stack
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import BULK, Exact, exact
 from conformance.numerics.formats import Array, format_of
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Inputs, what they are known by among all inputs, and the words from which they can be made again."""
+class Batch:
+    """Inputs, what they are known by among all inputs, and the words from which each of them can be made again."""
 
-    inputs: Inputs
+    stack: Stack
     key: Hashable
-    recipe: str
+    recipe: Callable[[int], str]
 
 
 @dataclass(frozen=True)
-class _Row:
-    drawing: Drawing
-    evaluation: Evaluation
+class _Results:
+    """What came back for a batch: for each member that was not refused its place, and a stack of each quantity.
+
+    None in the place of a stack: a quantity that a member lacks, or that has not one dtype and one shape.
+    """
+
+    places: Sequence[int]
+    of: Mapping[Quantity, Array | None]
+    evaluation: Callable[[int], Evaluation]
 
 
-def observe_together(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Sequence[Drawing], expect: Expect | None = None) -> float:
-    """Evaluate all inputs of a batch, which have one shape, and judge every quantity in ``tallies``; the largest error over its bound."""
-    rows = []
-    for drawing in batch:
-        evaluation = trial.evaluated(tallies, drawing.inputs)
-        if evaluation is not None:
-            rows.append(_Row(drawing, evaluation))
-    if not rows:
+def observe_together(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, expect: Expect | None = None) -> float:
+    """Evaluate all inputs of a batch and judge every quantity in ``tallies``; the largest error over its bound."""
+    results = _evaluated(trial, tallies, batch)
+    if not results.places:
         return 0.0
     largest = 0.0
-    whole = stack(trial.operation.definition, [row.drawing.inputs for row in rows]) if len(rows) > 1 else None
+    whole = stacked(trial.operation.definition, batch.stack.arrays) if len(results.places) == len(batch.stack) > 1 else None
     oracle: list[Exact] = []
 
     def of_all() -> Exact:
@@ -53,65 +58,79 @@ def observe_together(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Seq
 
     alone = {}
     for quantity, tally in tallies.items():
-        over_bound = None if whole is None else _judged_together(trial, quantity, tally, rows, expect, of_all)
+        over_bound = None if whole is None else _judged_together(trial, quantity, tally, batch, results.of[quantity], expect, of_all)
         if over_bound is None:
             alone[quantity] = tally
         else:
             largest = max(largest, over_bound)
-    for row in rows if alone else ():
-        drawing = row.drawing
-        found = trial.judged(alone, drawing.inputs, row.evaluation, key=drawing.key, recipe=drawing.recipe, expect=expect)
+    for place in results.places if alone else ():
+        inputs, key = batch.stack.member(place), (batch.key, place)
+        found = trial.judged(alone, inputs, results.evaluation(place), key=key, recipe=batch.recipe(place), expect=expect)
         largest = max([largest, *(judgement.error_over_bound for judgement in found.values())])
     return largest
 
 
-def stack(definition: Definition, batch: Sequence[Inputs]) -> tuple[Definition, Inputs] | None:
-    """What gives for all inputs at once the results that ``definition`` gives for each, one after the other; None where nothing does.
+def _evaluated(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch) -> _Results:
+    if isinstance(trial.evaluate, Batched):
+        evaluation = trial.as_asked(trial.evaluate.together(batch.stack))
+        return _Results(range(len(batch.stack)), {q: evaluation.of(q) for q in tallies}, lambda place: member(evaluation, place))
+    rows = {}
+    for place in range(len(batch.stack)):
+        if (found := trial.evaluated(tallies, batch.stack.member(place))) is not None:
+            rows[place] = found
+    return _Results(list(rows), {q: _one_array([row.of(q) for row in rows.values()]) for q in tallies}, rows.__getitem__)
+
+
+def _one_array(parts: Sequence[Array | None]) -> Array | None:
+    there = [part for part in parts if part is not None]
+    if len(there) < len(parts) or len({(part.shape, part.dtype) for part in there}) != 1:
+        return None
+    return np.stack(there)
+
+
+def stacked(definition: Definition, arrays: Inputs) -> tuple[Definition, Inputs] | None:
+    """What gives for a whole stack the results that ``definition`` gives for each member, one after the other; None where nothing does.
 
     A sum over everything becomes one over every row of the stack. Weights and roots are left alone, and what is too large to be made
     element by element.
     """
-    first = batch[0]
-    if definition.weights is not Weights.NONE or definition.root or not first.shape:
+    if definition.weights is not Weights.NONE or definition.root or arrays.prediction.ndim == 1:
         return None
-    if not first.prediction.size or first.prediction.size * len(batch) > BULK:
+    if not 0 < arrays.prediction.size <= BULK:
         return None
-    columns = [[inputs.prediction for inputs in batch], [inputs.target for inputs in batch], [inputs.upstream for inputs in batch]]
-    if definition.over is Over.ALL_BUT_FIRST:
-        prediction, target, upstream = map(np.concatenate, columns)
-    else:
-        prediction, target, upstream = map(np.stack, columns)
-    if definition.over is Over.ALL:
-        definition = replace(definition, over=Over.ALL_BUT_FIRST)
-    return definition, Inputs(prediction, target, None, upstream)
+    if definition.over is Over.ALL_BUT_FIRST:  # of the members: the first of the stack's axes goes into theirs
+        prediction, target, upstream = (
+            array.reshape(-1, *array.shape[2:]) for array in (arrays.prediction, arrays.target, arrays.upstream)
+        )
+        return definition, Inputs(prediction, target, None, upstream)
+    return replace(definition, over=Over.ALL_BUT_FIRST) if definition.over is Over.ALL else definition, arrays
 
 
 def _judged_together(
-    trial: Trial, quantity: Quantity, tally: Tally, rows: Sequence[_Row], expect: Expect | None, oracle: Callable[[], Exact]
+    trial: Trial,
+    quantity: Quantity,
+    tally: Tally,
+    batch: Batch,
+    results: Array | None,
+    expect: Expect | None,
+    oracle: Callable[[], Exact],
 ) -> float | None:
-    """All rows at once; None, and nothing noted, where one of them is missing, of another shape or dtype, wrong, or right under a name."""
-    wanted = trial.shape_of(quantity, rows[0].drawing.inputs)
-    observed: list[Array] = []
-    for row in rows:
-        found = row.evaluation.of(quantity)
-        if found is None or found.shape != wanted or (observed and found.dtype != observed[0].dtype):
-            return None
-        observed.append(found)
-    results = np.stack(observed)
+    """All members at once; None, and nothing noted, where one is missing, of another shape or dtype, wrong, or right under a name."""
+    first = batch.stack.member(0)
+    if results is None or results.shape[1:] != trial.shape_of(quantity, first):
+        return None
     output = format_of(results)
-    keys = tuple(row.drawing.key for row in rows)
-    expectation = trial.expectation(keys, quantity, output, expect, oracle)
+    expectation = trial.expectation(batch.key, quantity, output, expect, oracle)
     judgement = judge(expectation, results, flushes=trial.flushes)
     if not judgement.conforms or judgement.names:
         return None
     if output.name != trial.target.dtype:
         tally.flags[f"returns {output.name}"] = None
-    for found in observed:
-        tally.see(found)
-    number, element = divmod(judgement.worst, observed[0].size)
-    drawing = rows[number].drawing
-    summands = trial.operation.definition.summands(drawing.inputs.shape)
-    offset = number * observed[0].size
-    sight = Sight(drawing.inputs, summands, expectation, results, element, drawing.recipe, offset=offset)
-    tally.note(judgement, sight, evaluations=len(rows))
+    tally.see(results)
+    size = results[0].size
+    place, element = divmod(judgement.worst, size)
+    inputs = batch.stack.member(place)
+    summands = trial.operation.definition.summands(inputs.shape)
+    sight = Sight(inputs, summands, expectation, results, element, batch.recipe(place), offset=place * size)
+    tally.note(judgement, sight, evaluations=len(results))
     return judgement.error_over_bound

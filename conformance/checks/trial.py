@@ -201,7 +201,14 @@ class Trial:
         Raises:
             NotAttested: another device, another mode, or a narrower dtype than the inputs'.
         """
-        evaluation = self.evaluate(inputs)
+        return self.as_asked(self.evaluate(inputs))
+
+    def as_asked(self, evaluation: Evaluation) -> Evaluation:
+        """An evaluation, unless it did not run as asked.
+
+        Raises:
+            NotAttested: as above.
+        """
         asked, ran = self.target, evaluation.attested
         if ran.device != asked.device:
             raise NotAttested(f"asked for the device {asked.device}, it ran on {ran.device}")

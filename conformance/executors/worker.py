@@ -34,6 +34,7 @@ from conformance.executors.surroundings import Surroundings
 from conformance.executors.watch import WatchedProfile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
+from conformance.frameworks.batching import VMAP, Batched
 from conformance.frameworks.installed import packages_of
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.numerics.definition import Inputs, Quantity
@@ -191,7 +192,8 @@ class Bench:
 
     def _prepared_for(self, implementation: Implementation, target: Target) -> Evaluate:
         prepare = self.surroundings.called(self.framework.prepare)
-        return self.surroundings.called(prepare(implementation, target.device, target.mode, target.dtype))
+        evaluate = self.surroundings.called(prepare(implementation, target.device, target.mode, target.dtype))
+        return Batched(evaluate) if target.mode == VMAP else evaluate
 
     def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
         dtype = FORMATS[target.dtype].dtype

@@ -1,4 +1,4 @@
-"""JAX: the mean squared error written out with ``jax.numpy``, and optax, op by op and under ``jax.jit``."""
+"""JAX: the mean squared error written out with ``jax.numpy``, and optax, op by op, under ``jax.jit`` and under ``jax.vmap``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
+from conformance.frameworks.batching import VMAP, require_batched
 from conformance.frameworks.entries.jax import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -101,19 +102,23 @@ class JaxFramework:
         return (*plain, *training.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
-        """What goes beyond value and gradients."""
+        """What goes beyond value and gradients, of single inputs."""
+        if mode == VMAP:
+            return Probe()
         from conformance.frameworks.probes.jax import JaxProbe  # which needs this module
 
         return JaxProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape."""
-        require(self.name, implementation, mode, MODES, dtype)
+        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
         place = device_named(device)
         traced: dict[tuple[Shape, ...], bool] = {}
+        seen: list[Shape] = []
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
             traced[(upstream.shape, *(array.shape for array in inputs))] = isinstance(inputs[0], jax.core.Tracer)
+            seen.append(inputs[0].shape)
             value, pullback = jax.vjp(implementation.call, *inputs)
             if not isinstance(value, jax.Array):
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
@@ -121,12 +126,17 @@ class JaxFramework:
                 return value, ()
             return value, pullback(upstream.astype(value.dtype))
 
-        run = jax.jit(differentiated) if mode == "jit" else differentiated
+        run = {"jit": jax.jit, VMAP: jax.vmap}.get(mode, lambda function: function)(differentiated)
 
         def evaluate(inputs: Inputs) -> Evaluation:
             arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], place)
+            seen.clear()
             value, gradients = run(*arrays)
-            ran = "jit" if traced[tuple(array.shape for array in arrays)] else "eager"
+            if mode == VMAP:
+                require_batched(seen, inputs)
+                ran = VMAP
+            else:
+                ran = "jit" if traced[tuple(array.shape for array in arrays)] else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
             places = {_name(where) for array in (value, *gradients) for where in array.devices()}

@@ -1,8 +1,9 @@
-"""TensorFlow: the mean squared error written out and as ``tf.keras`` losses, in eager, graph and XLA mode."""
+"""TensorFlow: the mean squared error written out and as ``tf.keras`` losses, eager, in graphs, by XLA and by ``tf.vectorized_map``."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.batching import VMAP
 from conformance.frameworks.entries.tensorflow import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
@@ -114,17 +116,19 @@ class TensorflowFramework:
         return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
-        """What goes beyond value and gradients."""
+        """What goes beyond value and gradients, of single inputs."""
+        if mode == VMAP:
+            return Probe()
         from conformance.frameworks.probes.tensorflow import TensorflowProbe  # which needs this module
 
         return TensorflowProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one tape; graph and XLA trace it once per rank, XLA compiles it per shape."""
-        require(self.name, implementation, mode, MODES, dtype)
+        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
         if device not in (names := [known.name for known in self.devices()]):
             raise no_device(self.name, device, names)
-        run = _Eager(implementation.call) if mode == "eager" else _Traced(implementation.call, dtype, xla=mode == "xla")
+        run = _running(implementation.call, mode, dtype)
 
         def evaluate(inputs: Inputs) -> Evaluation:
             with running_on(device):
@@ -142,6 +146,13 @@ class TensorflowFramework:
             return assemble(host(value), parts, attested, reason, altered(inputs, [host(tensor) for tensor in tensors]))
 
         return evaluate
+
+
+def _running(call: Callable[..., Tensor], mode: str, dtype: str) -> _Eager | _Traced:
+    """The call, and how it is run in a mode."""
+    if mode == "eager":
+        return _Eager(call)
+    return _Vectorized(call, dtype) if mode == VMAP else _Traced(call, dtype, xla=mode == "xla")
 
 
 class _Eager:
@@ -184,12 +195,15 @@ class _Traced:
         value, gradients = self.functions[ranks](upstream, list(tensors))
         return value, gradients
 
+    def run(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """Inside the trace."""
+        return self.body(upstream, tensors)
+
     def _trace(self, ranks: tuple[int, ...]) -> Any:
         upstream, *tensors = (tf.TensorSpec([None] * rank, self.dtype) for rank in ranks)
-        body = self.body
 
         def differentiated(upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
-            return body(upstream, tensors)
+            return self.run(upstream, tensors)
 
         function = tf.function(differentiated, input_signature=[upstream, tensors], jit_compile=self.xla or None)
         definition = function.get_concrete_function().function_def
@@ -201,3 +215,40 @@ class _Traced:
         if True in self.body.eagerly:
             return "eager"
         return "xla" if self.must_compile == {True} else "graph"
+
+
+class _Vectorized(_Traced):
+    """The same of every member of a stack, through ``tf.vectorized_map``; what it has no rule for is not run as a loop, but refused."""
+
+    def __init__(self, call: Callable[..., Tensor], dtype: str) -> None:
+        super().__init__(call, dtype, xla=False)
+        self.batched: set[bool] = set()
+
+    def run(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """Inside the trace."""
+        there: list[int] = []
+        seen: list[int] = []
+
+        def of_one(parts: Sequence[Tensor]) -> list[Tensor]:
+            seen.append(parts[1].shape.rank)
+            value, gradients = self.body(parts[0], parts[1:])
+            there[:] = [number for number, gradient in enumerate(gradients) if gradient is not None]
+            return [value, *(gradients[number] for number in there)]
+
+        value, *found = tf.vectorized_map(of_one, [upstream, *tensors], fallback_to_while_loop=False)
+        self.batched.add(seen == [tensors[0].shape.rank - 1])
+        gradients = dict(zip(there, found, strict=True))
+        return value, [gradients.get(number) for number in range(len(tensors))]
+
+    def _trace(self, ranks: tuple[int, ...]) -> Any:
+        try:
+            return super()._trace(ranks)
+        except ValueError as error:
+            if lacking := re.search(r"No pfor vectorization defined for (\w+)", str(error)):
+                raise Unsupported(f"tf.vectorized_map has no rule for {lacking[1]}") from error
+            raise
+
+    def mode(self) -> str:
+        """A batch, if every trace saw one member, once."""
+        ran = super().mode()
+        return VMAP if ran == "graph" and self.batched == {True} else ran

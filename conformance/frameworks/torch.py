@@ -1,4 +1,4 @@
-"""PyTorch: ``mse_loss``, ``MSELoss`` and the written-out forms, eager and through ``torch.compile``."""
+"""PyTorch: ``mse_loss``, ``MSELoss`` and the written-out forms, eager, through ``torch.compile`` and through ``torch.vmap``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
+from conformance.frameworks.batching import VMAP, require_batched
 from conformance.frameworks.entries.torch import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
-from conformance.numerics.definition import Inputs
+from conformance.numerics.definition import Inputs, Shape
 from conformance.numerics.formats import Array
 
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
@@ -122,7 +123,9 @@ class TorchFramework:
         return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
-        """What goes beyond value and gradients."""
+        """What goes beyond value and gradients, of single inputs."""
+        if mode == VMAP:
+            return Probe()
         from conformance.frameworks.probes.torch import TorchProbe  # which needs this module
 
         return TorchProbe(implementation, device, mode)
@@ -132,9 +135,11 @@ class TorchFramework:
 
         Preparing a compiled target drops the graphs of those prepared before: they would be compiled again.
         """
-        require(self.name, implementation, mode, MODES, dtype)
+        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
         if device not in (names := [known.name for known in self.devices()]):
             raise no_device(self.name, device, names)
+        if mode == VMAP:
+            return lambda stack: _evaluate_batch(implementation.call, stack, device)
 
         def marked(*inputs: Tensor) -> tuple[Any, bool]:
             # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
@@ -176,6 +181,29 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
         raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
     parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
     return assemble(to_array(value), parts, attested, changed=changed())
+
+
+def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Evaluation:
+    """``torch.vmap`` over value and ``torch.func.vjp`` of one member."""
+    tensors = [to_tensor(array, device) for array in arguments(stack)]
+    seen: list[Shape] = []
+
+    def differentiated(upstream: Tensor, *inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        seen.append(tuple(inputs[0].shape))
+        value, pullback = torch.func.vjp(call, *inputs)
+        return value, pullback(upstream.to(value.dtype)) if value.shape == upstream.shape else ()
+
+    try:
+        value, gradients = torch.vmap(differentiated)(to_tensor(np.array(stack.upstream, order="C"), device), *tensors)
+    except (NotImplementedError, RuntimeError) as error:
+        if str(error).startswith("vmap: ") or "not implemented for" in str(error):  # no batching, no kernel: torch says so
+            raise Unsupported(str(error).splitlines()[0]) from error
+        raise
+    require_batched(seen, stack)
+    attested = Attestation(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
+    reason = not_differentiable(attested.shape, stack.upstream.shape)
+    changed = altered(stack, [to_array(tensor) for tensor in tensors])
+    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason, changed)
 
 
 def fresh_compiler() -> int:

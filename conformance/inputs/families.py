@@ -1,6 +1,7 @@
 """Adversarial families: from a seed and a shape to host arrays. Each aims at one way of going wrong.
 
-A descriptor is what Hypothesis draws; NumPy turns it into arrays, the same bits for every framework.
+A descriptor is what Hypothesis draws; NumPy turns it into a stack of inputs, all at once, the same bits for every framework. A family is
+given the shape of the stack, the first axis of which is that of its members.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from conformance.inputs.stack import Stack
 from conformance.inputs.weights import HEAVIEST, exact_weights, weights
 from conformance.numerics.definition import Definition, Inputs, Shape
 from conformance.numerics.formats import FORMATS, Array, Format
@@ -23,7 +25,7 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Descriptor:
-    """One drawn example: it stands for many arrays, made from (seed, position).
+    """One drawn example: it stands for many inputs, made from its seed and their number.
 
     ``spread`` widens the family's range; ``upstream`` is 0 for an upstream gradient of one, 1 for powers of two, 2 for any
     number of moderate size, 3 for any number of the format's range.
@@ -34,26 +36,32 @@ class Descriptor:
     spread: int
     upstream: int
 
-    def recipe(self, family: str, position: int) -> str:
-        """The words from which the same bits can be made again."""
+    def recipe(self, family: str, position: int, count: int) -> str:
+        """The words from which the same bits can be made again: the input at a position of a stack of so many."""
         shape = "x".join(map(str, self.shape)) or "scalar"
-        return f"family={family} seed={self.seed} shape={shape} spread={self.spread} upstream={self.upstream} position={position}"
+        drawn = f"family={family} seed={self.seed} shape={shape} spread={self.spread} upstream={self.upstream}"
+        return f"{drawn} position={position} of={count}"
 
 
 def _mantissas(rng: Generator, shape: Shape) -> npt.NDArray[np.float64]:
     return np.asarray(rng.uniform(1, 2, shape) * rng.choice([-1.0, 1.0], shape), dtype=np.float64)
 
 
+def _one_each(shape: Shape) -> Shape:
+    """The shape of one number for each member of a stack, which broadcasts against the stack."""
+    return (*shape[:1], *(1,) * (len(shape) - 1))
+
+
 def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
     """Full mantissas of moderate size: what training data looks like."""
-    scale = 2.0 ** rng.integers(-spread, spread + 1)
+    scale = np.ldexp(1.0, rng.integers(-spread, spread + 1, _one_each(shape)))
     return rng.normal(size=shape) * scale, rng.normal(size=shape) * scale
 
 
 def wide_exponents(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     """Exponents drawn over the range in which squares stay finite: absorbs, underflows, and shows absolute floors."""
     low, high = fmt.emin - fmt.precision, fmt.emax // 2 - 4
-    middle = rng.integers(low, high + 1)
+    middle = rng.integers(low, high + 1, _one_each(shape))
     width = max(2, (high - low) * spread // 8)
 
     def draw() -> npt.NDArray[np.float64]:
@@ -78,8 +86,8 @@ def integers(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
 
 def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
     """The same residual everywhere: rounding errors of a sum add up instead of averaging out."""
-    residual = float(rng.uniform(1, 2)) * 2.0 ** int(rng.integers(-spread, 1))
-    return np.full(shape, residual), np.zeros(shape)
+    residual = np.ldexp(rng.uniform(1, 2, _one_each(shape)), rng.integers(-spread, 1, _one_each(shape)))
+    return np.broadcast_to(residual, shape), np.zeros(shape)
 
 
 def special_values(fmt: Format) -> list[float]:
@@ -93,28 +101,30 @@ def special_values(fmt: Format) -> list[float]:
 def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
     pool = special_values(fmt)[:-3]
-    chosen = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
-    if spread >= 6 and chosen[0].size:
-        chosen.reshape(-1)[rng.integers(chosen.size)] = rng.choice([np.nan, np.inf, -np.inf])
-    return chosen[0], chosen[1]
+    prediction, target = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
+    if spread >= 6 and prediction.size:
+        rows = prediction.reshape(shape[0], -1)
+        rows[np.arange(len(rows)), rng.integers(rows.shape[1], size=len(rows))] = rng.choice([np.nan, np.inf, -np.inf], len(rows))
+    return prediction, target
 
 
 def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight: float = 0.0) -> Pair:
     """All differences, squares and partial sums representable: the sum is exact in any order, in every format allowed.
 
-    ``weight`` is the sum of the magnitudes of all weights, where there are some.
+    ``weight`` is the sum of the magnitudes of all weights of a member, where there are some.
     """
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape[1:])
     limit = 2.0**fmt.precision
     largest = int(np.sqrt(limit / max(size, 2 * weight, 1)))  # size·largest² ≤ 2^p, and twice that weight too, since gradients subtract
     if largest < 1:  # more elements than the format counts: only some may differ
-        difference = np.zeros(size)
+        difference = np.zeros((shape[0], size))
         few = int(limit) - 1 if not weight else int(limit) // (4 * HEAVIEST)
-        difference[rng.choice(size, few, replace=False)] = 1.0
+        for row in difference:
+            row[rng.choice(size, few, replace=False)] = 1.0
     else:
-        difference = rng.integers(-largest, largest + 1, size).astype(np.float64)
+        difference = rng.integers(-largest, largest + 1, (shape[0], size)).astype(np.float64)
     room = int(2 ** (fmt.precision - 1)) - largest
-    target = rng.integers(-min(room, 2**spread), min(room, 2**spread) + 1, size).astype(np.float64)
+    target = rng.integers(-min(room, 2**spread), min(room, 2**spread) + 1, (shape[0], size)).astype(np.float64)
     return (target + difference).reshape(shape), target.reshape(shape)
 
 
@@ -154,31 +164,48 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
             return _to_format(rng.choice([-2.0, -1.0, 0.5, 1.0, 4.0], shape), fmt)
         case 2:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
-        case _ if math.prod(shape) <= _FEW:
+        case _ if math.prod(shape[1:]) <= _FEW:
             return _to_format(np.ldexp(_mantissas(rng, shape), rng.integers(fmt.emin, fmt.emax, shape)), fmt)
         case _:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
 
 
 @lru_cache(maxsize=1024)
-def make(family: Family, descriptor: Descriptor, position: int, definition: Definition, dtype: str) -> Inputs:
-    """The arrays at ``position`` of a descriptor: the same bits wherever and whenever they are made; nobody may write to them."""
+def make_stack(family: Family, descriptor: Descriptor, count: int, definition: Definition, dtype: str) -> Stack:
+    """So many inputs of a descriptor: the same bits wherever and whenever they are made; nobody may write to them."""
     fmt = FORMATS[dtype]
-    rng = np.random.default_rng([descriptor.seed, position])
-    shape = descriptor.shape
-    if family is exact_data:
-        weight = exact_weights(rng, definition, shape, fmt)
-        total = 0.0
-        if weight is not None:
-            row = math.prod(shape) / max(weight.size, 1)
-            total = float(np.abs(weight.astype(np.float64)).sum()) * row * row  # spread over a row, and a row's gradients are added
-        prediction, target = exact_data(rng, shape, fmt, descriptor.spread, weight=total)
+    rng = np.random.default_rng([descriptor.seed, count])
+    shape = (count, *descriptor.shape)
+    if definition.weight_shape(descriptor.shape) is not None:
+        members = [_weighted(family, rng, descriptor, definition, fmt) for _ in range(count)]
+        prediction, target, weight = (np.concatenate(part) for part in zip(*members, strict=True))
     else:
+        weight = None
         prediction, target = family(rng, shape, fmt, descriptor.spread)
-        weight = weights(rng, definition, shape, fmt)
-    upstream = _upstream(rng, definition.value_shape(shape), fmt, descriptor.upstream)
-    made = Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream)
-    for array in (made.prediction, made.target, made.weight, made.upstream):
+    upstream = _upstream(rng, (count, *definition.value_shape(descriptor.shape)), fmt, descriptor.upstream)
+    made = Stack(Inputs(_to_format(prediction, fmt), _to_format(target, fmt), weight, upstream))
+    for array in (made.arrays.prediction, made.arrays.target, made.arrays.weight, made.arrays.upstream):
         if array is not None:
             array.flags.writeable = False
     return made
+
+
+def _weighted(family: Family, rng: Generator, descriptor: Descriptor, definition: Definition, fmt: Format) -> tuple[Array, Array, Array]:
+    """A stack of one, with its weights: how large exact data may be depends on theirs."""
+    shape = descriptor.shape
+    if family is not exact_data:
+        prediction, target = family(rng, (1, *shape), fmt, descriptor.spread)
+        weight = weights(rng, definition, shape, fmt)
+    else:
+        weight = exact_weights(rng, definition, shape, fmt)
+        assert weight is not None
+        row = math.prod(shape) / max(weight.size, 1)
+        total = float(np.abs(weight.astype(np.float64)).sum()) * row * row  # spread over a row, and a row's gradients are added
+        prediction, target = exact_data(rng, (1, *shape), fmt, descriptor.spread, weight=total)
+    assert weight is not None
+    return prediction, target, weight[None]
+
+
+def make(family: Family, descriptor: Descriptor, definition: Definition, dtype: str) -> Inputs:
+    """The inputs of a descriptor that stands for one alone."""
+    return make_stack(family, descriptor, 1, definition, dtype).member(0)

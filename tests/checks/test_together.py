@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from one_target import cells_of
 
 from conformance.checks import together
-from conformance.checks.together import stack
-from conformance.inputs.families import FAMILIES, Descriptor, make
+from conformance.checks.together import stacked
+from conformance.inputs.families import FAMILIES, Descriptor, make_stack
+from conformance.inputs.stack import Stack
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import exact
@@ -36,8 +37,9 @@ def test_a_stack_expects_what_its_rows_do(data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from([s for s in ((1,), (7,), (33,), (3, 5), (2, 3, 4)) if len(s) >= definition.least_rank]))
     family, flushes = FAMILIES[data.draw(st.sampled_from(list(FAMILIES)))], data.draw(st.booleans())
     descriptor = Descriptor(data.draw(st.integers(0, 999)), shape, data.draw(st.integers(0, 8)), data.draw(st.integers(0, 3)))
-    batch = [make(family, descriptor, position, definition, fmt.name) for position in range(4)]
-    whole = stack(definition, batch)
+    drawn = make_stack(family, descriptor, 4, definition, fmt.name)
+    batch = [drawn.member(number) for number in range(4)]
+    whole = stacked(definition, drawn.arrays)
     assert whole is not None
     for quantity in definition.quantities:
         found = expectation_of(exact(*whole), SPECS.error_model, quantity, output, flushes=flushes)
@@ -55,11 +57,12 @@ def test_a_stack_expects_what_its_rows_do(data: st.DataObject) -> None:
 def test_what_has_weights_a_root_or_too_many_elements_is_not_stacked() -> None:
     ones, one = np.ones(8, np.float32), np.ones((), np.float32)
     mean = PLAIN["mse/mean"]
-    assert stack(mean, [Inputs(ones, ones, None, one)] * 2) is not None
-    assert stack(replace(mean, root=True), [Inputs(ones, ones, None, one)] * 2) is None
-    assert stack(replace(mean, weights=Weights.ELEMENT), [Inputs(ones, ones, ones, one)] * 2) is None
-    assert stack(mean, [Inputs(ones, ones, None, one)] * 1000) is None
-    assert stack(replace(mean, over=Over.NONE), [Inputs(one, one, None, one)] * 2) is None
+    two = Stack.of([Inputs(ones, ones, None, one)] * 2).arrays
+    assert stacked(mean, two) is not None
+    assert stacked(replace(mean, root=True), two) is None
+    assert stacked(replace(mean, weights=Weights.ELEMENT), Stack.of([Inputs(ones, ones, ones, one)] * 2).arrays) is None
+    assert stacked(mean, Stack.of([Inputs(ones, ones, None, one)] * 1000).arrays) is None
+    assert stacked(replace(mean, over=Over.NONE), Stack.of([Inputs(one, one, None, one)] * 2).arrays) is None
 
 
 def mean(p: Any, t: Any) -> Any:
@@ -115,7 +118,7 @@ def test_together_finds_what_alone_does(
 
     with np.errstate(all="ignore"):
         at_once = found()
-        monkeypatch.setattr(together, "stack", lambda *_: None)
+        monkeypatch.setattr(together, "stacked", lambda *_: None)
         one_by_one = found()
     assert len(at_once) > 10
     assert at_once == one_by_one

@@ -76,7 +76,7 @@ def test_families_of_every_operation(data: st.DataObject) -> None:
     drawn = Descriptor(data.draw(seeds), shape, data.draw(st.integers(0, 8)), data.draw(st.integers(0, 3)))
     check(
         definition,
-        make(family, drawn, 0, definition, fmt.name),
+        make(family, drawn, definition, fmt.name),
         data.draw(st.sampled_from(outputs(fmt))),
         flushes=data.draw(st.booleans()),
     )
@@ -94,7 +94,7 @@ def test_any_bits(data: st.DataObject) -> None:
 def test_ordinary_numbers_are_made_together(over: Over, fmt: Format) -> None:
     """Otherwise the equality above would hold because nothing is."""
     definition = Definition(Fraction(1), over, Divisor.COUNT, Weights.NONE)
-    inputs = make(FAMILIES["cancellation"], Descriptor(1, (3, 5), 2, 0), 0, definition, fmt.name)
+    inputs = make(FAMILIES["cancellation"], Descriptor(1, (3, 5), 2, 0), definition, fmt.name)
     for intervals in check(definition, inputs, fmt, flushes=False):
         assert isinstance(intervals, Relative)
         assert not intervals.exceptions

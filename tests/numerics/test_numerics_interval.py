@@ -247,7 +247,7 @@ def test_the_gradients_are_each_others_negation_in_every_respect(operation: str,
     definition = OPERATIONS[operation].definition
     for fmt in FORMATS.values():
         for upstream in range(4):
-            oracle = exact(definition, make(FAMILIES[family], Descriptor(upstream, (7,), 8, upstream), 0, definition, fmt.name))
+            oracle = exact(definition, make(FAMILIES[family], Descriptor(upstream, (7,), 8, upstream), definition, fmt.name))
             of = [expectation_of(oracle, ERROR_MODEL, quantity, fmt, flushes=flushes) for quantity in GRADIENTS]
             derived, direct = of[0].negated(GRADIENTS[1]), of[1]
             assert derived.quantity is direct.quantity

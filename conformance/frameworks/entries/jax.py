@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from conformance.frameworks.assembly import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.batching import VMAP
 
 MODES = ("eager", "jit")
 HAS_OPTAX = importlib.util.find_spec("optax") is not None
@@ -120,6 +121,6 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*WRITTEN_OUT, *OPTAX), MODES, {"written-out.sum": added_up(lambda p, t: jnp.sum(_square(p, t)))}),
+    *implementations((*WRITTEN_OUT, *OPTAX), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: jnp.sum(_square(p, t)))}),
     *streamed(STREAMS, MODES),
 )

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from conformance.frameworks.assembly import Row, StreamRow, added_up, implementations, keras_backend, streamed
+from conformance.frameworks.batching import VMAP
 from conformance.frameworks.entries.keras import listed
 
 with keras_backend("tensorflow"):  # as in the adapter, which imports this module first
@@ -166,7 +167,7 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*WRITTEN_OUT, *OWN), MODES, {"written-out.sum": added_up(lambda p, t: tf.reduce_sum(_square(p, t)))}),
+    *implementations((*WRITTEN_OUT, *OWN), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: tf.reduce_sum(_square(p, t)))}),
     *streamed(STREAMS, MODES),
     *(listed(importlib.import_module(KERAS), MODES, FUNCTIONS, "tf.keras") if KERAS_3 else implementations(KERAS_2, MODES)),
 )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from conformance.frameworks.assembly import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.batching import VMAP
 
 MODES = ("eager", "compile")
 TAKES_WEIGHT = "weight" in inspect.signature(mse_loss).parameters  # mse_loss of the oldest supported versions does not
@@ -149,7 +150,9 @@ IN_ITS_DTYPE: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*LIBRARY, *WEIGHTED, *WRITTEN_OUT), MODES, {"written-out.sum": added_up(lambda p, t: torch.sum(_square(p, t)))}),
+    *implementations(
+        (*LIBRARY, *WEIGHTED, *WRITTEN_OUT), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: torch.sum(_square(p, t)))}
+    ),
     *streamed(IN_DOUBLE, MODES),
     # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.
     *streamed(IN_ITS_DTYPE, MODES, ("float32", "float64")),

@@ -1,0 +1,42 @@
+"""Inputs of one shape in one piece of memory: a stack of them, and its members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """``arrays`` holds what all members have: the first axis of each array is that of the members, the others are theirs."""
+
+    arrays: Inputs
+
+    @classmethod
+    def of(cls, members: Sequence[Inputs]) -> Stack:
+        """Inputs of one shape as a stack; of one alone it is a view."""
+        weight = None if members[0].weight is None else _together([one.weight for one in members if one.weight is not None])
+        prediction, target, upstream = (_together([part(one) for one in members]) for part in _PARTS)
+        return cls(Inputs(prediction, target, weight, upstream, members[0].read_only))
+
+    def __len__(self) -> int:
+        """How many members there are."""
+        return len(self.arrays.prediction)
+
+    def member(self, number: int) -> Inputs:
+        """One of them, a view."""
+        arrays = self.arrays
+        weight = None if arrays.weight is None else arrays.weight[number, ...]
+        return Inputs(arrays.prediction[number, ...], arrays.target[number, ...], weight, arrays.upstream[number, ...], arrays.read_only)
+
+
+_PARTS: tuple[Callable[[Inputs], Array], ...] = (lambda i: i.prediction, lambda i: i.target, lambda i: i.upstream)
+
+
+def _together(arrays: Sequence[Array]) -> Array:
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
