@@ -3,11 +3,13 @@
     python benchmarks/speed.py [--inputs 2000] [--naive 200] [--framework NAME]… [--growth] [--format text|json]
 
 - naive: Hypothesis draws both arrays with `arrays()`, every framework is called eagerly, `assert_allclose` compares value and both
-  gradients with NumPy in float64;
-- suite: the check `mse/mean/bound/ordinary` on one eager float32 target of each framework, as a worker runs it, nothing shared between;
+  gradients with NumPy in float64; shapes are drawn with `array_shapes()`, or are the three that the suite has where they are compiled;
+- suite: the check `mse/mean/bound/ordinary` on one float32 target of each framework, as a worker runs it, nothing shared between: eager,
+  one input after the other, and in the batched mode, a stack at a time (of NumPy, which has none, eagerly too);
 - floor: the same calls of the same implementations on the suite's own inputs, from host arrays to host arrays, no checking at all.
 
-Times are CPU times of one process, after a first call of every shape. NumPy differentiates nothing: of it there are values alone.
+Times are CPU times of one process, after a first call of every shape; what those took longer is in the column `compiling`. NumPy
+differentiates nothing: of it there are values alone.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -36,6 +39,7 @@ from conformance.engine import header_of
 from conformance.executors.protocol import Request
 from conformance.executors.worker import Bench, open_bench
 from conformance.frameworks.base import Evaluation, Implementation
+from conformance.frameworks.batching import VMAP
 from conformance.inputs.families import make_stack
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
@@ -45,7 +49,7 @@ from conformance.writer import Writer
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 CHECK = "mse/mean/bound/ordinary"
-BATCH = 16
+BATCHES = {"eager": 16, VMAP: 256}
 PARTS = ("drawing", "framework", "exact value", "judging", "recording")
 Bare = Callable[[Array, Array], Sequence[Array]]
 """Value and, where there are any, both gradients."""
@@ -90,17 +94,57 @@ def bare(name: str, implementation: Implementation) -> Bare:
             return lambda prediction, target: [np.asarray(call(prediction, target))]
 
 
+def bare_batch(name: str, implementation: Implementation) -> Bare:
+    """The same of stacks, through the framework's automatic batching."""
+    call = implementation.call
+    match name:
+        case "torch":
+            import torch
+
+            def of_one(prediction: Any, target: Any) -> Any:
+                value, pullback = torch.func.vjp(call, prediction, target)
+                return (value, *pullback(torch.ones_like(value)))
+
+            batched = torch.vmap(of_one)
+            return lambda prediction, target: [x.numpy() for x in batched(torch.from_numpy(prediction), torch.from_numpy(target))]
+        case "tensorflow":
+            import tensorflow as tf
+
+            def differentiated(pair: Any) -> Any:
+                with tf.GradientTape() as tape:
+                    tape.watch(pair)
+                    value = call(*pair)
+                return [value, *tape.gradient(value, pair)]
+
+            def in_tensorflow(*pair: Any) -> Any:
+                return tf.vectorized_map(differentiated, list(pair))
+
+            traced = {rank: tf.function(in_tensorflow, input_signature=[tf.TensorSpec([None] * rank)] * 2) for rank in range(2, 6)}
+            return lambda prediction, target: [x.numpy() for x in traced[prediction.ndim](prediction, target)]
+        case "jax":
+            import jax
+
+            def with_gradients(prediction: Any, target: Any) -> Any:
+                value, gradients = jax.value_and_grad(call, (0, 1))(prediction, target)
+                return (value, *gradients)
+
+            compiled = jax.jit(jax.vmap(with_gradients))
+            return lambda prediction, target: [np.asarray(x) for x in compiled(*jax.device_put([prediction, target]))]
+        case _:
+            raise ValueError(f"{name} has no automatic batching")
+
+
 # ---- the naive test ----
 
 
-def naive(calls: Sequence[Bare], shapes: Sequence[tuple[int, ...]], count: int) -> float:
+def naive(calls: Sequence[Bare], shapes: st.SearchStrategy[tuple[int, ...]], count: int) -> float:
     """CPU seconds of ``count`` examples, each on every framework."""
     floats = st.floats(-1000, 1000, width=32)
 
     @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.data())
     def test(data: st.DataObject) -> None:
-        shape = data.draw(st.sampled_from(list(shapes)))
+        shape = data.draw(shapes)
         p, t = (data.draw(hnp.arrays(np.float32, shape, elements=floats)) for _ in range(2))
         d = p.astype(np.float64) - t
         wanted = [np.mean(d * d), 2 * d / d.size, -2 * d / d.size]
@@ -166,9 +210,9 @@ class Stopwatch:
             yield
 
 
-def profile_of(inputs: int) -> Profile:
-    """The quick profile with so many inputs."""
-    return replace(PROFILES["quick"], examples=max(inputs // BATCH, 1), batch=BATCH, seed=0)
+def profile_of(inputs: int, batch: int) -> Profile:
+    """The quick profile with so many inputs, as many at a time."""
+    return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0)
 
 
 def implementation_of(bench: Bench) -> Implementation:
@@ -176,9 +220,9 @@ def implementation_of(bench: Bench) -> Implementation:
     return next(one for one in bench.implementations.values() if one.operation == "mse/mean")
 
 
-def run_suite(bench: Bench, folder: Path) -> float:
+def run_suite(bench: Bench, folder: Path, mode: str = "eager") -> float:
     """CPU seconds of the check, to the last cell in a results file."""
-    request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode="eager", dtype="float32")
+    request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32")
     header = header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")  # once a run, whatever its length
     started = time.process_time()
     with Writer(folder / "one.jsonl", header) as writer:
@@ -188,10 +232,10 @@ def run_suite(bench: Bench, folder: Path) -> float:
     return time.process_time() - started
 
 
-def fresh(bench: Bench, inputs: int) -> Bench:
+def fresh(bench: Bench, inputs: int, batch: int = BATCHES["eager"]) -> Bench:
     """The same framework, with nothing kept."""
     make_stack.cache_clear()
-    return Bench(bench.framework, bench.implementations, bench.specs, profile_of(inputs), bench.version, bench.checks)
+    return Bench(bench.framework, bench.implementations, bench.specs, profile_of(inputs, batch), bench.version, bench.checks)
 
 
 @dataclass(frozen=True)
@@ -199,6 +243,7 @@ class Measured:
     """Of one framework, in microseconds of CPU time for each input; ``parts`` is where those of the suite go."""
 
     framework: str
+    mode: str
     inputs: int
     floor: float
     suite: float
@@ -207,29 +252,30 @@ class Measured:
     """Seconds, once: what the first call of each shape took longer than the second."""
 
 
-def measure(bench: Bench, count: int, folder: Path) -> Measured:
-    """Floor and suite on the same inputs."""
+def measure(bench: Bench, count: int, folder: Path, mode: str, batch: int) -> Measured:
+    """Floor and suite on the same inputs. What compiles does so in a first run, on the target that the others are run on too."""
     name, implementation = bench.framework.name, implementation_of(bench)
-    watch = Stopwatch()
-    first = fresh(bench, 200)
-    with watch.watching(first):
-        run_suite(first, folder)
-    call = bare(name, implementation)
-    compiling = warm(call, watch.inputs)
-    suite = run_suite(fresh(bench, count), folder)
-    watch = Stopwatch()
-    watched = fresh(bench, count)
-    with watch.watching(watched):
-        total = run_suite(watched, folder)
+    with patch.object(bench.framework, "prepare", cache(bench.framework.prepare)):
+        watch = Stopwatch()
+        first = fresh(bench, 12 * batch, batch)
+        with watch.watching(first):
+            run_suite(first, folder, mode)
+        call = bare_batch(name, implementation) if mode == VMAP else bare(name, implementation)
+        compiling = warm(call, watch.inputs)
+        suite = run_suite(fresh(bench, count, batch), folder, mode)
+        watch = Stopwatch()
+        watched = fresh(bench, count, batch)
+        with watch.watching(watched):
+            total = run_suite(watched, folder, mode)
     pairs = [(inputs.prediction, inputs.target) for inputs in watch.inputs]
+    evaluated = sum(len(prediction) for prediction, _ in pairs) if mode == VMAP else len(pairs)
     started = time.process_time()
     for prediction, target in pairs:
         call(prediction, target)
     floor = time.process_time() - started
     spent = {part: watch.spent[part] / total for part in PARTS}
-    return Measured(
-        name, len(pairs), 1e6 * floor / len(pairs), 1e6 * suite / len(pairs), {**spent, "searching": 1 - sum(spent.values())}, compiling
-    )
+    parts = {**spent, "searching": 1 - sum(spent.values())}
+    return Measured(name, mode, evaluated, 1e6 * floor / evaluated, 1e6 * suite / evaluated, parts, compiling)
 
 
 def warm(call: Bare, inputs: Sequence[Inputs]) -> float:
@@ -259,7 +305,7 @@ def grown(bench: Bench, folder: Path, counts: Sequence[int]) -> list[dict[str, f
 
 
 @click.command()
-@click.option("--inputs", type=click.IntRange(min=BATCH), default=2000, show_default=True, help="Of the suite, on each framework.")
+@click.option("--inputs", type=click.IntRange(min=256), default=2048, show_default=True, help="Of the suite, on each framework.")
 @click.option("--naive", "examples", type=click.IntRange(min=1), default=200, show_default=True, help="Examples of the naive test.")
 @click.option("--framework", "names", multiple=True, type=click.Choice(FRAMEWORKS), default=FRAMEWORKS)
 @click.option("--growth", is_flag=True, help="The first framework again, with 1, 10 and 100 times as many inputs.")
@@ -267,46 +313,64 @@ def grown(bench: Bench, folder: Path, counts: Sequence[int]) -> list[dict[str, f
 def main(inputs: int, examples: int, names: tuple[str, ...], growth: bool, as_format: str) -> None:  # noqa: FBT001 - click passes it by name
     """Print what an input costs: naively, in this suite, and at the least."""
     started = time.process_time()
-    benches = [open_bench(name, None, profile_of(inputs), ()) for name in names]
+    benches = [open_bench(name, None, profile_of(inputs, BATCHES["eager"]), ()) for name in names]
     loading = time.process_time() - started
+    ways = {
+        "one by one": [(bench, "eager", BATCHES["eager"]) for bench in benches],
+        "batched": [(bench, VMAP if VMAP in implementation_of(bench).modes else "eager", BATCHES[VMAP]) for bench in benches],
+    }
     with tempfile.TemporaryDirectory() as folder:
-        found = [measure(bench, inputs, Path(folder)) for bench in benches]
+        found = {way: [measure(bench, inputs, Path(folder), mode, batch) for bench, mode, batch in how] for way, how in ways.items()}
         larger = grown(benches[0], Path(folder), [inputs // 10, inputs, inputs * 10]) if growth else []
     calls = [bare(bench.framework.name, implementation_of(bench)) for bench in benches]
-    naively = 1e6 * naive(calls, PROFILES["quick"].compiled_shapes, examples) / examples
-    floor, suite = sum(one.floor for one in found), sum(one.suite for one in found)
-    exact_value = sum(m.suite * m.parts["exact value"] for m in found) / suite
-    rate = 1e6 * len(found) / suite
+    shapes = {"array_shapes()": hnp.array_shapes(max_dims=3), "three shapes": st.sampled_from(list(PROFILES["full"].compiled_shapes))}
+    naively = {drawn: 1e6 * naive(calls, strategy, examples) / examples for drawn, strategy in shapes.items()}
     answer = {
         "inputs": inputs,
         "loading, s": loading,
-        "frameworks": [
-            {"framework": m.framework, "floor": m.floor, "suite": m.suite, "parts": m.parts, "compiling, s": m.compiling} for m in found
-        ],
-        "floor": floor,
-        "suite": suite,
         "naive": naively,
-        "naive / suite": naively / suite,
-        "suite / floor": suite / floor,
-        "evaluations/s": rate,
-        "exact value": exact_value,
         "growth": larger,
+        **{way: _summed(rows, naively) for way, rows in found.items()},
     }
     if as_format == "json":
         click.echo(json.dumps(answer))
         return
     columns = [*PARTS, "searching"]
     click.echo(
-        f"{'µs for each input':<18}{'floor':>8}{'suite':>8}{'ratio':>7}  " + "".join(f"{part:>13}" for part in columns) + "    compiling"
+        f"{'µs for each input':<20}{'floor':>8}{'suite':>8}{'ratio':>7}  " + "".join(f"{part:>13}" for part in columns) + "    compiling"
     )
-    for m in found:
-        share = "".join(f"{100 * m.parts[part]:>11.0f} %" for part in columns)
-        click.echo(f"{m.framework:<18}{m.floor:>8.0f}{m.suite:>8.0f}{m.suite / m.floor:>7.2f}  {share}{m.compiling:>9.1f} s")
-    click.echo(f"{'all':<18}{floor:>8.0f}{suite:>8.0f}{suite / floor:>7.2f}")
-    click.echo(f"naive: {naively:,.0f} µs, {naively / suite:.1f} times the suite; exact values are {100 * exact_value:.0f} % of its time")
-    click.echo(f"{rate:,.0f} evaluations/s; loading the frameworks took {loading:.1f} s")
+    for way, rows in found.items():
+        for m in rows:
+            share = "".join(f"{100 * m.parts[part]:>11.0f} %" for part in columns)
+            costs = f"{m.floor:>8.0f}{m.suite:>8.0f}{m.suite / m.floor:>7.2f}"
+            click.echo(f"{m.framework + ', ' + m.mode:<20}{costs}  {share}{m.compiling:>9.1f} s")
+        total = _summed(rows, naively)
+        click.echo(f"{way:<20}{total['floor']:>8.0f}{total['suite']:>8.0f}{total['suite / floor']:>7.2f}")
+        ratios = ", ".join(f"{total['naive / suite'][drawn]:.1f} ({drawn})" for drawn in naively)
+        click.echo(
+            f"  naive / suite: {ratios}; {total['evaluations/s']:,.0f} evaluations/s; exact values are {100 * total['exact value']:.0f} %"
+        )
+    click.echo("naive: " + ", ".join(f"{cost:,.0f} µs ({drawn})" for drawn, cost in naively.items()))
+    click.echo(f"loading the frameworks took {loading:.1f} s")
     for line in larger:
         click.echo(", ".join(f"{key}: {value:,.0f}" for key, value in line.items()))
+
+
+def _summed(rows: Sequence[Measured], naively: Mapping[str, float]) -> dict[str, Any]:
+    """All frameworks together: an input on each of them."""
+    floor, suite = sum(one.floor for one in rows), sum(one.suite for one in rows)
+    return {
+        "frameworks": [
+            {"framework": m.framework, "mode": m.mode, "floor": m.floor, "suite": m.suite, "parts": m.parts, "compiling, s": m.compiling}
+            for m in rows
+        ],
+        "floor": floor,
+        "suite": suite,
+        "suite / floor": suite / floor,
+        "naive / suite": {drawn: cost / suite for drawn, cost in naively.items()},
+        "evaluations/s": 1e6 * len(rows) / suite,
+        "exact value": sum(m.suite * m.parts["exact value"] for m in rows) / suite,
+    }
 
 
 if __name__ == "__main__":

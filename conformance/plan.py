@@ -122,6 +122,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
                 target,
                 implementation.operation,
                 first=bool(selection.subjects) or check.id in rare or first[implementation.operation] == implementation.name,
+                alone=bool(selection.subjects) or check.id in rare,
                 shape=shapes.get(check.id),
                 own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),

@@ -6,6 +6,7 @@ import math
 import secrets
 from dataclasses import dataclass, replace
 
+from conformance.frameworks.batching import VMAP
 from conformance.numerics.definition import Shape
 from conformance.results import Target
 
@@ -56,85 +57,108 @@ class Profile:
     """Pinned cases of more elements are left out."""
     compile_thrift: Thrift | None = None
     """What is run of ``torch.compile``, which takes seconds a target; None is all."""
+    batch_thrift: Thrift | None = None
+    """What is run of the batched mode; None is all."""
     law_dtypes: tuple[str, ...] = ()
     """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     foremost: tuple[str, ...] = ()
     """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
-    batch_thrift: Thrift | None = None
-    """Of the batched mode one implementation of each of these is run, in these dtypes; None is all."""
+    sparing: bool = False
+    """Whether operations beside the foremost, and all but the first implementation of one, are run in float32 and in one mode only."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
+    draws: int = 4
+    """How many inputs of a shape a law draws."""
 
     def seeds(self) -> range:
-        """One seed for each of the ``batch`` inputs that a law draws of a shape."""
+        """One seed for each of the inputs that a law draws of a shape."""
         first = secrets.randbelow(_SEEDS) if self.seed is None else self.seed * _STRIDE % _SEEDS
-        return range(first, first + self.batch)
+        return range(first, first + self.draws)
 
     def shapes_for(self, target: Target) -> tuple[Shape, ...]:
         """The shapes that generated inputs have on this target."""
         return self.compiled_shapes if compiles_each_shape(target) else self.shapes
 
-    def leaves_out(self, target: Target, operation: str, *, first: bool, shape: Shape | None, own_functions: bool = False) -> str:
+    def leaves_out(
+        self, target: Target, operation: str, *, first: bool, alone: bool = False, shape: Shape | None, own_functions: bool = False
+    ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
-        ``first``: the target's implementation is the first of its operation; ``shape``: that of a pinned case; ``own_functions``: the
-        check asks for functions beside value and gradients.
+        ``first``: the target's implementation is the first of its operation, or should be treated as if it were; ``alone``: it was given in
+        a file of its own, with few others; ``shape``: that of a pinned case; ``own_functions``: the check asks for functions beside value
+        and gradients.
         """
         thrift = self.compile_thrift
-        if target.mode == "vmap" and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
-            return f"the profile {self.name} batches one implementation of {few}: --profile full runs them all"
         beside = bool(self.foremost) and operation not in self.foremost
+        if self.sparing and not alone and (reason := self._spares(target, first=first and not beside)):
+            return reason
+        if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
+            return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
         if beside and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
-            return f"the profile {self.name} traces and compiles most operations in float32 only: --profile full runs them all"
+            return f"the profile {self.name} traces and compiles most operations in float32 only: a fuller one runs them all"
         if own_functions and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if thrift and target.mode == "compile" and not thrift.covers(target, operation, first=first):
-            return f"the profile {self.name} compiles one implementation of {thrift}: --profile full runs them all"
+            return f"the profile {self.name} compiles one implementation of {thrift}: a fuller one runs them all"
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"
         if self.largest_case is not None and shape is not None and math.prod(shape) > self.largest_case:
-            return f"the profile {self.name} runs no case of more than {self.largest_case} elements: --profile full does"
+            return f"the profile {self.name} runs no case of more than {self.largest_case} elements: a fuller one does"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
-            return f"the profile {self.name} compiles few shapes: --profile full runs them all"
+            return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
+        return ""
+
+    def _spares(self, target: Target, *, first: bool) -> str:
+        if first:
+            return ""
+        one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
+        if target.dtype != "float32":
+            return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
+        if target.mode != (mode := "jit" if target.framework.endswith("jax") else "eager"):
+            return f"{one} in every mode, and the others in {mode}: a fuller one runs more of them"
         return ""
 
 
 _SHAPES: tuple[Shape, ...] = ((1,), (2,), (3,), (7,), (16,), (33,), (64,), (3, 5), (4, 8), (2, 3, 4), (100,), (2, 1, 3, 2))
 _COMPILED: tuple[Shape, ...] = ((4,), (64,), (5, 8))
 
+_FULL = Profile(
+    name="full",
+    examples=5,
+    batch=4,
+    shapes=_SHAPES,
+    compiled_shapes=_COMPILED,
+    growth_sizes=(1_000, 1_000_000),
+    timeout=120.0,
+    case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
+    compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
+    batch_thrift=Thrift(operations=("mse/mean", "mse/none"), dtypes=("float32",)),
+    largest_case=70_000,
+    law_dtypes=("float32",),
+    lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
+    pair_stride=5,
+    foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
+)
+
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile(
+        replace(
+            _FULL,
             name="quick",
-            examples=5,
-            batch=4,
-            shapes=_SHAPES,
-            compiled_shapes=_COMPILED,
-            growth_sizes=(1_000, 1_000_000),
-            timeout=120.0,
-            case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
-            compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
-            batch_thrift=Thrift(operations=("mse/mean", "mse/none"), dtypes=("float32",)),
-            largest_case=70_000,
-            law_dtypes=("float32",),
-            lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
-            pair_stride=5,
-            foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
+            examples=3,
+            growth_sizes=(1_000, 100_000),
+            compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
+            batch_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
+            largest_case=4_096,
+            foremost=("mse/mean",),
+            sparing=True,
+            draws=2,
         ),
-        Profile(
-            name="full",
-            examples=8,
-            batch=6,
-            shapes=(*_SHAPES, (257,)),
-            compiled_shapes=(*_COMPILED, (33,), (2, 3, 4)),
-            growth_sizes=(10, 1_000, 100_000, 1_000_000),
-            timeout=300.0,
-            law_dtypes=("float32",),
-        ),
+        _FULL,
         Profile(
             name="deep",
             examples=200,
@@ -144,6 +168,7 @@ PROFILES = {
             growth_sizes=(10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 2**24 + 1),  # which float32 cannot count
             timeout=900.0,
             seed=None,
+            draws=16,
         ),
     )
 }

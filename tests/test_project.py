@@ -187,7 +187,7 @@ def test_the_law_of_the_guide_holds_for_numpy() -> None:
     mean = framework.implementations()[0]
     target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
     evaluate = framework.prepare(mean, "cpu", "eager", "float32")
-    trial = Trial(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["quick"], ExpectationCache())  # noqa: FBT003 - a field
+    trial = Trial(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"], ExpectationCache())  # noqa: FBT003 - a field
     (value, *_) = added.test(trial).values()
     assert value.failure == ""
     assert value.evaluations > 0

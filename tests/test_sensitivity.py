@@ -42,7 +42,7 @@ GRADIENT_OF_NONE = "part = 2 * (prediction - target) * upstream; return part, -p
 
 @lru_cache
 def bench() -> Bench:
-    opened = open_bench("numpy", None, PROFILES["quick"], [])
+    opened = open_bench("numpy", None, PROFILES["full"], [])
     return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of NumPy's own entry points
 
 

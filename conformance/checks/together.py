@@ -6,6 +6,7 @@ Where the target takes stacks, they are evaluated together too; elsewhere one by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -45,27 +46,46 @@ class _Results:
 def observe_together(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, expect: Expect | None = None) -> float:
     """Evaluate all inputs of a batch and judge every quantity in ``tallies``; the largest error over its bound."""
     results = _evaluated(trial, tallies, batch)
-    if not results.places:
-        return 0.0
-    largest = 0.0
-    whole = stacked(trial.operation.definition, batch.stack.arrays) if len(results.places) == len(batch.stack) > 1 else None
+    if len(results.places) < len(batch.stack):
+        return _judged_alone(trial, tallies, batch, results, results.places, expect)
+    at_once = max(BULK // max(math.prod(batch.stack.arrays.prediction.shape[1:]), 1), 1)
+    pieces = (results.places[start : start + at_once] for start in range(0, len(results.places), at_once))
+    return max((_judged(trial, tallies, batch, results, piece, expect) for piece in pieces), default=0.0)
+
+
+def _judged(
+    trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, results: _Results, places: Sequence[int], expect: Expect | None
+) -> float:
+    """Members that follow each other, together as far as that goes."""
+    piece = slice(places[0], places[-1] + 1)
+    whole = stacked(trial.operation.definition, batch.stack.part(piece).arrays) if len(places) > 1 else None
+    if whole is None:
+        return _judged_alone(trial, tallies, batch, results, places, expect)
     oracle: list[Exact] = []
 
     def of_all() -> Exact:
-        if not oracle and whole is not None:
+        if not oracle:
             oracle.append(exact(*whole))
         return oracle[0]
 
-    alone = {}
+    largest, alone = 0.0, {}
     for quantity, tally in tallies.items():
-        over_bound = None if whole is None else _judged_together(trial, quantity, tally, batch, results.of[quantity], expect, of_all)
+        found = results.of[quantity]
+        over_bound = None if found is None else _judged_together(trial, quantity, tally, batch, found[piece], places[0], expect, of_all)
         if over_bound is None:
             alone[quantity] = tally
         else:
             largest = max(largest, over_bound)
-    for place in results.places if alone else ():
-        inputs, key = batch.stack.member(place), (batch.key, place)
-        found = trial.judged(alone, inputs, results.evaluation(place), key=key, recipe=batch.recipe(place), expect=expect)
+    return max(largest, _judged_alone(trial, alone, batch, results, places, expect) if alone else 0.0)
+
+
+def _judged_alone(
+    trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, results: _Results, places: Sequence[int], expect: Expect | None
+) -> float:
+    largest = 0.0
+    for place in places:
+        inputs, key = batch.stack.member(place), (batch.key, "alone", place)
+        found = trial.judged(tallies, inputs, results.evaluation(place), key=key, recipe=batch.recipe(place), expect=expect)
         largest = max([largest, *(judgement.error_over_bound for judgement in found.values())])
     return largest
 
@@ -111,16 +131,16 @@ def _judged_together(
     quantity: Quantity,
     tally: Tally,
     batch: Batch,
-    results: Array | None,
+    results: Array,
+    first: int,
     expect: Expect | None,
     oracle: Callable[[], Exact],
 ) -> float | None:
-    """All members at once; None, and nothing noted, where one is missing, of another shape or dtype, wrong, or right under a name."""
-    first = batch.stack.member(0)
-    if results is None or results.shape[1:] != trial.shape_of(quantity, first):
+    """Members from the first on, at once; None, and nothing noted, where one has another shape, is wrong, or is right under a name."""
+    if results.shape[1:] != trial.shape_of(quantity, batch.stack.member(first)):
         return None
     output = format_of(results)
-    expectation = trial.expectation(batch.key, quantity, output, expect, oracle)
+    expectation = trial.expectation((batch.key, first), quantity, output, expect, oracle)
     judgement = judge(expectation, results, flushes=trial.flushes)
     if not judgement.conforms or judgement.names:
         return None
@@ -129,8 +149,8 @@ def _judged_together(
     tally.see(results)
     size = results[0].size
     place, element = divmod(judgement.worst, size)
-    inputs = batch.stack.member(place)
+    inputs = batch.stack.member(first + place)
     summands = trial.operation.definition.summands(inputs.shape)
-    sight = Sight(inputs, summands, expectation, results, element, batch.recipe(place), offset=place * size)
+    sight = Sight(inputs, summands, expectation, results, element, batch.recipe(first + place), offset=place * size)
     tally.note(judgement, sight, evaluations=len(results))
     return judgement.error_over_bound

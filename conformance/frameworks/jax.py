@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
-from conformance.frameworks.batching import VMAP, require_batched
+from conformance.frameworks.batching import VMAP
 from conformance.frameworks.entries.jax import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -110,15 +110,13 @@ class JaxFramework:
         return JaxProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
-        """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape."""
+        """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape; a batch of them too."""
         require(self.name, implementation, mode, (*MODES, VMAP), dtype)
         place = device_named(device)
         traced: dict[tuple[Shape, ...], bool] = {}
-        seen: list[Shape] = []
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
             traced[(upstream.shape, *(array.shape for array in inputs))] = isinstance(inputs[0], jax.core.Tracer)
-            seen.append(inputs[0].shape)
             value, pullback = jax.vjp(implementation.call, *inputs)
             if not isinstance(value, jax.Array):
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
@@ -126,17 +124,14 @@ class JaxFramework:
                 return value, ()
             return value, pullback(upstream.astype(value.dtype))
 
-        run = {"jit": jax.jit, VMAP: jax.vmap}.get(mode, lambda function: function)(differentiated)
+        run = jax.vmap(differentiated) if mode == VMAP else differentiated
+        run = run if mode == "eager" else jax.jit(run)
 
         def evaluate(inputs: Inputs) -> Evaluation:
             arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], place)
-            seen.clear()
             value, gradients = run(*arrays)
-            if mode == VMAP:
-                require_batched(seen, inputs)
-                ran = VMAP
-            else:
-                ran = "jit" if traced[tuple(array.shape for array in arrays)] else "eager"
+            called_with = tuple(array.shape[1:] if mode == VMAP else array.shape for array in arrays)  # of a batch with one member, once
+            ran = (mode if mode != "eager" else "jit") if traced.get(called_with) else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
             places = {_name(where) for array in (value, *gradients) for where in array.devices()}

@@ -28,7 +28,7 @@ class Descriptor:
     """One drawn example: it stands for many inputs, made from its seed and their number.
 
     ``spread`` widens the family's range; ``upstream`` is 0 for an upstream gradient of one, 1 for powers of two, 2 for any
-    number of moderate size, 3 for any number of the format's range.
+    number of moderate size, 3 for such numbers too, but in every fourth member of a stack for any of the format's range.
     """
 
     seed: int
@@ -154,6 +154,8 @@ def _to_format(values: npt.NDArray[np.float64], fmt: Format) -> Array:
 
 _FEW = 64
 """Upstream gradients over the whole range make every element's interval a case of its own: as many as are worth it."""
+_ONE_IN = 4
+"""Every how many-th member of a stack has them, beginning with the first."""
 
 
 def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
@@ -164,10 +166,12 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
             return _to_format(rng.choice([-2.0, -1.0, 0.5, 1.0, 4.0], shape), fmt)
         case 2:
             return _to_format(np.asarray(rng.normal(size=shape)), fmt)
-        case _ if math.prod(shape[1:]) <= _FEW:
-            return _to_format(np.ldexp(_mantissas(rng, shape), rng.integers(fmt.emin, fmt.emax, shape)), fmt)
         case _:
-            return _to_format(np.asarray(rng.normal(size=shape)), fmt)
+            drawn = np.asarray(rng.normal(size=shape))
+            if math.prod(shape[1:]) <= _FEW:
+                wide = drawn[::_ONE_IN]
+                wide[...] = np.ldexp(_mantissas(rng, wide.shape), rng.integers(fmt.emin, fmt.emax, wide.shape))
+            return _to_format(drawn, fmt)
 
 
 @lru_cache(maxsize=1024)

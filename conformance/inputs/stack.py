@@ -34,6 +34,12 @@ class Stack:
         weight = None if arrays.weight is None else arrays.weight[number, ...]
         return Inputs(arrays.prediction[number, ...], arrays.target[number, ...], weight, arrays.upstream[number, ...], arrays.read_only)
 
+    def part(self, members: slice) -> Stack:
+        """Some of them, a view."""
+        arrays = self.arrays
+        weight = None if arrays.weight is None else arrays.weight[members]
+        return Stack(Inputs(arrays.prediction[members], arrays.target[members], weight, arrays.upstream[members], arrays.read_only))
+
 
 _PARTS: tuple[Callable[[Inputs], Array], ...] = (lambda i: i.prediction, lambda i: i.target, lambda i: i.upstream)
 

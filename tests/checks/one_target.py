@@ -30,7 +30,7 @@ def cells_of(
     dtype: str = "float32",
     others: Sequence[Implementation] = (),
     policies: Sequence[Policy] = (),
-    profile: Profile = PROFILES["quick"],
+    profile: Profile = PROFILES["full"],
 ) -> list[Cell]:
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])

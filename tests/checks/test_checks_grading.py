@@ -116,7 +116,7 @@ def trial(operation: str, dtype: str, order: str, n: int) -> Trial:
         return Evaluation(np.asarray(value), {}, Attestation("cpu", "eager", dtype, ()))
 
     target = Target(framework="numpy", version="0", implementation=order.replace(" ", "-"), device="cpu", mode="eager", dtype=dtype)
-    profile = replace(PROFILES["quick"], growth_sizes=(n,))
+    profile = replace(PROFILES["full"], growth_sizes=(n,))
     found = SPECS.operations[operation]
     return Trial(target, found, evaluate, SPECS.error_model, flushes=False, profile=profile, cache=ExpectationCache())
 

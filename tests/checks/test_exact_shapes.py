@@ -38,8 +38,8 @@ def its_gradients(p: Array, t: Array, w: Array, upstream: Array) -> tuple[Any, .
 @pytest.mark.parametrize("law", FITTED)
 def test_a_right_loss_keeps_the_law_where_no_compiled_shape_is_exact(law: str) -> None:
     """5 × 8 elements are no power of two, and a mean by sample has no other shape there: an exact one stands in for it."""
-    assert all(len(shape) < 2 or np.prod(shape) == 40 for shape in COMPILED["quick"].shapes)
-    found = cells_of(f"{BY_COUNT}/law/{law}", by_count, its_gradients, profile=COMPILED["quick"])
+    assert all(len(shape) < 2 or np.prod(shape) == 40 for shape in COMPILED["full"].shapes)
+    found = cells_of(f"{BY_COUNT}/law/{law}", by_count, its_gradients, profile=COMPILED["full"])
     assert found
     assert {cell.outcome for cell in found} == {Outcome.PASS}, [cell.reason for cell in found]
     assert all(cell.evaluations for cell in found)
@@ -47,7 +47,7 @@ def test_a_right_loss_keeps_the_law_where_no_compiled_shape_is_exact(law: str) -
 
 def test_and_a_wrong_one_breaks_it() -> None:
     found = cells_of(
-        f"{BY_COUNT}/law/exact-arithmetic", lambda p, t, w: by_count(p, t, w) * 40 / 39, its_gradients, profile=COMPILED["quick"]
+        f"{BY_COUNT}/law/exact-arithmetic", lambda p, t, w: by_count(p, t, w) * 40 / 39, its_gradients, profile=COMPILED["full"]
     )
     assert Outcome.FAIL in {cell.outcome for cell in found}
 
