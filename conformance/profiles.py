@@ -122,6 +122,7 @@ class Profile:
         return ""
 
 
+_FEW_SHAPES: tuple[Shape, ...] = ((1,), (7,), (64,), (3, 5), (2, 3, 4))
 _SHAPES: tuple[Shape, ...] = ((1,), (2,), (3,), (7,), (16,), (33,), (64,), (3, 5), (4, 8), (2, 3, 4), (100,), (2, 1, 3, 2))
 _COMPILED: tuple[Shape, ...] = ((4,), (64,), (5, 8))
 
@@ -150,13 +151,15 @@ PROFILES = {
             _FULL,
             name="quick",
             examples=3,
+            shapes=_FEW_SHAPES,
+            compiled_shapes=_COMPILED[1:],
             growth_sizes=(1_000, 100_000),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
             batch_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
             largest_case=4_096,
             foremost=("mse/mean",),
             sparing=True,
-            draws=2,
+            draws=1,
         ),
         _FULL,
         Profile(
