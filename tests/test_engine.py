@@ -62,6 +62,10 @@ def test_a_wrong_loss_fails_with_a_sentence_and_a_witness(tmp_path: Path) -> Non
         ("os.kill(os.getpid(), signal.SIGKILL)", "the worker died with signal SIGKILL"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "the worker died with signal SIGSEGV"),
         ("os._exit(7)", "the worker died with exit code 7"),
+        (
+            "os.write(2, b'z' * 1_000_000 + b'\\nthe end\\n'); os._exit(7)",
+            " bytes that it wrote then were cut; its last words: the end",
+        ),
         ("time.sleep(600)", "it hung: no answer in 5 s"),
         ("raise RuntimeError('no kernel today')", "raised RuntimeError: no kernel today"),
     ],
@@ -75,7 +79,9 @@ def test_a_lost_worker_is_an_error_of_one_check_and_the_run_goes_on(tmp_path: Pa
         assert Outcome.PASS in outcomes(results, check)
 
 
-@pytest.mark.parametrize("noise", ["print('noise on stdout')", "sys.stdout.write('x' * 100000)", "os.chdir('/')"])
+@pytest.mark.parametrize(
+    "noise", ["print('noise on stdout')", "sys.stdout.write('x' * 100000)", "os.write(2, b'x' * 1_000_000)", "os.chdir('/')"]
+)
 def test_noise_and_wandering_do_not_reach_the_results(tmp_path: Path, noise: str) -> None:
     results = run(tmp_path / "out", subjects.write(tmp_path, subjects.misbehaving(noise)))
     assert Counter(c.outcome for c in results.cells if c.quantity == "value") == {Outcome.PASS: 3}

@@ -7,18 +7,17 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pydantic import ValidationError
 
 import conformance
+from conformance.executors.log import Log
 from conformance.executors.protocol import Description, Reply, Request
 from conformance.profiles import Profile
 
@@ -26,6 +25,8 @@ START_TIMEOUT = 300.0
 """Seconds a framework may take to import and to describe itself."""
 MAX_STARTS = 3
 """So many times in a row a worker may fail to start before it is given up."""
+WORDS_TIMEOUT = 1.0
+"""Seconds that are waited for the rest of what a dead worker wrote."""
 
 
 class WorkerLost(Exception):
@@ -54,7 +55,7 @@ class Worker:
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
-        self._log: IO[bytes] | None = None
+        self._log: Log | None = None
         self._spoiled_by = ""
         self._failed_starts = 0
         self._closed = threading.Event()
@@ -89,12 +90,11 @@ class Worker:
             command += ["--memory", str(self._options.memory)]
         self._lines, self._spoiled_by = queue.Queue(), ""
         try:
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end(): the process writes to it as long as it lives
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            process = self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._log,
+                stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 env=environment,
@@ -103,10 +103,12 @@ class Worker:
         except OSError as error:  # no memory, no room, too many processes
             self._end()
             raise WorkerLost(f"the system could not start it: {error.strerror or error}") from None
+        assert process.stderr is not None
+        self._log = Log(process.stderr)
+        threading.Thread(target=self._read, args=(process, self._lines), daemon=True).start()
         if self._closed.is_set():  # since this began
             self._end()
             raise WorkerLost("its worker was ended")
-        threading.Thread(target=self._read, args=(self._process, self._lines), daemon=True).start()
         try:
             description = Description.model_validate_json(self._next(START_TIMEOUT, "starting"))
         except ValidationError:
@@ -158,17 +160,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             code = 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last = self._last_words()
+        words = self._log.words(WORDS_TIMEOUT) if self._log else ""
         self._end()
-        return f"the worker died with {how} while {doing}" + (f"; its last words: {last}" if last else "")
-
-    def _last_words(self) -> str:
-        if self._log is None or self._log.closed:
-            return ""
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - 4000))
-        lines = self._log.read().decode("utf-8", "replace").splitlines()
-        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+        return "; ".join(filter(None, (f"the worker died with {how} while {doing}", words)))
 
     def ask(self, request: Request, timeout: float) -> Reply:
         """One check on one target.
@@ -208,7 +202,6 @@ class Worker:
             with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for stream in (process.stdin if process else None, self._log):
-            if stream is not None and not stream.closed:
+            if process.stdin is not None:
                 with suppress(OSError):
-                    stream.close()
+                    process.stdin.close()

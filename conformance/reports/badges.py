@@ -25,6 +25,9 @@ _COLOURS: Mapping[str, str] = {
 }
 """White text has a contrast of at least 4.5 on each of them. Nothing but a complete run without a failure is blue."""
 
+BADGE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+"""What the name of a badge may be: it never leaves the folder of badges."""
+
 _PAD = 6
 _NARROW, _SLIM, _BROAD = "ijl |.,:;·'", "frt-/()[]", "mwMW"
 

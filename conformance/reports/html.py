@@ -20,7 +20,7 @@ from conformance.reports.agreement import agreement
 from conformance.reports.background import Background, Nothing
 from conformance.reports.behaviours import Asked
 from conformance.reports.causes import Cause
-from conformance.reports.columns import LETTERS, keys, packed
+from conformance.reports.columns import LETTERS, Packed, keys, packed
 from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.places import by_operation, overview
 from conformance.reports.reproduce import reproducer
@@ -49,8 +49,18 @@ class Part(NamedTuple):
     key: str
 
 
+class Breadth(NamedTuple):
+    """How much of the longest tables is shown: so many rows of each operation, so many groups of targets of each answer."""
+
+    rows: int
+    places: int
+
+
 LIMIT = 1_500_000
 """As many bytes may the page have: what the tables leave of them is for the cells that open."""
+
+_NARROWER = (Breadth(10**9, 20), Breadth(12, 3), Breadth(0, 0))
+"""Tried in this order, once even the fewest details of the cells find no room. The matrix itself is never cut."""
 
 _CELLS = "\0cells\0"
 _WITHOUT = "\0without\0"
@@ -60,12 +70,17 @@ _WITHOUT = "\0without\0"
 def page(table: Table, background: Background | None = None, diff: Diff | None = None) -> str:
     """Render the table; what its checks are for comes from the background, what changed since an earlier run from the comparison."""
     behind = background or Nothing()
-    around = _around(table, behind, diff)
-    found = packed(table, behind, LIMIT - len(around.encode()) - 1000, diff.changes if diff else ())
-    return around.replace(_WITHOUT, str(found.without)).replace(_CELLS, found.text)
+    around, cells = "", Packed("", 0)
+    for breadth in _NARROWER:
+        around = _around(table, behind, diff, breadth)
+        room = LIMIT - len(around.encode()) - 1000
+        cells = packed(table, behind, room, diff.changes if diff else ())
+        if len(cells.text) <= room:
+            break
+    return around.replace(_WITHOUT, str(cells.without)).replace(_CELLS, cells.text)
 
 
-def _around(table: Table, behind: Background, diff: Diff | None) -> str:
+def _around(table: Table, behind: Background, diff: Diff | None, breadth: Breadth) -> str:
     """The page without the cells that open."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -81,6 +96,7 @@ def _around(table: Table, behind: Background, diff: Diff | None) -> str:
             headline=headline(table),
             overview=overview(table),
             operations=by_operation(table),
+            breadth=breadth,
             growth=plots.growth(table),
             agreement=agreement(table),
             bounds=plots.bounds(table),

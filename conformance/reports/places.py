@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -49,6 +50,19 @@ class OperationTable(NamedTuple):
     groups: tuple[tuple[str, tuple[OperationRow, ...]], ...]
     absent: tuple[str, ...]
 
+    def first(self, most: int) -> OperationTable:
+        """The same with so many rows at most."""
+        groups, left = [], most
+        for title, rows in self.groups:
+            groups.append((title, rows[:left]))
+            left -= len(rows[:left])
+        return self._replace(groups=tuple(group for group in groups if group[1]))
+
+    @property
+    def size(self) -> int:
+        """How many rows it has."""
+        return sum(len(rows) for _, rows in self.groups)
+
 
 def place(dtypes: Sequence[str], row: Row, operation: str | None, quantity: str | None) -> Place | None:
     """One place; None where there is no cell."""
@@ -86,7 +100,7 @@ def overview(table: Table) -> list[tuple[str, Summary, list[Place | None]]]:
 
 
 def by_operation(table: Table) -> list[OperationTable]:
-    """The same in full, operation by operation: what a page without scripts has to offer."""
+    """The same in full, operation by operation: what a page without scripts has to offer. Versions that are alike share their rows."""
     rows = [(section, row) for section in table.sections for row in section.rows]
     return [_operation(table, operation, rows) for operation in table.operations]
 
@@ -95,20 +109,19 @@ def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]
     quantities = tuple(column.quantity for column in table.columns if column.operation == operation)
     here = [(section, row) for section, row in rows if operation in row.operations]
     named = [(section, row) for section, row in here if row.implementation != ANY]
+    absent: Counter[str] = Counter()
+    for section, row in here:
+        if row.implementation == ANY:
+            absent[f"{text.visible(section.framework, 60)} {text.visible(row.device, 40)}"] += len(row.at(operation=operation).cells)
     return OperationTable(
         operation,
         Summary(tuple(cell for _, row in here for cell in row.at(operation=operation).cells)),
         quantities,
-        tuple(
-            (section.title, _once(_operation_row(table, operation, quantities, row) for _, row in rows))
+        _versions(
+            (section, _once(_operation_row(table, operation, quantities, row) for _, row in rows))
             for section, rows in groupby(named, key=itemgetter(0))
         ),
-        tuple(
-            f"{text.visible(section.framework, 60)} {text.visible(row.device, 40)}: "
-            + text.plural(len(row.at(operation=operation).cells), "cell")
-            for section, row in here
-            if row.implementation == ANY
-        ),
+        tuple(f"{where}: {text.plural(cells, 'cell')}" for where, cells in absent.items()),
     )
 
 
@@ -127,6 +140,19 @@ def _once(rows: Iterable[OperationRow]) -> tuple[OperationRow, ...]:
     for row, where in modes.items():
         names.setdefault(row._replace(implementations=(), where=tuple(where)), []).extend(row.implementations)
     return tuple(row._replace(implementations=tuple(held)) for row, held in names.items())
+
+
+def _versions(groups: Iterable[tuple[Section, tuple[OperationRow, ...]]]) -> tuple[tuple[str, tuple[OperationRow, ...]], ...]:
+    """What is the same in several versions of a framework is told once, below the names of them all."""
+    sections: dict[tuple[str, OperationRow], list[Section]] = {}
+    for section, rows in groups:
+        for row in rows:
+            sections.setdefault((section.framework, row), []).append(section)
+    told: dict[str, list[OperationRow]] = {}
+    for (framework, row), (first, *others) in sections.items():
+        title = ", ".join([first.title, *(other.title.removeprefix(framework).strip() for other in others)])
+        told.setdefault(title, []).append(row)
+    return tuple((title, tuple(rows)) for title, rows in told.items())
 
 
 def _mark(summary: Summary) -> Mark:

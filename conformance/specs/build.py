@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
 from conformance.specs.arrays import ArrayError, Numbers, ones, parse_array
+from conformance.specs.cases import CaseBuilder
 from conformance.specs.grammar import CaseTable, CatchTable, DefinitionTable, OperationFile
 from conformance.specs.literals import LiteralError, parse, show, spell
 from conformance.specs.model import Allowance, Case, Catch, Operation
@@ -19,7 +20,7 @@ from conformance.specs.read import Reader
 def build_operation(reader: Reader, file: Path, table: OperationFile) -> Operation:
     """The operation of one file; mistakes in it are complained about to ``reader`` and left out."""
     definition = _build_definition(reader, file, table.definition)
-    cases = [_CaseBuilder(reader, file, table, definition, case).build() for case in table.case]
+    cases = [_CaseBuilder(reader, file, table, case, definition).build() for case in table.case]
     return Operation(
         name=table.operation,
         title=table.title,
@@ -65,26 +66,12 @@ def _make_inputs(dtype: str, *, prediction: Numbers, target: Numbers, weight: Nu
 
 
 @dataclass
-class _CaseBuilder:
-    reader: Reader
-    file: Path
-    operation: OperationFile
+class _CaseBuilder(CaseBuilder[OperationFile, CaseTable]):
     definition: Definition
-    table: CaseTable
-    wrong: bool = False
-
-    def complain(self, key: str, found: str, expected: str) -> None:
-        self.reader.complain(self.file, self.table.id, key, found, expected)
-        self.wrong = True
 
     def build(self) -> Case | None:
         table = self.table
-        for flag in table.flags:
-            if flag not in self.operation.flags:
-                known = ", ".join(self.operation.flags) or "none, since the file has no [flags]"
-                self.complain("flags", f"unknown flag {flag}", f"a flag of the file: {known}")
-        if len(set(table.dtypes)) < len(table.dtypes):
-            self.complain("dtypes", show(list(table.dtypes)), "each dtype once")
+        self.check_own_keys()
         for i, allow in enumerate(table.allow):
             if foreign := next((dtype for dtype in allow.dtypes or () if dtype not in table.dtypes), None):
                 self.complain(f"allow[{i}].dtypes", foreign, f"dtypes of the case: {', '.join(table.dtypes)}")
@@ -123,7 +110,7 @@ class _CaseBuilder:
             file=self.file,
             stated=stated,
             catches=tuple(catches),
-            flags={flag: self.operation.flags[flag] for flag in table.flags},
+            flags=self.flags,
         )
 
     def _array(self, key: str, raw: object, *, fractions: bool) -> Numbers | None:

@@ -1,11 +1,9 @@
-"""What the builders of all procedures share: a case's own keys, complaints about it, and the exact numbers that it states."""
+"""What the builders of all procedures share: the exact numbers that a case states, and the case made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,10 +11,10 @@ from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
 from conformance.numerics.procedure import ExactRun, Exacts
 from conformance.specs.arrays import ArrayError, parse_array
+from conformance.specs.cases import CaseBuilder
 from conformance.specs.grammar import PinnedTable, ProcedureFile
 from conformance.specs.literals import LiteralError, require_held, show
 from conformance.specs.model import ProcedureCase, Stated
-from conformance.specs.read import Reader
 
 MOST_ELEMENTS = 4096
 """Of an array: a procedure is worked out number by number."""
@@ -31,30 +29,8 @@ def in_format(numbers: Exacts, dtype: str) -> Array:
     return array
 
 
-@dataclass
-class PinnedBuilder(Generic[F, T]):
-    """The builder of one case; ``wrong`` as soon as there was something to complain about."""
-
-    reader: Reader
-    file: Path
-    procedure: F
-    table: T
-    wrong: bool = False
-
-    def complain(self, key: str, found: str, expected: str) -> None:
-        """Note a mistake in the case."""
-        self.reader.complain(self.file, self.table.id, key, found, expected)
-        self.wrong = True
-
-    def check_own_keys(self) -> None:
-        """The keys that every case has."""
-        table = self.table
-        for flag in table.flags:
-            if flag not in self.procedure.flags:
-                known = ", ".join(self.procedure.flags) or "none, since the file has no [flags]"
-                self.complain("flags", f"unknown flag {flag}", f"a flag of the file: {known}")
-        if len(set(table.dtypes)) < len(table.dtypes):
-            self.complain("dtypes", show(list(table.dtypes)), "each dtype once")
+class PinnedBuilder(CaseBuilder[F, T]):
+    """The builder of one case of a procedure."""
 
     def numbers(self, key: str, raw: object, shape: Shape | None, *, given: bool) -> Exacts | None:
         """Finite numbers, of a shape unless it is None; those that are ``given`` to an implementation are numbers of every dtype."""
@@ -100,5 +76,5 @@ class PinnedBuilder(Generic[F, T]):
             exactly=exactly,
             stated=stated,
             file=self.file,
-            flags={flag: self.procedure.flags[flag] for flag in table.flags},
+            flags=self.flags,
         )

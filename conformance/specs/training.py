@@ -88,10 +88,8 @@ class _CaseBuilder(PinnedBuilder[TrainingFile, TrainingCaseTable]):
         targets = self.numbers(f"{prefix}targets", table.targets, (len(rows), outputs), given=True)
         weight = None
         for key, raw in (("weight", table.weight), ("weighted-metric", table.weighted_metric)):
-            if (raw is not None) != self.procedure.weighted:
-                expected = (
-                    "this key, because the procedure is weighted" if self.procedure.weighted else "none: the procedure is not weighted"
-                )
+            if (raw is not None) != self.whole.weighted:
+                expected = "this key, because the procedure is weighted" if self.whole.weighted else "none: the procedure is not weighted"
                 self.complain(prefix + key, "nothing" if raw is None else show(raw), expected)
         if table.weight is not None:
             weight = self.numbers(f"{prefix}weight", table.weight, (len(rows),), given=True)

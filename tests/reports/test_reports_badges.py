@@ -112,3 +112,32 @@ def test_every_framework_has_a_picture_and_its_json(tmp_path: Path) -> None:
     frameworks = {"jax", "keras-jax", "keras-tensorflow", "keras-torch", "numpy", "tensorflow", "torch"}
     for suffix in ("svg", "json"):
         assert {path.stem for path in (tmp_path / "badges").glob(f"*.{suffix}")} == frameworks
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_badges_of_frameworks_that_left_are_deleted_and_no_other_file_is(tmp_path: Path) -> None:
+    one, other = results([cell()]), results([cell(target=cell().target.model_copy(update={"framework": "b"}))])
+    write_all(Table.of([one, other]), tmp_path)
+    assert {"badges/a.svg", "badges/a.json", "badges/b.svg", "badges/b.json"} <= files_in(tmp_path)
+    mine = {"badges/mine.svg", "badges/mine.json", "badges/b.png"}
+    for name in mine:
+        (tmp_path / name).write_text(Badge.of(Table.of([one]).sections[0], "mine").endpoint)
+    write_all(Table.of([one]), tmp_path)
+    assert {name for name in files_in(tmp_path) if name.startswith("badges/")} == {"badges/a.svg", "badges/a.json", *mine}
+
+
+@pytest.mark.parametrize(
+    "made", ['["../victim", "/victim", ".", "", "victim"]', "7", '[7, "victim"]', "null", '{"victim": 1', "[" * 100_000]
+)
+def test_what_somebody_wrote_into_the_last_table_deletes_nothing_outside_the_badges(made: str, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (tmp_path / "victim.svg").write_text("kept")
+    (folder / "victim.json").write_text("kept")
+    (folder / "table.json").write_text(f'{{"badges": {made}}}')
+    write_all(Table.of([results([cell()])]), folder)
+    assert json.loads((folder / "table.json").read_text("utf-8"))["badges"] == ["a"]
+    assert {"victim.svg", "reports/victim.json", "reports/badges/a.svg"} <= files_in(tmp_path)

@@ -13,10 +13,12 @@ from urllib.parse import quote
 import pytest
 from browsing import count, opened, texts
 from sample_background import THIRDS, SampleBackground
-from sample_run import full_run
+from sample_run import DTYPES, full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
 from conformance.reports import html
+from conformance.reports.columns import packed
+from conformance.reports.places import by_operation
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.text import visible
@@ -244,8 +246,11 @@ def test_without_scripts_all_tables_are_there(browser: Browser, address: str, ta
     page.click("#matrix-table tbody tr:nth-child(1) th a")
     page.click("#operation-1 > summary")
     assert page.is_visible("#operation-1 table")
-    rows = page.locator("#operations ~ details tbody tr:not(.head) th").all_text_contents()
-    told = sum(row.count(",") + 1 for row in rows)  # the modes of which the same is to be told share a row
+    bodies = page.locator("#operations ~ details tbody")
+    rows = bodies.evaluate_all(
+        "all => all.flatMap((body) => [...body.rows].slice(1).map((row) => [body, row].map((x) => x.querySelector('th').textContent)))"
+    )
+    told = sum((title.count(",") + 1) * (row.count(",") + 1) for title, row in rows)  # versions and modes that are alike share a row
     assert told == sum(row.implementation != "*" for section in table.sections for row in section.rows)
     assert len(rows) < told
     assert page.locator(".plot").count() > 4
@@ -356,6 +361,41 @@ def test_the_cells_that_open_get_what_the_tables_leave_of_the_page(monkeypatch: 
     assert whole < html.LIMIT
     monkeypatch.setattr(html, "LIMIT", whole - 1)
     assert len(html.page(table, SampleBackground()).encode()) < whole
+
+
+def versions(number: int, breaks: Callable[[Cell, int], bool]) -> Table:
+    """The torch of the sample in so many versions, numbered from 1; ``breaks`` says which cells fail in a version."""
+    torch = next(part for part in full_run() if part.header.environment.framework == "torch")
+    parts = []
+    for n in range(1, number + 1):
+        cells = [cell.model_copy(update={"target": cell.target.model_copy(update={"version": f"{n}.0"})}) for cell in torch.cells]
+        parts.append(_part(torch, [c.model_copy(update={"outcome": Outcome.FAIL}) if breaks(c, n) else c for c in cells]))
+    return Table.of(parts)
+
+
+def test_versions_that_are_alike_share_their_rows() -> None:
+    last = versions(4, lambda cell, n: n == 4 and cell.target.implementation == "mse_loss.mean")
+    (one, *_), (many, *_) = by_operation(versions(1, lambda _, __: False)), by_operation(last)
+    assert sorted(title for title, _ in many.groups) == ["torch 1.0, 2.0, 3.0", "torch 1.0, 2.0, 3.0, 4.0", "torch 4.0"]
+    rows = dict(many.groups)
+    assert len(rows["torch 1.0, 2.0, 3.0"]) + len(rows["torch 1.0, 2.0, 3.0, 4.0"]) == one.size
+    assert all(place.words == "fail" for row in rows["torch 4.0"] for place in row.places if place)
+    assert many.absent == ("torch cuda: 4 cells",)
+
+
+def test_a_page_whose_tables_are_too_long_cuts_them_and_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = versions(4, lambda cell, n: cell.target.dtype == DTYPES[n - 1])
+    rows = sum(entry.size for entry in by_operation(table))
+    least = len(packed(table, SampleBackground(), 0).text) + 1000
+    assert "to keep the page small" not in html.page(table, SampleBackground())
+    lefts = []
+    for breadth in html._NARROWER[:-1]:
+        monkeypatch.setattr(html, "LIMIT", len(html._around(table, SampleBackground(), None, breadth).encode()) + least - 1)
+        page = html.page(table, SampleBackground())
+        assert len(page.encode()) <= html.LIMIT
+        lefts.append(sum(map(int, re.findall(r"… and (\d+) more rows?, left out to keep the page small: table.json has them", page))))
+        assert page.count('<tr><th scope="row"><code>') + lefts[-1] == rows
+    assert 0 < lefts[0] < lefts[1] == rows
 
 
 COMMITTED = Path(__file__).resolve().parents[2] / "reports" / "index.html"
