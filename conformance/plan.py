@@ -124,6 +124,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
                 first=bool(selection.subjects) or check.id in rare or first[implementation.operation] == implementation.name,
                 alone=bool(selection.subjects) or check.id in rare,
                 shape=shapes.get(check.id),
+                family=getattr(check, "family", ""),
                 own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),
         )

@@ -66,7 +66,7 @@ class Profile:
     foremost: tuple[str, ...] = ()
     """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
     sparing: bool = False
-    """Whether operations beside the foremost, and all but the first implementation of one, are run in float32 and in one mode only."""
+    """Whether operations beside the foremost, and all but the first implementation of one, are run in one dtype and mode, on no family."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
@@ -82,17 +82,25 @@ class Profile:
         return self.compiled_shapes if compiles_each_shape(target) else self.shapes
 
     def leaves_out(
-        self, target: Target, operation: str, *, first: bool, alone: bool = False, shape: Shape | None, own_functions: bool = False
+        self,
+        target: Target,
+        operation: str,
+        *,
+        first: bool,
+        alone: bool = False,
+        shape: Shape | None,
+        family: str = "",
+        own_functions: bool = False,
     ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
         ``first``: the target's implementation is the first of its operation, or should be treated as if it were; ``alone``: it was given in
-        a file of its own, with few others; ``shape``: that of a pinned case; ``own_functions``: the check asks for functions beside value
-        and gradients.
+        a file of its own, with few others; ``shape``: that of a pinned case; ``family``: that of generated inputs; ``own_functions``: the
+        check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
         beside = bool(self.foremost) and operation not in self.foremost
-        if self.sparing and not alone and (reason := self._spares(target, first=first and not beside)):
+        if self.sparing and not alone and (reason := self._spares(target, family, first=first and not beside)):
             return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
@@ -111,7 +119,7 @@ class Profile:
             return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
         return ""
 
-    def _spares(self, target: Target, *, first: bool) -> str:
+    def _spares(self, target: Target, family: str, *, first: bool) -> str:
         if first:
             return ""
         one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
@@ -119,7 +127,7 @@ class Profile:
             return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
         if target.mode != (mode := "jit" if target.framework.endswith("jax") else "eager"):
             return f"{one} in every mode, and the others in {mode}: a fuller one runs more of them"
-        return ""
+        return f"{one} on families of inputs, and the others on pinned cases and laws: a fuller one runs them all" if family else ""
 
 
 _FEW_SHAPES: tuple[Shape, ...] = ((1,), (7,), (64,), (3, 5), (2, 3, 4))

@@ -27,6 +27,7 @@ def cells_of(
     *,
     stream: Stream | None = None,
     framework: str = "numpy",
+    mode: str = "eager",
     dtype: str = "float32",
     others: Sequence[Implementation] = (),
     policies: Sequence[Policy] = (),
@@ -34,7 +35,7 @@ def cells_of(
 ) -> list[Cell]:
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])
-    mine = Implementation("mine.form", "mine", operation, call, ("eager",), (dtype,), own_gradient, stream)
+    mine = Implementation("mine.form", "mine", operation, call, (mode,), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
     bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, profile, "1", CHECKS)
-    return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode="eager", dtype=dtype)).cells)
+    return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype)).cells)

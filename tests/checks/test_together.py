@@ -139,3 +139,20 @@ def test_a_stack_is_used(quantity: Quantity, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(together, "_judged_together", counted)
     cells_of("mse/mean/bound/ordinary", mean, gradients_of_mean)
     assert (quantity, True) in used
+
+
+def test_a_wrong_member_of_a_batch_is_found() -> None:
+    """Through torch.vmap, where nothing is evaluated one by one: only what is judged can tell."""
+    torch = pytest.importorskip("torch")
+
+    def right(p: Any, t: Any) -> Any:
+        return torch.mean(torch.square(p - t))
+
+    def wrong_for_some(p: Any, t: Any) -> Any:
+        return right(p, t) * torch.where(p.flatten()[0] > 0, 1.0, 1 + 1e-5)
+
+    for call, outcome in ((right, "pass"), (wrong_for_some, "fail")):
+        cells = cells_of("mse/mean/bound/ordinary", call, framework="torch", mode="vmap")
+        assert [cell.outcome for cell in cells] == [outcome] * 3
+        assert [cell.evaluations for cell in cells if cell.outcome == "pass"] == [20] * 3 * (outcome == "pass")
+    assert [cell.witness.shape for cell in cells if cell.witness] == [(1,)] * 3

@@ -1,0 +1,129 @@
+"""The batched mode: a stack in one call gives each of its members what it gets alone, or is refused; a loop is never taken for a batch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from adapter_checks import faults, inputs, losses, subject
+
+from conformance.frameworks import registry
+from conformance.frameworks.base import Attestation, Evaluation, NotAttested, Unsupported
+from conformance.frameworks.batching import VMAP, Batched, require_batched
+from conformance.frameworks.probe import Probe
+from conformance.inputs.stack import Stack
+from conformance.numerics.definition import Inputs
+
+FRAMEWORKS = ("torch", "tensorflow", "jax")
+NO_RULE = {  # which entry points a framework cannot batch, and what it says of it
+    "torch": ("masked-mean", "vmap: "),
+    "tensorflow": ("boolean_mask", "l2_loss"),
+    "jax": (),
+}
+
+
+def adapter(name: str) -> Any:
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return registry.load(name)
+
+
+def three(operation: str, dtype: str) -> Stack:
+    """The input of the adapters' tests between two others."""
+    one = inputs(operation, dtype)
+    other = replace(one, prediction=one.prediction + one.prediction.dtype.type(1))
+    return Stack.of([other, one, replace(one, target=one.prediction)])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_every_implementation_gives_a_member_what_it_gets_alone(name: str, dtype: str) -> None:
+    framework = adapter(name)
+    wrong, refused, batched = [], [], 0
+    for implementation in losses(framework):
+        if VMAP not in implementation.modes:
+            continue
+        run = Batched(framework.prepare(implementation, "cpu", VMAP, dtype))
+        try:
+            found = run.together(three(implementation.operation, dtype))
+        except Unsupported as error:
+            refused.append(f"{implementation.name}: {error}")
+            continue
+        batched += 1
+        alone = run(inputs(implementation.operation, dtype))
+        middle = Evaluation(
+            found.value[1, ...],
+            {quantity: gradient[1, ...] for quantity, gradient in found.gradients.items()},
+            replace(found.attested, shape=found.attested.shape[1:]),
+        )
+        wrong += [f"{implementation.name}: {fault}" for one in (alone, middle) for fault in faults(one, implementation.operation, VMAP)]
+    assert wrong == []
+    assert batched >= 15
+    assert all(any(part in refusal for part in NO_RULE[name]) for refusal in refused), refused
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_what_goes_beyond_value_and_gradients_is_not_asked_of_a_batch(name: str) -> None:
+    framework = adapter(name)
+    implementation = losses(framework)[0]
+    assert type(framework.probe(implementation, "cpu", VMAP, "float32")) is Probe
+
+
+def test_torch_says_that_it_cannot_batch_what_looks_at_its_numbers() -> None:
+    framework = adapter("torch")
+
+    def looks(p: Any, t: Any) -> Any:
+        return (p - t).square().mean() if bool((p > t).any()) else p.sum() * 0
+
+    run = Batched(framework.prepare(subject(looks), "cpu", VMAP, "float32"))
+    with pytest.raises(Unsupported, match="vmap"):
+        run(inputs("mse/mean", "float32"))
+
+
+def test_tensorflow_refuses_what_it_would_run_as_a_loop() -> None:
+    import tensorflow as tf
+
+    framework = adapter("tensorflow")
+    run = Batched(framework.prepare(subject(lambda p, t: 2 * tf.nn.l2_loss(p - t) / tf.cast(tf.size(p), p.dtype)), "cpu", VMAP, "float32"))
+    with pytest.raises(Unsupported, match=r"^tf\.vectorized_map has no rule for L2Loss$"):
+        run(inputs("mse/mean", "float32"))
+
+
+@pytest.mark.parametrize("seen", [[], [(2, 4), (2, 4)], [(3, 2, 4)]])
+def test_what_was_no_batch_is_not_attested(seen: list[tuple[int, ...]]) -> None:
+    with pytest.raises(NotAttested, match=r"expected once with arrays of shape \(2, 4\)$"):
+        require_batched(seen, three("mse/mean", "float32").arrays)
+
+
+def test_one_is_a_stack_of_one() -> None:
+    shapes = []
+
+    def evaluate(stack: Inputs) -> Evaluation:
+        shapes.append((stack.shape, stack.upstream.shape))
+        value = np.square(stack.prediction - stack.target).mean(axis=(1, 2))
+        return Evaluation(value, {"gradient/prediction": stack.prediction}, Attestation("cpu", VMAP, "float32", value.shape))
+
+    found = Batched(evaluate)(inputs("mse/mean", "float32"))
+    assert shapes == [((1, 2, 4), (1,))]
+    assert (found.value.shape, found.attested.shape, found.gradients["gradient/prediction"].shape) == ((), (), (2, 4))
+
+
+def test_a_stack_has_the_members_that_it_was_made_of() -> None:
+    rng = np.random.default_rng(1)
+
+    def drawn(shape: tuple[int, ...]) -> Any:
+        return rng.normal(size=shape).astype(np.float32)
+
+    members = [Inputs(drawn((2, 3)), drawn((2, 3)), drawn((2,)), drawn(())) for _ in range(4)]
+    stack = Stack.of(members)
+    assert len(stack) == 4
+    parts: tuple[Callable[[Inputs], Any], ...] = (lambda i: i.prediction, lambda i: i.target, lambda i: i.weight, lambda i: i.upstream)
+    for part in parts:
+        for number, one in enumerate(members):
+            np.testing.assert_array_equal(part(stack.member(number)), part(one))
+            np.testing.assert_array_equal(part(stack.part(slice(number, None)).member(0)), part(one))
+            assert part(stack.member(number)).shape == part(one).shape
