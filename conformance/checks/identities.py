@@ -213,7 +213,8 @@ def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
             chosen = narrow.astype(np.float64)
             for form in forms:
                 chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
-            same(trial, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, 0), np.where(kept, chosen, 0), drawn)
+            zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
+            same(trial, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
     return tallies
 
 

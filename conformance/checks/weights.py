@@ -121,8 +121,9 @@ def zero_weight(trial: Trial) -> Mapping[Quantity, Tally]:
                 continue
             out = np.zeros(weight.shape, bool)
             out.reshape(-1)[seed % weight.size] = True
-            some = np.ones((), weight.dtype)  # the others have a weight, whatever was drawn
-            without = np.where(out, some * 0, np.where(weight.astype(np.float64) == 0, some, weight))
+            # The others have a weight, whatever was drawn. Zero is one of its dtype: the oldest ml_dtypes promotes no integer to bfloat16.
+            none, some = np.zeros((), weight.dtype), np.ones((), weight.dtype)
+            without = np.where(out, none, np.where(weight.astype(np.float64) == 0, some, weight))
             elements = np.broadcast_to(out.reshape(out.shape + (1,) * (len(shape) - out.ndim)), shape)
             first = replace(drawn.inputs, weight=without)
             second = replace(first, prediction=np.where(elements, first.prediction * first.prediction.dtype.type(-2), first.prediction))

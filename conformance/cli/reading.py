@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -36,7 +37,7 @@ def finish(
     files: Sequence[Path],
     output: Path,
     as_format: str,
-    complaints: Sequence[str],
+    complain: Callable[[Sequence[Results]], Sequence[str]],
     *,
     strict: bool,
     subjects: bool = False,
@@ -45,6 +46,7 @@ def finish(
 ) -> NoReturn:
     """Write the reports, print the matrix, and say by the exit code what came of it.
 
+    ``complain``: what is wrong with the documented deviations by these results.
     ``alone``: this is one shard, and that the others are not here does not count.
     """
     from rich.console import Console
@@ -58,6 +60,7 @@ def finish(
     from conformance.results import Outcome
 
     results = read_results(files)
+    complaints = complain(results)
     diff = Diff.of(read_results([since]), results) if since else None
     table = Table.of(results)
     try:
@@ -93,7 +96,10 @@ def finish(
 @STRICT
 def report(results: tuple[Path, ...], output: Path, since: Path | None, as_format: str, strict: bool) -> None:  # noqa: FBT001 - click passes it
     """Render RESULTS (files, or folders of them), merged, into DIR."""
-    finish(load_specs(), results, output, as_format, (), strict=strict, since=since)
+    from conformance.documented import complaints_of_shards
+
+    specs = load_specs()
+    finish(specs, results, output, as_format, partial(complaints_of_shards, specs), strict=strict, since=since)
 
 
 @click.command()

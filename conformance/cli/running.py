@@ -157,7 +157,9 @@ def run(
         with claimed(task.folder):
             with display:
                 files = task.execute(chosen, jobs or default_jobs())
-            finish(specs, files, output, as_format, task.complaints(), strict=strict, subjects=bool(subject), alone=part is not None)
+            finish(
+                specs, files, output, as_format, lambda _: task.complaints(), strict=strict, subjects=bool(subject), alone=part is not None
+            )
     except KeyboardInterrupt:
         click.echo(f"conformance: interrupted; what had finished is in {task.folder}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)

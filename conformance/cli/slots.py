@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from conformance.cli.arguments import INCOMPLETE, fail
-from conformance.cli.reading import finish, read_results
+from conformance.cli.reading import finish
 
 if TYPE_CHECKING:
     from conformance.cluster.executors import Executor
@@ -63,7 +63,7 @@ def run_in_slots(run: SlotRun, places: Sequence[Place], output: Path, as_format:
                 click.echo(f"conformance: {done.slot.stem}: {done.reason}; --resume runs it again", err=True)
             if not files:
                 sys.exit(INCOMPLETE)
-            finish(run.specs, files, output, as_format, run.complaints(read_results(files)), strict=strict)
+            finish(run.specs, files, output, as_format, run.complaints, strict=strict)
     except KeyboardInterrupt:
         click.echo(f"conformance: interrupted; what had finished is in {run.folder}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)

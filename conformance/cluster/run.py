@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
-from conformance.checks.deviations import DeviationLedger
 from conformance.cluster.executors import Done, Executor, Slot
 from conformance.cluster.order import Order
 from conformance.cluster.suite import dependencies, packed
+from conformance.documented import complaints
 from conformance.frameworks.registry import FrameworkInfo
 from conformance.plan import Selection
 from conformance.profiles import Profile
@@ -89,13 +88,8 @@ class SlotRun:
 
     def complaints(self, results: Sequence[Results]) -> list[str]:
         """What is wrong with the documented deviations, seen from all slots together."""
-        ledger = DeviationLedger(self.specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
-        for part in results:
-            for cell in part.cells:
-                ledger.apply(cell)
-        ran = [(part.header.environment.framework, part.header.environment.version) for part in results]
         whole = not self.failed and not any(part.lacking for part in results)
-        return ledger.complaints([pair for pair in ran if pair[1]], everything=whole and self.selection.is_everything)
+        return complaints(self.specs, results, everything=whole and self.selection.is_everything)
 
     def _is_done(self, slot: Slot, path: Path) -> bool:
         """Whether the file of the slot is whole and of this run."""
