@@ -121,7 +121,7 @@ extras =
 deps =
 $deps
 set_env = {[versions]set_env}
-commands = conformance run --framework $framework -o {work_dir}{/}matrix{/}$name {posargs:{[versions]options}}
+commands = conformance run --framework $framework -o {work_dir}{/}matrix{/}$name {posargs:--profile full {[versions]options}}
 """)
 
 

@@ -54,14 +54,18 @@ def many(*names: str, help: str, **options: Any) -> Callable[[_Command], _Comman
     return click.option(*names, multiple=True, help=help, **options)
 
 
+def profile_option(default: str) -> Callable[[_Command], _Command]:
+    """The option of how much is run."""
+    return click.option("--profile", type=click.Choice(PROFILE_NAMES), default=default, show_default=True, help="How much is run.")
+
+
 FRAMEWORK = many("--framework", metavar="F", help="Only this framework (keras: all its backends); may be repeated, as all of these.")
 DEVICE = many("--device", metavar="D", help="Only this device: cpu, cuda, tpu, cuda:1.")
-MODE = many("--mode", metavar="M", help="Only this mode: eager, compile, graph, xla, jit.")
+MODE = many("--mode", metavar="M", help="Only this mode: eager, compile, graph, xla, jit, vmap.")
 DTYPE = many("--dtype", type=click.Choice(DTYPES), help="Only this dtype.")
 OPERATION = many("--operation", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
 IMPLEMENTATION = many("--implementation", metavar="GLOB", help="Only implementations that match, such as 'written-out.*'.")
 CHECK = many("--check", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
-PROFILE = click.option("--profile", type=click.Choice(PROFILE_NAMES), default="quick", show_default=True, help="How much is run.")
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Draw other inputs: the same for the same N, in every profile."
 )

@@ -17,11 +17,11 @@ from conformance.cli.arguments import (
     IMPLEMENTATION,
     INCOMPLETE,
     MODE,
-    PROFILE,
     chosen_frameworks,
     fail,
     load_specs,
     many,
+    profile_option,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where the results of each release are kept.",
 )
-@PROFILE
+@profile_option("full")
 @FORMAT
 def bisect(
     framework: str,

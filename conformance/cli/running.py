@@ -20,7 +20,6 @@ from conformance.cli.arguments import (
     MODE,
     NONCONFORMING,
     OPERATION,
-    PROFILE,
     SEED,
     STRICT,
     chosen_frameworks,
@@ -29,6 +28,7 @@ from conformance.cli.arguments import (
     many,
     needed_by,
     needed_shard,
+    profile_option,
     selection_of,
 )
 from conformance.cli.reading import finish
@@ -49,7 +49,7 @@ from conformance.cli.slots import executor_of, places_to_run, run_in_slots
     metavar="FILE",
     help="Run the implementations in this Python file instead. It is code and runs as you.",
 )
-@PROFILE
+@profile_option("quick")
 @SEED
 @click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR that was interrupted: keep what had finished.")
@@ -175,7 +175,7 @@ def run(
 @click.command()
 @click.argument("identifier", metavar="ID")
 @many("--subject", type=click.Path(path_type=Path), metavar="FILE", help="The file the implementation is in, if it is your own.")
-@PROFILE
+@profile_option("full")
 @SEED
 def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int | None) -> None:
     """Run the one cell ID (check:quantity@target) again and print it with a standalone program."""
@@ -209,7 +209,7 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str, seed: int |
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
-@PROFILE
+@profile_option("full")
 @many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
 @click.option("--once", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
