@@ -34,4 +34,5 @@ class EveryMode(torch.autograd.Function):  # type: ignore[misc]  # torch has no 
     @staticmethod
     def vmap(_info: Any, in_dims: Any, prediction: Any, target: Any) -> tuple[Any, int]:
         moved = [x.movedim(d, 0) if d is not None else x.unsqueeze(0) for x, d in zip((prediction, target), in_dims, strict=True)]
-        return (moved[0] - moved[1]).square().flatten(1).mean(dim=1), 0
+        squares = (moved[0] - moved[1]).square()
+        return (squares.flatten(1).mean(dim=1) if squares.ndim > 1 else squares), 0

@@ -72,3 +72,11 @@ def writes_into_its_own_buffer(prediction: Any, target: Any) -> Any:
     """In-place operations on tensors that are its own."""
     difference = prediction - target
     return difference.square().mul_(1).mean()
+
+
+@conformance.implementation(
+    "mse/mean", framework="torch", name="torch-has-a-rule-for-batches", modes=("vmap",), dtypes=("float32", "bfloat16")
+)
+def has_a_rule_for_batches(prediction: Any, target: Any) -> Any:
+    """In the batched mode, with a rule of its own for batches."""
+    return EveryMode.apply(prediction, target)

@@ -89,3 +89,52 @@ def batching_averages_the_members(prediction: Any, target: Any) -> Any:
 def batching_reverses_the_members(prediction: Any, target: Any) -> Any:
     """Under ``vmap`` each member gets another one's loss."""
     return _BatchIsReversed.apply(prediction, target)
+
+
+def _batched(name: str) -> Register:
+    """Put to the test in the batched mode itself, in which most checks see batches of one: those of several must tell."""
+    return conformance.implementation("mse/mean", framework="torch", name=name, modes=("vmap",), dtypes=("float32",))
+
+
+@_batched("batched-averages-the-members")
+def batched_averages_the_members(prediction: Any, target: Any) -> Any:
+    """The rule for batches takes the mean over the batch as well; the gradients are right."""
+    return _BatchAveragesItsMembers.apply(prediction, target)
+
+
+@_batched("batched-reverses-the-members")
+def batched_reverses_the_members(prediction: Any, target: Any) -> Any:
+    """The rule for batches gives each member another one's loss; the gradients are right."""
+    return _BatchIsReversed.apply(prediction, target)
+
+
+class _Backward(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
+    """The gradient of the mean, with a rule for batches that divides by their size: what is right for a loss of the whole batch."""
+
+    @staticmethod
+    def forward(prediction: Any, target: Any, upstream: Any) -> Any:
+        return (upstream * 2 / prediction.numel()) * (prediction - target)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: nobody differentiates a gradient here."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, prediction: Any, target: Any, upstream: Any) -> tuple[Any, int]:
+        given = zip((prediction, target, upstream), in_dims, strict=True)
+        p, t, g = (x.movedim(d, 0) if d is not None else x.expand(info.batch_size, *x.shape) for x, d in given)
+        scale = (g * 2 * info.batch_size / p.numel() / info.batch_size).reshape(-1, *[1] * (p.ndim - 1))
+        return scale * (p - t), 0
+
+
+class _GradientsOfTheBatch(EveryMode):
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> tuple[Any, Any]:
+        part = _Backward.apply(*ctx.saved_tensors, upstream)
+        return part, -part
+
+
+@_batched("batched-divides-gradients-by-the-batch")
+def batched_divides_gradients_by_the_batch(prediction: Any, target: Any) -> Any:
+    """Values are right, and so is the gradient in a batch of one: per-sample gradients shrink with their number."""
+    return _GradientsOfTheBatch.apply(prediction, target)
