@@ -324,7 +324,7 @@ def show(found: dict[str, Any]) -> None:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--seeds", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--profile", type=click.Choice(tuple(PROFILES)), default="quick", show_default=True)
+@click.option("--profile", type=click.Choice(tuple(PROFILES)), default="full", show_default=True)
 @click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text")
 def main(files: tuple[Path, ...], seeds: int, profile: str, as_format: str) -> None:
     """The kill table of this suite beside those of three ways in which losses are checked today."""

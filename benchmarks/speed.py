@@ -211,7 +211,7 @@ class Stopwatch:
 
 
 def profile_of(inputs: int, batch: int) -> Profile:
-    """The quick profile with so many inputs, as many at a time."""
+    """The profile full with so many inputs, as many at a time."""
     return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conformance.frameworks.batching import VMAP
@@ -88,19 +89,20 @@ class Profile:
         *,
         first: bool,
         alone: bool = False,
+        modes: Sequence[str] = (),
         shape: Shape | None,
         family: str = "",
         own_functions: bool = False,
     ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
-        ``first``: the target's implementation is the first of its operation, or should be treated as if it were; ``alone``: it was given in
-        a file of its own, with few others; ``shape``: that of a pinned case; ``family``: that of generated inputs; ``own_functions``: the
-        check asks for functions beside value and gradients.
+        ``first``: the target's implementation is the first of its operation, or should be treated as if it were; ``alone``: it is one of
+        few that were asked for; ``modes``: all that it has; ``shape``: that of a pinned case; ``family``: that of generated inputs;
+        ``own_functions``: the check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
         beside = bool(self.foremost) and operation not in self.foremost
-        if self.sparing and not alone and (reason := self._spares(target, family, first=first and not beside)):
+        if self.sparing and not alone and (reason := self._spares(target, family, modes, first=first and not beside)):
             return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
@@ -119,14 +121,15 @@ class Profile:
             return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
         return ""
 
-    def _spares(self, target: Target, family: str, *, first: bool) -> str:
+    def _spares(self, target: Target, family: str, modes: Sequence[str], *, first: bool) -> str:
         if first:
             return ""
         one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
         if target.dtype != "float32":
             return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
-        if target.mode != (mode := "jit" if target.framework.endswith("jax") else "eager"):
-            return f"{one} in every mode, and the others in {mode}: a fuller one runs more of them"
+        usual = "jit" if target.framework.endswith("jax") else "eager"
+        if target.mode != (usual if usual in modes else next(iter(modes), target.mode)):
+            return f"{one} in every mode, and the others in one, {usual} where they have it: a fuller one runs more of them"
         return f"{one} on families of inputs, and the others on pinned cases and laws: a fuller one runs them all" if family else ""
 
 
@@ -167,7 +170,7 @@ PROFILES = {
             largest_case=4_096,
             foremost=("mse/mean",),
             sparing=True,
-            draws=1,
+            draws=2,
         ),
         _FULL,
         Profile(

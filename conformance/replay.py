@@ -1,4 +1,4 @@
-"""Run one cell again: the same check, the same bits, the same target."""
+"""Run one cell again: the same check on the same target, with the inputs of a profile and a seed."""
 
 from __future__ import annotations
 

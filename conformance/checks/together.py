@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from conformance.checks.judge import judge
 from conformance.checks.trial import Expect, Sight, Tally, Trial
-from conformance.frameworks.base import Evaluation
+from conformance.frameworks.base import Evaluation, Refused
 from conformance.frameworks.batching import Batched, member
 from conformance.inputs.stack import Stack
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Weights
@@ -92,8 +93,9 @@ def _judged_alone(
 
 def _evaluated(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch) -> _Results:
     if isinstance(trial.evaluate, Batched):
-        evaluation = trial.as_asked(trial.evaluate.together(batch.stack))
-        return _Results(range(len(batch.stack)), {q: evaluation.of(q) for q in tallies}, lambda place: member(evaluation, place))
+        with suppress(Refused):  # then the members are asked one by one
+            evaluation = trial.as_asked(trial.evaluate.together(batch.stack))
+            return _Results(range(len(batch.stack)), {q: evaluation.of(q) for q in tallies}, lambda place: member(evaluation, place))
     rows = {}
     for place in range(len(batch.stack)):
         if (found := trial.evaluated(tallies, batch.stack.member(place))) is not None:

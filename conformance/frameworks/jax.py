@@ -113,14 +113,15 @@ class JaxFramework:
         """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape; a batch of them too."""
         require(self.name, implementation, mode, (*MODES, VMAP), dtype)
         place = device_named(device)
-        traced: dict[tuple[Shape, ...], bool] = {}
+        traced: dict[tuple[Shape, ...], bool] = {}  # by the shapes of a call: whether all of it was traced, as the mode does it
+        seen: list[tuple[tuple[Shape, ...], bool]] = []
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-            traced[(upstream.shape, *(array.shape for array in inputs))] = isinstance(inputs[0], jax.core.Tracer)
+            seen.append(((upstream.shape, *(array.shape for array in inputs)), isinstance(inputs[0], jax.core.Tracer)))
             value, pullback = jax.vjp(implementation.call, *inputs)
             if not isinstance(value, jax.Array):
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
-            if _why_not(value, upstream.shape):
+            if _why_not(value, value.shape, upstream.shape):
                 return value, ()
             return value, pullback(upstream.astype(value.dtype))
 
@@ -129,24 +130,29 @@ class JaxFramework:
 
         def evaluate(inputs: Inputs) -> Evaluation:
             arrays = jax.device_put([np.array(inputs.upstream, order="C"), *arguments(inputs)], place)
+            shapes = tuple(array.shape for array in arrays)
+            seen.clear()
             value, gradients = run(*arrays)
-            called_with = tuple(array.shape[1:] if mode == VMAP else array.shape for array in arrays)  # of a batch with one member, once
-            ran = (mode if mode != "eager" else "jit") if traced.get(called_with) else "eager"
+            if seen:  # else it was compiled before
+                wanted = tuple(shape[1:] for shape in shapes) if mode == VMAP else shapes  # a batch is one call, with one member
+                traced[shapes] = seen == [(wanted, True)]
+            ran = (mode if mode != "eager" else "jit") if traced[shapes] else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
             places = {_name(where) for array in (value, *gradients) for where in array.devices()}
             if len(places) != 1:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)
-            reason = _why_not(value, inputs.upstream.shape)
-            changed = altered(inputs, [np.asarray(array) for array in arrays[1:]])
+            own = slice(1, None) if mode == VMAP else slice(None)  # of a stack, what a member has
+            reason = _why_not(value, value.shape[own], inputs.upstream.shape[own])
+            changed = () if mode == VMAP else altered(inputs, [np.asarray(array) for array in arrays[1:]])
             return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason, changed)
 
         return evaluate
 
 
-def _why_not(value: jax.Array, upstream: Shape) -> str:
+def _why_not(value: jax.Array, shape: Shape, upstream: Shape) -> str:
     """Why the value has no gradient to ask for, or an empty string."""
     if not jnp.issubdtype(value.dtype, jnp.floating):
         return f"the value is of dtype {value.dtype.name}, which has no gradient"
-    return not_differentiable(value.shape, upstream)
+    return not_differentiable(shape, upstream)

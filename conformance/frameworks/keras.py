@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from conformance.frameworks.assembly import keras_backend
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Unsupported
+from conformance.frameworks.batching import VMAP
 from conformance.frameworks.entries.keras import listed, metrics
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.frameworks.training import keras as training
@@ -61,7 +62,8 @@ class KerasFramework:
         losses = self._keras.losses
         rows = [("mean_squared_error", "last-axis", function, lambda p, t: losses.mean_squared_error(t, p))]
         backend = training.Backend(self.backend, self._place, self._is_traced)
-        return (*listed(self._keras, modes, rows), *metrics(self._keras, modes), *training.implementations(self._keras, backend))
+        stateful = [mode for mode in modes if mode != VMAP]  # a metric writes to its state, which no batch has one of for each member
+        return (*listed(self._keras, modes, rows), *metrics(self._keras, stateful), *training.implementations(self._keras, backend))
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""

@@ -38,7 +38,7 @@ Tensor = Any  # TensorFlow ships no types
 
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
 
-# Observed in all three modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
+# Observed in all modes: TensorFlow runs CPU kernels with subnormal results and inputs taken as zero; float16
 # escapes because it is computed in float32, where its subnormals are normal. TPUs: as documented, not observed.
 FLUSHES = {
     "cpu": frozenset({"bfloat16", "float32", "float64"}),
@@ -141,9 +141,11 @@ class TensorflowFramework:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             shape = tuple(value.shape)
             attested = Attestation(places.pop(), mode, value.dtype.name, shape)
-            reason = not_differentiable(shape, inputs.upstream.shape)
+            own = slice(1, None) if mode == VMAP else slice(None)  # of a stack, what a member has
+            reason = not_differentiable(shape[own], inputs.upstream.shape[own])
             parts = [] if reason else [None if part is None else host(part) for part in gradients]
-            return assemble(host(value), parts, attested, reason, altered(inputs, [host(tensor) for tensor in tensors]))
+            changed = () if mode == VMAP else altered(inputs, [host(tensor) for tensor in tensors])
+            return assemble(host(value), parts, attested, reason, changed)
 
         return evaluate
 

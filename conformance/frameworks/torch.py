@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sysconfig
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -176,15 +176,13 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
         if "not implemented for" in str(error):  # how torch says that it has no kernel for a dtype
             raise Unsupported(str(error).splitlines()[0]) from error
         raise
-    elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
-    if elsewhere:
-        raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
+    _require_one_device(value, gradients)
     parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
     return assemble(to_array(value), parts, attested, changed=changed())
 
 
 def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Evaluation:
-    """``torch.vmap`` over value and ``torch.func.vjp`` of one member."""
+    """``torch.vmap`` over value and ``torch.func.vjp`` of one member. A gradient to which no path leads is zero there, not missing."""
     tensors = [to_tensor(array, device) for array in arguments(stack)]
     seen: list[Shape] = []
 
@@ -194,16 +192,47 @@ def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Eva
         return value, pullback(upstream.to(value.dtype)) if value.shape == upstream.shape else ()
 
     try:
-        value, gradients = torch.vmap(differentiated)(to_tensor(np.array(stack.upstream, order="C"), device), *tensors)
+        with _no_loops():
+            value, gradients = torch.vmap(differentiated)(to_tensor(np.array(stack.upstream, order="C"), device), *tensors)
     except (NotImplementedError, RuntimeError) as error:
-        if str(error).startswith("vmap: ") or "not implemented for" in str(error):  # no batching, no kernel: torch says so
+        if any(said in str(error) for said in _NOT_BATCHED):
             raise Unsupported(str(error).splitlines()[0]) from error
         raise
     require_batched(seen, stack)
+    _require_one_device(value, gradients)
     attested = Attestation(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
-    reason = not_differentiable(attested.shape, stack.upstream.shape)
-    changed = altered(stack, [to_array(tensor) for tensor in tensors])
-    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason, changed)
+    reason = not_differentiable(attested.shape[1:], stack.upstream.shape[1:])
+    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason)
+
+
+_NOT_BATCHED = (
+    "vmap: ",
+    "You tried to vmap over",
+    "must override the setup_context",
+    "hit the vmap fallback which is currently disabled",
+    "not implemented for",
+)
+"""How torch says that it has no rule for batches, or no kernel."""
+
+
+@contextmanager
+def _no_loops() -> Iterator[None]:
+    """Inside, what has no rule for batches raises; otherwise ``torch.vmap`` runs it in a loop, with a warning."""
+    allow = getattr(torch._C._functorch, "_set_vmap_fallback_enabled", None)  # noqa: SLF001 - torch offers no public way
+    if allow is None:
+        yield
+        return
+    allow(False)  # noqa: FBT003 - torch's own, which names no argument
+    try:
+        yield
+    finally:
+        allow(True)  # noqa: FBT003 - likewise
+
+
+def _require_one_device(value: Tensor, gradients: Sequence[Tensor | None]) -> None:
+    elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
+    if elsewhere:
+        raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
 
 
 def fresh_compiler() -> int:

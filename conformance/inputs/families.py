@@ -101,11 +101,12 @@ def special_values(fmt: Format) -> list[float]:
 def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
     pool = special_values(fmt)[:-3]
-    prediction, target = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
-    if spread >= 6 and prediction.size:
-        rows = prediction.reshape(shape[0], -1)
-        rows[np.arange(len(rows)), rng.integers(rows.shape[1], size=len(rows))] = rng.choice([np.nan, np.inf, -np.inf], len(rows))
-    return prediction, target
+    chosen = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
+    if spread >= 6 and chosen.size:
+        members = chosen.reshape(2, shape[0], -1)
+        places = rng.integers(2, size=shape[0]), np.arange(shape[0]), rng.integers(members.shape[2], size=shape[0])
+        members[places] = rng.choice([np.nan, np.inf, -np.inf], shape[0])
+    return chosen[0], chosen[1]
 
 
 def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight: float = 0.0) -> Pair:
@@ -135,6 +136,7 @@ def opposite(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  #
 
 
 Family = Callable[[Generator, Shape, Format, int], Pair]
+"""From the shape of a stack: what is drawn once for each member has the shape :func:`_one_each`, so that members differ."""
 
 FAMILIES: dict[str, Family] = {
     "ordinary": ordinary,

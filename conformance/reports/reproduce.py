@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
+from conformance.frameworks.batching import VMAP
 from conformance.reports.text import visible
 from conformance.results import Cell, Outcome, Results, Witness
 
@@ -155,9 +156,12 @@ def _is_known(cell: Cell) -> bool:
 
 
 def _can_be_written(cell: Cell, entry: str, witness: Witness) -> bool:
-    """Whether the entry point is all there is to say: not of a stream it does not show, nor of variables made while something is traced."""
+    """Whether the entry point is all there is to say.
+
+    Not of a stream it does not show, nor of variables made while something is traced, nor of a member of a batch without the others.
+    """
     streamed = "batches=" in witness.recipe and " in batches" not in entry
-    return not streamed and not ("keras.metrics" in entry and cell.target.mode not in {"eager", "*"})
+    return not streamed and cell.target.mode != VMAP and not ("keras.metrics" in entry and cell.target.mode not in {"eager", "*"})
 
 
 def _on_batches(entry: str, names: list[str], witness: Witness) -> str:

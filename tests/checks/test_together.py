@@ -14,6 +14,7 @@ from one_target import cells_of
 
 from conformance.checks import together
 from conformance.checks.together import stacked
+from conformance.frameworks.batching import Batched
 from conformance.inputs.families import FAMILIES, Descriptor, make_stack
 from conformance.inputs.stack import Stack
 from conformance.numerics.bounds import expectation_of
@@ -141,9 +142,17 @@ def test_a_stack_is_used(quantity: Quantity, monkeypatch: pytest.MonkeyPatch) ->
     assert (quantity, True) in used
 
 
-def test_a_wrong_member_of_a_batch_is_found() -> None:
+def test_a_wrong_member_of_a_batch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through torch.vmap, where nothing is evaluated one by one: only what is judged can tell."""
     torch = pytest.importorskip("torch")
+    sizes = []
+    original = Batched.together
+
+    def noted(batched: Batched, stack: Stack) -> Any:
+        sizes.append(len(stack))
+        return original(batched, stack)
+
+    monkeypatch.setattr(Batched, "together", noted)
 
     def right(p: Any, t: Any) -> Any:
         return torch.mean(torch.square(p - t))
@@ -152,7 +161,10 @@ def test_a_wrong_member_of_a_batch_is_found() -> None:
         return right(p, t) * torch.where(p.flatten()[0] > 0, 1.0, 1 + 1e-5)
 
     for call, outcome in ((right, "pass"), (wrong_for_some, "fail")):
+        sizes.clear()
         cells = cells_of("mse/mean/bound/ordinary", call, framework="torch", mode="vmap")
         assert [cell.outcome for cell in cells] == [outcome] * 3
+        assert 4 in sizes
+        assert sizes[:6] == [1, 4, 4, 4, 4, 4] or outcome == "fail"  # first it is tried on one, whatever the check
         assert [cell.evaluations for cell in cells if cell.outcome == "pass"] == [20] * 3 * (outcome == "pass")
     assert [cell.witness.shape for cell in cells if cell.witness] == [(1,)] * 3

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Evaluation, Framework, Implementation
+from conformance.frameworks.batching import VMAP, Batched
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 
@@ -97,7 +98,8 @@ def subject(call: Callable[..., Any], operation: str = "mse/mean", modes: Sequen
 
 
 def evaluate(framework: Framework, implementation: Implementation, mode: str, dtype: str, device: str = "cpu") -> Evaluation:
-    return framework.prepare(implementation, device, mode, dtype)(inputs(implementation.operation, dtype))
+    run = framework.prepare(implementation, device, mode, dtype)
+    return (Batched(run) if mode == VMAP else run)(inputs(implementation.operation, dtype))
 
 
 def faults(evaluation: Evaluation, operation: str, mode: str, *, gradients: bool = True) -> list[str]:

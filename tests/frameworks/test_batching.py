@@ -93,6 +93,73 @@ def test_tensorflow_refuses_what_it_would_run_as_a_loop() -> None:
         run(inputs("mse/mean", "float32"))
 
 
+def whole(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+    """In the place of ``vmap``: the function, called with the whole stack."""
+    return function
+
+
+def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """In the place of ``torch.vmap``: a loop over the members."""
+    import torch
+
+    def looped(*stacks: Any) -> Any:
+        values, gradients = zip(*(function(*parts) for parts in zip(*stacks, strict=True)), strict=True)
+        return torch.stack(values), [torch.stack(parts) for parts in zip(*gradients, strict=True)]
+
+    return looped
+
+
+def test_what_torch_runs_one_by_one_is_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    framework = adapter("torch")
+    import torch
+
+    run = framework.prepare(subject(lambda p, t: (p - t).square().mean()), "cpu", VMAP, "float32")
+    stack = three("mse/mean", "float32").arrays
+    assert run(stack).attested.mode == VMAP
+    monkeypatch.setattr(torch, "vmap", one_by_one)
+    with pytest.raises(NotAttested, match=r"called 3 times, expected once with arrays of shape \(2, 4\)$"):
+        run(stack)
+
+
+def test_torch_has_no_loop_to_fall_back_to() -> None:
+    framework = adapter("torch")
+    import torch
+
+    def loss(p: Any, t: Any) -> Any:
+        return (p - t).square().mean() + 0 * torch.histc(p.detach(), bins=2, min=0, max=1).sum()
+
+    run = framework.prepare(subject(loss), "cpu", VMAP, "float32")
+    with pytest.raises(Unsupported, match="hit the vmap fallback"):
+        run(three("mse/mean", "float32").arrays)
+
+
+def test_what_jax_is_given_as_a_whole_is_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    framework = adapter("jax")
+    import jax
+
+    monkeypatch.setattr(jax, "vmap", whole)
+    run = framework.prepare(subject(lambda p, t: jax.numpy.square(p - t).mean(axis=(1, 2))), "cpu", VMAP, "float32")
+    with pytest.raises(NotAttested, match="asked for vmap, but the function was run in eager"):
+        run(three("mse/mean", "float32").arrays)
+
+
+def test_what_tensorflow_is_given_as_a_whole_is_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    framework = adapter("tensorflow")
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf, "vectorized_map", lambda function, elements, **_: function(elements))
+    run = framework.prepare(subject(lambda p, t: tf.reduce_mean(tf.square(p - t), axis=(1, 2))), "cpu", VMAP, "float32")
+    with pytest.raises(NotAttested, match="asked for vmap, but the function was run in graph mode"):
+        run(three("mse/mean", "float32").arrays)
+
+
+def test_a_reason_speaks_of_members() -> None:
+    framework = adapter("torch")
+    run = Batched(framework.prepare(subject(lambda p, t: (p - t).square().mean(dim=0)), "cpu", VMAP, "float32"))
+    found = run(inputs("mse/mean", "float32"))
+    assert found.no_gradient == "the value has shape (4,), so an upstream gradient of shape () does not fit it"
+
+
 @pytest.mark.parametrize("seen", [[], [(2, 4), (2, 4)], [(3, 2, 4)]])
 def test_what_was_no_batch_is_not_attested(seen: list[tuple[int, ...]]) -> None:
     with pytest.raises(NotAttested, match=r"expected once with arrays of shape \(2, 4\)$"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MODES = {"tensorflow": {"eager", "graph", "xla"}, "torch": {"eager", "compile"}, "jax": {"eager", "jit"}}
+MODES = {"tensorflow": {"eager", "graph", "xla", "vmap"}, "torch": {"eager", "compile", "vmap"}, "jax": {"eager", "jit", "vmap"}}
 
 
 @pytest.mark.parametrize("backend", MODES)

@@ -27,6 +27,7 @@ from conformance.specs.load import load
 PREDICTION, TARGET, WEIGHT = [1.0, 3.0, 0.5, -2.0], [0.0, 1.0, 1.0, 0.5], [1.0, 0.0, 1.0, 1.0]
 SHAPE = (2, 2)
 COMPILED = {"compile", "graph", "xla", "jit"}
+WITHOUT_PROGRAM = {"vmap"}
 
 
 def witness_of(definition: Definition, upstream: float) -> Witness:
@@ -73,7 +74,8 @@ def on_the_host(found: Any) -> Array:
 
 def chosen(implementation: Implementation, first: bool, quantities: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:  # noqa: FBT001 - a flag of one call
     """Mode, dtype and quantity of the programs that are run."""
-    modes = [mode for mode in implementation.modes if mode not in COMPILED or (first and implementation.operation == "mse/mean")]
+    those = [mode for mode in implementation.modes if mode not in WITHOUT_PROGRAM]
+    modes = [mode for mode in those if mode not in COMPILED or (first and implementation.operation == "mse/mean")]
     dtypes = implementation.dtypes if first else [dtype for dtype in implementation.dtypes if dtype == "float32"]
     for mode in modes:
         for dtype in dtypes if mode == "eager" else ["float32"]:
@@ -106,7 +108,6 @@ def main(name: str) -> None:
         definition = entry[implementation.operation].definition
         quantities = tuple(q.value for q in definition.quantities)
         for mode, dtype, quantity in chosen(implementation, implementation.operation not in seen, quantities):
-            upstream = 1.0 if quantity == "value" else 2.0
             upstream = 1.0 if quantity == "value" else 2.0
             try:
                 evaluate = framework.prepare(implementation, "cpu", mode, dtype)
