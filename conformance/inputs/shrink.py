@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from conformance.numerics.definition import Definition, Inputs
 from conformance.numerics.formats import Array
@@ -83,10 +84,17 @@ def _plainer_arrays(inputs: Inputs) -> Iterator[Inputs]:
         yield replace(inputs, upstream=np.ones_like(inputs.upstream))
     if np.any(inputs.target.astype(np.float64) != 0):
         yield replace(inputs, target=np.zeros_like(inputs.target))
-    with np.errstate(over="ignore", invalid="ignore"):
-        rounded = np.rint(inputs.prediction.astype(np.float64)).astype(inputs.prediction.dtype)
-    if not np.array_equal(rounded, inputs.prediction, equal_nan=True):
-        yield replace(inputs, prediction=rounded)
+    for to_whole in (np.rint, _outwards):
+        for which, array in (("prediction", inputs.prediction), ("target", inputs.target)):
+            with np.errstate(over="ignore", invalid="ignore"):
+                rounded = to_whole(array.astype(np.float64)).astype(array.dtype)
+            if not np.array_equal(rounded, array, equal_nan=True):
+                yield replace(inputs, prediction=rounded) if which == "prediction" else replace(inputs, target=rounded)
+
+
+def _outwards(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """To the next whole number away from zero: what fails beyond a threshold stays beyond it."""
+    return np.copysign(np.ceil(np.abs(x)), x)
 
 
 def _plainer_elements(inputs: Inputs, still_fails: Callable[[Inputs], bool]) -> Inputs:
