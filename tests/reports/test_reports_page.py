@@ -413,6 +413,17 @@ def test_the_page_of_the_whole_run_is_small_and_silent(browser: Browser) -> None
     assert said == []
 
 
+VERSIONS = COMMITTED.parent / "versions" / "index.html"
+
+
+@pytest.mark.skipif(not VERSIONS.exists(), reason="the report of all versions lies in the repository only")
+def test_the_page_of_all_versions_is_small_and_silent(browser: Browser) -> None:
+    assert VERSIONS.stat().st_size < html.LIMIT
+    page, said = opened(browser, VERSIONS.as_uri())
+    assert page.locator("#matrix-table tbody tr").count() >= 20
+    assert said == []
+
+
 def test_the_headline_counts_versions_where_there_are_several() -> None:
     parts = full_run()
     assert "frameworks conform" in html.headline(Table.of(parts))
