@@ -66,7 +66,7 @@ def bare(name: str, implementation: Implementation) -> Bare:
             import torch
 
             def in_torch(prediction: Array, target: Array) -> Sequence[Array]:
-                tensors = [torch.from_numpy(x).requires_grad_() for x in (prediction, target)]
+                tensors = [torch.tensor(x).requires_grad_() for x in (prediction, target)]
                 value = call(*tensors)
                 return [x.detach().numpy() for x in (value, *torch.autograd.grad(value, tensors))]
 
@@ -106,7 +106,7 @@ def bare_batch(name: str, implementation: Implementation) -> Bare:
                 return (value, *pullback(torch.ones_like(value)))
 
             batched = torch.vmap(of_one)
-            return lambda prediction, target: [x.numpy() for x in batched(torch.from_numpy(prediction), torch.from_numpy(target))]
+            return lambda prediction, target: [x.numpy() for x in batched(torch.tensor(prediction), torch.tensor(target))]
         case "tensorflow":
             import tensorflow as tf
 

@@ -140,6 +140,7 @@ class _FarValues:
                 mean - 4 >= fmt.emin,
                 2 * (d_high + 1) + largest + factor_high + 2 <= fmt.emax,
                 sums + 2 <= holds_the_sum.emax,
+                2 * (d_high + 1) + self.row + 2 <= holds_the_sum.emax,  # a row without its weight
                 v_low + min(-self.factor - 1, 0) - 3 >= accumulator.emin,
                 v_low + min(self.divisor, 0) - 3 >= fmt.emin,
                 v_low - 3 >= output.emin,

@@ -32,7 +32,8 @@ DIVISOR_UNDEFINED = "sum of weights undefined"
 class _Terms:
     """What the summands of one element of the value contribute to its bound, apart from their sum.
 
-    ``cancels``: an infinite summand would not decide the result, because a weight is negative, zero or read as zero.
+    ``largest_row``: of the sums of rows before they are weighted, where that is an order to add in. ``cancels``: an infinite summand would
+    not decide the result, because a weight is negative, zero or read as zero.
     """
 
     underflow: Fraction
@@ -40,6 +41,7 @@ class _Terms:
     magnitude: Fraction
     largest_term: Fraction
     cancels: bool
+    largest_row: Fraction = Fraction(0)
 
 
 def may_underflow(magnitude: Fraction, error: Fraction, fmt: Format) -> bool:
@@ -108,9 +110,11 @@ def _weighted_terms(
     cancels = any(_finite(w) < 2 * lost for w in weights)
     signed = any(_finite(w) < 0 for w in weights)
     underflow = largest = largest_term = magnitude = Fraction(0)
+    squares = []
     for element, w, moved in zip(elements.tolist(), weights, read_as_zero.tolist(), strict=True):
         weight, difference = abs(_finite(w)), abs(_finite(exact.difference(element)))
         square = difference * difference
+        squares.append(square)
         product = weight * square
         magnitude, largest, largest_term = magnitude + product, max(largest, difference), max(largest_term, product)
         error = weight * Fraction(moved) * (2 * difference + Fraction(moved))
@@ -125,7 +129,14 @@ def _weighted_terms(
         if flushes and signed:
             error += fmt.smallest_normal  # a partial sum of terms of both signs may be subnormal
         underflow += error
-    return _Terms(underflow, largest, magnitude, max(factor, Fraction(1)) * largest_term, cancels=cancels)
+    length = _row_length(exact, steps) if "rows" in steps.situation else 1
+    largest_row = max((sum(squares[start : start + length], Fraction(0)) for start in range(0, len(squares), length)), default=Fraction(0))
+    return _Terms(underflow, largest, magnitude, max(factor, Fraction(1)) * largest_term, cancels, largest_row)
+
+
+def _row_length(exact: Exact, steps: Roundings) -> int:
+    """How many elements have a mean of their own, where rows are averaged first."""
+    return max(exact.shape[-1] if steps.definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight, 1)
 
 
 def _lost_in_rows(exact: Exact, elements: Integers, weights: Sequence[Number] | None, steps: Roundings, *, flushes: bool) -> Fraction:
@@ -133,7 +144,7 @@ def _lost_in_rows(exact: Exact, elements: Integers, weights: Sequence[Number] | 
 
     Like the sum, not yet divided. A row whose mean lies within a factor of four of the normal range is counted: float64 tells that.
     """
-    length = exact.shape[-1] if exact.definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight
+    length = _row_length(exact, steps)
     if "rows" not in steps.situation or not 1 < length <= len(elements):  # each element alone has no rows
         return Fraction(0)
     fmt, accumulator = steps.input, steps.accumulator
@@ -320,6 +331,6 @@ def _overflows(terms: _Terms, steps: Roundings) -> list[str]:
     if (steps.weighted or factor > 1) and terms.largest_term * v**4 >= fmt.overflow_threshold:
         names.append(WEIGHTED_OVERFLOWS if steps.weighted else SQUARE_OVERFLOWS)
     holds_the_sum = fmt if "sum-apart" in steps.situation else accumulator
-    if terms.magnitude * max(factor, Fraction(1)) * (1 + steps.theta) >= holds_the_sum.overflow_threshold:
+    if max(terms.magnitude * max(factor, Fraction(1)), terms.largest_row) * (1 + steps.theta) >= holds_the_sum.overflow_threshold:
         names.append(SUM_OVERFLOWS)
     return names

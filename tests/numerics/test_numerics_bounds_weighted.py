@@ -159,6 +159,21 @@ def test_a_value_that_may_be_nan_may_make_the_gradients_of_its_weights_nan(fmt: 
     assert not finite.admits(math.nan)
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float32", "float64"])
+@pytest.mark.parametrize(("third", "overflows"), [(1.5, True), (0.5, False)])
+def test_the_sum_of_a_row_may_overflow_before_its_weight_makes_it_small(name: str, third: float, overflows: bool) -> None:  # noqa: FBT001 - a parameter
+    """Four squares, three of them a quarter of what is beyond the format: where rows are averaged first, they are added up."""
+    fmt = FORMATS[name]
+    half = 2.0 ** ((fmt.emax - 1) // 2)
+    prediction = np.array([[half, half, third * half, half]]).astype(fmt.dtype)
+    weight = np.array([0.5], fmt.dtype)
+    interval = allowed(BY_SAMPLE, prediction, weight, Quantity.VALUE).at(0)
+    squares = sum(Fraction(float(x)) ** 2 for x in prediction.ravel())
+    assert (squares >= fmt.overflow_threshold) == overflows
+    assert squares / 2 < fmt.largest
+    assert interval.admits(math.inf) == overflows
+
+
 # ---- the lower end of the range ----
 
 
