@@ -51,7 +51,8 @@ def _file(app: Sphinx, link: nodes.Element) -> Path | None:
     target = link["reftarget"].partition("#")[0]
     if link.get("refdomain") == "doc":
         found = (app.srcdir / f"{target}.md").resolve()
-        return None if found.is_relative_to(app.srcdir.resolve()) else found
+        own_page = found.is_relative_to(app.srcdir.resolve()) and found.relative_to(ROOT).as_posix() not in PAGES
+        return None if own_page else found
     found = Path(link.source or "").parent / target
     return found.resolve() if target and found.is_file() else None
 
@@ -59,7 +60,8 @@ def _file(app: Sphinx, link: nodes.Element) -> Path | None:
 def _lead(app: Sphinx, link: nodes.Element, file: Path) -> None:
     name = file.relative_to(ROOT).as_posix()
     anchor = link.get("reftargetid") or link["reftarget"].partition("#")[2]
-    inside = Path(name).with_suffix("").relative_to("docs").as_posix() if name.startswith("docs/") and name.endswith(".md") else ""
+    is_page = name.startswith("docs/") and name.endswith(".md") and name not in PAGES
+    inside = Path(name).with_suffix("").relative_to("docs").as_posix() if is_page else ""
     page = inside or PAGES.get(f"{name}#{anchor}") or PAGES.get(name)
     if page:
         to = addnodes.pending_xref(
