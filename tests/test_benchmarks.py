@@ -51,14 +51,26 @@ def answer(benchmark: str, *arguments: str) -> Any:
 
 
 def test_the_suite_beside_a_naive_test_and_its_floor() -> None:
-    found = answer("speed.py", "--framework", "numpy", "--inputs", "32", "--naive", "3", "--growth")
-    (numpy,) = found["frameworks"]
-    assert 0 < numpy["floor"] < numpy["suite"]
-    assert numpy["suite"] == found["suite"]
-    assert set(numpy["parts"]) == {"drawing", "framework", "exact value", "judging", "recording", "searching"}
-    assert all(part > 0 for part in numpy["parts"].values())
-    assert sum(numpy["parts"].values()) == pytest.approx(1)
-    assert [line["inputs"] for line in found["growth"]] == [3, 32, 320]
+    found = answer("speed.py", "--framework", "numpy", "--inputs", "256", "--naive", "3", "--growth")
+    for way in ("one by one", "batched"):
+        (numpy,) = found[way]["frameworks"]
+        assert numpy["mode"] == "eager", "NumPy has no automatic batching"
+        assert 0 < numpy["floor"] < numpy["suite"]
+        assert numpy["suite"] == found[way]["suite"]
+        assert set(numpy["parts"]) == {"drawing", "framework", "exact value", "judging", "recording", "searching"}
+        assert all(part > 0 for part in numpy["parts"].values())
+        assert sum(numpy["parts"].values()) == pytest.approx(1)
+        for drawn, cost in found["naive"].items():
+            assert found[way]["naive / suite"][drawn] == pytest.approx(cost / numpy["suite"])
+    assert [line["inputs"] for line in found["growth"]] == [25, 256, 2560]
+
+
+def test_batches_of_a_framework_have_a_floor_of_their_own() -> None:
+    pytest.importorskip("torch")
+    found = answer("speed.py", "--framework", "torch", "--inputs", "256", "--naive", "1")
+    (eager,), (batched,) = (found[way]["frameworks"] for way in ("one by one", "batched"))
+    assert (eager["mode"], batched["mode"]) == ("eager", "vmap")
+    assert batched["floor"] < eager["floor"]
 
 
 def test_the_oracle_beside_numpy() -> None:
