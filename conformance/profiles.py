@@ -16,6 +16,10 @@ _STRIDE = 1_000_003
 """Prime and larger than any batch: the inputs of two seeds of a run do not overlap."""
 
 
+_SPARED = 4_096
+"""Elements of the longest pinned case that a sparing profile runs."""
+
+
 def compiles_each_shape(target: Target) -> bool:
     """Whether a new shape costs the target a compilation. JAX compiles every operation, outside ``jit`` too."""
     return target.mode in {"compile", "jit", "xla"} or target.framework.endswith("jax")
@@ -67,7 +71,10 @@ class Profile:
     foremost: tuple[str, ...] = ()
     """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
     sparing: bool = False
-    """Whether operations beside the foremost, and all but the first implementation of one, are run in one dtype and mode, on no family."""
+    """Whether operations beside the foremost, and all but the first implementation of one, are run in one dtype and mode, on no family.
+
+    And no long case on any of them. What was asked for by name is not spared.
+    """
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
@@ -115,8 +122,9 @@ class Profile:
         if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"
-        if self.largest_case is not None and shape is not None and math.prod(shape) > self.largest_case:
-            return f"the profile {self.name} runs no case of more than {self.largest_case} elements: a fuller one does"
+        largest = _SPARED if self.sparing and not alone else self.largest_case
+        if largest is not None and shape is not None and math.prod(shape) > largest:
+            return f"the profile {self.name} runs no case of more than {largest} elements: a fuller one does"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
             return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
         return ""
@@ -167,7 +175,6 @@ PROFILES = {
             growth_sizes=(1_000, 100_000),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
             batch_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
-            largest_case=4_096,
             foremost=("mse/mean",),
             sparing=True,
             draws=2,

@@ -31,6 +31,8 @@ def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch"
         (target(), "mse/sum", {"first": True, "alone": True, "family": "ordinary"}, ""),
         (target(dtype="float16"), "mse/sum", {"first": True, "alone": True}, ""),
         (target(), "mse/mean", {"first": True, "shape": (4097,)}, "no case of more than 4096 elements"),
+        (target(), "mse/mean", {"first": True, "alone": True, "shape": (70_000,)}, ""),
+        (target(), "mse/mean", {"first": True, "alone": True, "shape": (70_001,)}, "no case of more than 70000 elements"),
     ],
 )
 def test_quick_runs_a_little_of_everything(where: Target, operation: str, options: dict[str, object], said: str) -> None:

@@ -195,8 +195,8 @@ def replay(identifier: str, subject: tuple[Path, ...], profile: str | None, seed
     try:
         for name in (profile,) if profile else ("quick", "full"):
             cells = again(specs, identifier, profile_of(name, seed), tuple(path.resolve() for path in subject))
-            if any(cell.outcome is not Outcome.PASS for cell, _ in cells):
-                break
+            if any(cell.outcome is not Outcome.PASS or cell.kind not in {"bound", "law"} for cell, _ in cells):
+                break  # the others draw nothing, and are the same in every profile
     except ReplayError as error:
         fail(error)
     for cell, entry in cells:

@@ -30,8 +30,13 @@ class Batched:
 def member(evaluation: Evaluation, number: int) -> Evaluation:
     """What came back for one member of a stack."""
     gradients = {name: gradient[number, ...] for name, gradient in evaluation.gradients.items()}
-    attested = replace(evaluation.attested, shape=evaluation.attested.shape[1:])
+    attested = replace(evaluation.attested, shape=member_shape(VMAP, evaluation.attested.shape))
     return replace(evaluation, value=evaluation.value[number, ...], gradients=gradients, attested=attested)
+
+
+def member_shape(mode: str, shape: Shape) -> Shape:
+    """What of a shape is a member's: all of it, except in the batched mode."""
+    return shape[1:] if mode == VMAP else shape
 
 
 def require_batched(seen: list[Shape], stack: Inputs) -> None:
@@ -40,6 +45,7 @@ def require_batched(seen: list[Shape], stack: Inputs) -> None:
     Raises:
         NotAttested: it was called again and again, or with the whole stack.
     """
-    if seen != [stack.shape[1:]]:
+    wanted = member_shape(VMAP, stack.shape)
+    if seen != [wanted]:
         found = f"called {len(seen)} times" if len(seen) != 1 else f"called with arrays of shape {seen[0]}"
-        raise NotAttested(f"asked for vmap, but the implementation was {found}, expected once with arrays of shape {stack.shape[1:]}")
+        raise NotAttested(f"asked for vmap, but the implementation was {found}, expected once with arrays of shape {wanted}")

@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.frameworks.assembly import altered, arguments, assemble, no_device, not_differentiable, require
 from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
-from conformance.frameworks.batching import VMAP
+from conformance.frameworks.batching import VMAP, member_shape
 from conformance.frameworks.entries.jax import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -133,9 +133,10 @@ class JaxFramework:
             shapes = tuple(array.shape for array in arrays)
             seen.clear()
             value, gradients = run(*arrays)
-            if seen:  # else it was compiled before
-                wanted = tuple(shape[1:] for shape in shapes) if mode == VMAP else shapes  # a batch is one call, with one member
-                traced[shapes] = seen == [(wanted, True)]
+            if seen:  # else it was compiled before; a batch is one call, with one member
+                traced[shapes] = seen == [
+                    (tuple(member_shape(mode, shape) for shape in shapes), True)
+                ]  # a batch is one call, with one member
             ran = (mode if mode != "eager" else "jit") if traced[shapes] else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
@@ -143,8 +144,7 @@ class JaxFramework:
             if len(places) != 1:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)
-            own = slice(1, None) if mode == VMAP else slice(None)  # of a stack, what a member has
-            reason = _why_not(value, value.shape[own], inputs.upstream.shape[own])
+            reason = _why_not(value, member_shape(mode, value.shape), member_shape(mode, inputs.upstream.shape))
             changed = () if mode == VMAP else altered(inputs, [np.asarray(array) for array in arrays[1:]])
             return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason, changed)
 

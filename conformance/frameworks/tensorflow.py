@@ -25,7 +25,7 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
-from conformance.frameworks.batching import VMAP
+from conformance.frameworks.batching import VMAP, member_shape
 from conformance.frameworks.entries.tensorflow import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
@@ -141,8 +141,7 @@ class TensorflowFramework:
                 raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             shape = tuple(value.shape)
             attested = Attestation(places.pop(), mode, value.dtype.name, shape)
-            own = slice(1, None) if mode == VMAP else slice(None)  # of a stack, what a member has
-            reason = not_differentiable(shape[own], inputs.upstream.shape[own])
+            reason = not_differentiable(member_shape(mode, shape), member_shape(mode, inputs.upstream.shape))
             parts = [] if reason else [None if part is None else host(part) for part in gradients]
             changed = () if mode == VMAP else altered(inputs, [host(tensor) for tensor in tensors])
             return assemble(host(value), parts, attested, reason, changed)

@@ -27,7 +27,7 @@ from conformance.frameworks.base import (
     NotAttested,
     Unsupported,
 )
-from conformance.frameworks.batching import VMAP, require_batched
+from conformance.frameworks.batching import VMAP, member_shape, require_batched
 from conformance.frameworks.entries.torch import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -201,7 +201,7 @@ def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Eva
     require_batched(seen, stack)
     _require_one_device(value, gradients)
     attested = Attestation(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
-    reason = not_differentiable(attested.shape[1:], stack.upstream.shape[1:])
+    reason = not_differentiable(member_shape(VMAP, attested.shape), member_shape(VMAP, stack.upstream.shape))
     return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason)
 
 
