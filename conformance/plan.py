@@ -121,11 +121,11 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
             profile.leaves_out(
                 target,
                 implementation.operation,
+                check.id.removeprefix(f"{implementation.operation}/"),
                 first=bool(selection.subjects) or check.id in rare or first[implementation.operation] == implementation.name,
-                alone=bool(selection.subjects or selection.operations or selection.implementations) or check.id in rare,
+                alone=bool(selection.subjects or selection.operations or selection.implementations),
                 modes=implementation.modes,
                 shape=shapes.get(check.id),
-                family=getattr(check, "family", ""),
                 own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),
         )

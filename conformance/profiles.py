@@ -20,6 +20,16 @@ _SPARED = 4_096
 """Elements of the longest pinned case that a sparing profile runs."""
 
 
+_SPARING_CHECKS = ("law/exact-arithmetic",)
+"""What a sparing profile runs beside pinned cases: there is one right result, bit for bit, on inputs that are drawn."""
+
+
+def usual_mode(framework: str, modes: Sequence[str]) -> str:
+    """The mode in which a framework is mostly used, of those that an implementation has; empty if it has none."""
+    usual = "jit" if framework.endswith("jax") else "eager"
+    return usual if usual in modes else next(iter(modes), "")
+
+
 def compiles_each_shape(target: Target) -> bool:
     """Whether a new shape costs the target a compilation. JAX compiles every operation, outside ``jit`` too."""
     return target.mode in {"compile", "jit", "xla"} or target.framework.endswith("jax")
@@ -39,6 +49,16 @@ class Thrift:
     def __str__(self) -> str:
         """In words."""
         return f"{' and '.join(self.operations)} in {' and '.join(self.dtypes)}"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many inputs are put to a target, and of how many shapes; the words are those of :class:`Profile`."""
+
+    examples: int
+    draws: int
+    shapes: tuple[Shape, ...]
+    compiled_shapes: tuple[Shape, ...]
 
 
 @dataclass(frozen=True)
@@ -71,14 +91,28 @@ class Profile:
     foremost: tuple[str, ...] = ()
     """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
     sparing: bool = False
-    """Whether operations beside the foremost, and all but the first implementation of one, are run in one dtype and mode, on no family.
+    """Whether only the first implementation of the foremost operations is put to all checks, in its usual mode.
 
-    And no long case on any of them. What was asked for by name is not spared.
+    In its other modes it is put to cases, families and exact arithmetic in float32; all else to cases and exact arithmetic, in float32 and
+    one mode. Nothing is put to a long case. What was asked for by name is not spared.
     """
+    apart: tuple[str, ...] = ()
+    """Groups of operations that start processes of their own, each of which imports its framework anew: a sparing profile has none."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
     """How many inputs of a shape a law draws."""
+    further: Effort | None = None
+    """What a framework's further targets are put to: all but the first implementation of an operation in its usual mode.
+
+    Most of them call the same kernels. None puts as much to all of them.
+    """
+
+    def on(self, target: Target, modes: Sequence[str], *, first: bool) -> Profile:
+        """The profile as it is on one target, of an implementation with these modes; a subject file's are all ``first``."""
+        if self.further is None or (first and target.mode in {usual_mode(target.framework, modes), VMAP}):
+            return self
+        return replace(self, **vars(self.further))
 
     def seeds(self) -> range:
         """One seed for each of the inputs that a law draws of a shape."""
@@ -93,23 +127,23 @@ class Profile:
         self,
         target: Target,
         operation: str,
+        check: str = "",
         *,
         first: bool,
         alone: bool = False,
         modes: Sequence[str] = (),
         shape: Shape | None,
-        family: str = "",
         own_functions: bool = False,
     ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
-        ``first``: the target's implementation is the first of its operation, or should be treated as if it were; ``alone``: it is one of
-        few that were asked for; ``modes``: all that it has; ``shape``: that of a pinned case; ``family``: that of generated inputs;
-        ``own_functions``: the check asks for functions beside value and gradients.
+        ``check`` is its kind and name, such as ``law/swap``; ``first``: the target's implementation is the first of its operation, or
+        should be treated as if it were; ``alone``: it is one of few that were asked for; ``modes``: all that it has; ``shape``: that of
+        a pinned case; ``own_functions``: the check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
         beside = bool(self.foremost) and operation not in self.foremost
-        if self.sparing and not alone and (reason := self._spares(target, family, modes, first=first and not beside)):
+        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first and not beside)):
             return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
@@ -129,16 +163,24 @@ class Profile:
             return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
         return ""
 
-    def _spares(self, target: Target, family: str, modes: Sequence[str], *, first: bool) -> str:
-        if first:
-            return ""
+    def _spares(self, target: Target, operation: str, check: str, modes: Sequence[str], *, first: bool) -> str:
         one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
+        usual = usual_mode(target.framework, modes)
+        if operation.partition("/")[0] in self.apart:
+            return f"the profile {self.name} starts no processes beside a framework's own: a fuller one does"
+        few = check.startswith("case/") or check in _SPARING_CHECKS
+        if first and target.mode == usual:
+            return ""
+        if first and target.dtype != "float32":
+            return f"{one} in every mode in float32, and in every dtype in {usual} mode: a fuller one runs them all"
+        if first:
+            drawn = few or check.startswith("bound/")
+            return "" if drawn else f"{one} on all laws in {usual} mode, on cases and families in every mode: a fuller one runs them all"
         if target.dtype != "float32":
             return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
-        usual = "jit" if target.framework.endswith("jax") else "eager"
-        if target.mode != (usual if usual in modes else next(iter(modes), target.mode)):
+        if modes and target.mode != usual:
             return f"{one} in every mode, and the others in one, {usual} where they have it: a fuller one runs more of them"
-        return f"{one} on families of inputs, and the others on pinned cases and laws: a fuller one runs them all" if family else ""
+        return "" if few else f"{one} on all checks, and the others on pinned cases and exact arithmetic: a fuller one runs them all"
 
 
 _FEW_SHAPES: tuple[Shape, ...] = ((1,), (7,), (64,), (3, 5), (2, 3, 4))
@@ -161,6 +203,7 @@ _FULL = Profile(
     lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
     pair_stride=5,
     foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
+    further=Effort(examples=2, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
 )
 
 PROFILES = {
@@ -172,12 +215,15 @@ PROFILES = {
             examples=3,
             shapes=_FEW_SHAPES,
             compiled_shapes=_COMPILED[1:],
+            case_shapes=frozenset({(2,), (4,)}),
             growth_sizes=(1_000, 100_000),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
             batch_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
             foremost=("mse/mean",),
             sparing=True,
+            apart=("replicas",),
             draws=2,
+            further=Effort(examples=1, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
         ),
         _FULL,
         Profile(

@@ -318,11 +318,10 @@ def read(path: Path) -> Results:
         if isinstance(record, Footer):
             footer = record
             continue
-        if record.id in cells:
-            raise ResultsError(f"{path}:{number}: found the cell {record.id!a} a second time, expected each cell once")
         if len(cells) == MAX_CELLS:
             raise ResultsError(f"{path}:{number}: found more than {MAX_CELLS} cells, expected the results of one framework")
-        cells[record.id] = record
+        if cells.setdefault(record.id, record) is not record:
+            raise ResultsError(f"{path}:{number}: found the cell {record.id!a} a second time, expected each cell once")
     if footer is not None:
         _require_counted(path, footer, cells.values())
     return Results(path, header, tuple(cells.values()), footer, torn=torn)

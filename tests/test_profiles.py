@@ -12,31 +12,63 @@ def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch"
     return Target(framework=framework, version="1", implementation="mine", device="cpu", mode=mode, dtype=dtype)
 
 
+TWO, JAX_TWO = ("eager", "graph"), ("eager", "jit")
+
+
 @pytest.mark.parametrize(
-    ("where", "operation", "options", "said"),
+    ("where", "operation", "check", "options", "said"),
     [
-        (target(), "mse/mean", {"first": True}, ""),
-        (target(dtype="float16"), "mse/mean", {"first": True}, ""),
-        (target(dtype="float16"), "mse/mean", {"first": False}, "in every dtype, and the others in float32"),
-        (target(dtype="float16"), "mse/sum", {"first": True}, "in every dtype, and the others in float32"),
-        (target("graph"), "mse/mean", {"first": False, "modes": ("eager", "graph")}, "and the others in one, eager where they have it"),
-        (target("graph"), "mse/mean", {"first": False, "modes": ("graph", "xla")}, ""),
-        (target("xla"), "mse/mean", {"first": False, "modes": ("graph", "xla")}, "and the others in one"),
-        (target(framework="jax"), "mse/mean", {"first": False, "modes": ("eager", "jit")}, "and the others in one, jit where they have it"),
-        (target(framework="keras-jax"), "mse/mean", {"first": False, "modes": ("eager",)}, ""),
-        (target("jit", framework="jax"), "mse/mean", {"first": False, "modes": ("eager", "jit")}, ""),
-        (target(), "mse/sum", {"first": True, "family": "ordinary"}, "on families of inputs, and the others on pinned cases and laws"),
-        (target(), "mse/mean", {"first": True, "family": "ordinary"}, ""),
-        (target("vmap"), "mse/mean", {"first": True}, ""),
-        (target(), "mse/sum", {"first": True, "alone": True, "family": "ordinary"}, ""),
-        (target(dtype="float16"), "mse/sum", {"first": True, "alone": True}, ""),
-        (target(), "mse/mean", {"first": True, "shape": (4097,)}, "no case of more than 4096 elements"),
-        (target(), "mse/mean", {"first": True, "alone": True, "shape": (70_000,)}, ""),
-        (target(), "mse/mean", {"first": True, "alone": True, "shape": (70_001,)}, "no case of more than 70000 elements"),
+        (target(), "mse/mean", "law/swap", {"first": True}, ""),
+        (target(dtype="float16"), "mse/mean", "law/swap", {"first": True}, ""),
+        (target("graph"), "mse/mean", "bound/ordinary", {"first": True, "modes": TWO}, ""),
+        (target("graph"), "mse/mean", "law/exact-arithmetic", {"first": True, "modes": TWO}, ""),
+        (
+            target("graph"),
+            "mse/mean",
+            "law/swap",
+            {"first": True, "modes": TWO},
+            "on all laws in eager mode, on cases and families in every mode",
+        ),
+        (
+            target("graph", "float16"),
+            "mse/mean",
+            "case/one",
+            {"first": True, "modes": TWO},
+            "in every mode in float32, and in every dtype in eager",
+        ),
+        (target("jit", "float16", "jax"), "mse/mean", "law/swap", {"first": True, "modes": JAX_TWO}, ""),
+        (target(dtype="float16"), "mse/mean", "case/one", {"first": False}, "in every dtype, and the others in float32"),
+        (target(dtype="float16"), "mse/sum", "case/one", {"first": True}, "in every dtype, and the others in float32"),
+        (target("graph"), "mse/mean", "case/one", {"first": False, "modes": TWO}, "and the others in one, eager where they have it"),
+        (target("graph"), "mse/mean", "case/one", {"first": False, "modes": ("graph", "xla")}, ""),
+        (target("xla"), "mse/mean", "case/one", {"first": False, "modes": ("graph", "xla")}, "and the others in one"),
+        (
+            target(framework="jax"),
+            "mse/mean",
+            "case/one",
+            {"first": False, "modes": JAX_TWO},
+            "and the others in one, jit where they have it",
+        ),
+        (target(framework="keras-jax"), "mse/mean", "case/one", {"first": False, "modes": ("eager",)}, ""),
+        (target("jit", framework="jax"), "mse/mean", "case/one", {"first": False, "modes": JAX_TWO}, ""),
+        (target(), "mse/sum", "law/exact-arithmetic", {"first": True}, ""),
+        (target(), "mse/sum", "law/swap", {"first": True}, "on all checks, and the others on pinned cases and exact arithmetic"),
+        (target(), "mse/sum", "bound/ordinary", {"first": True}, "on all checks, and the others on pinned cases and exact arithmetic"),
+        (target(), "mse/sum", "bound/ordinary", {"first": True, "alone": True}, ""),
+        (target(dtype="float16"), "mse/sum", "law/swap", {"first": True, "alone": True}, ""),
+        (target("vmap"), "mse/mean", "bound/ordinary", {"first": True, "modes": TWO}, ""),
+        (target(), "replicas/mean-gradient", "case/one", {"first": True}, "starts no processes beside a framework's own"),
+        (target(), "replicas/mean-gradient", "case/one", {"first": True, "alone": True}, ""),
+        (target(), "mse/mean", "case/long", {"first": True, "shape": (4097,)}, "no case of more than 4096 elements"),
+        (target(), "mse/mean", "case/long", {"first": True, "alone": True, "shape": (70_000,)}, ""),
+        (target(), "mse/mean", "case/long", {"first": True, "alone": True, "shape": (70_001,)}, "no case of more than 70000 elements"),
+        (target("jit", framework="jax"), "mse/mean", "case/one", {"first": True, "modes": JAX_TWO, "shape": (3,)}, "compiles few shapes"),
+        (target("jit", framework="jax"), "mse/mean", "case/one", {"first": True, "modes": JAX_TWO, "shape": (4,)}, ""),
     ],
 )
-def test_quick_runs_a_little_of_everything(where: Target, operation: str, options: dict[str, object], said: str) -> None:
-    reason = PROFILES["quick"].leaves_out(where, operation, **{"shape": None, **options})  # type: ignore[arg-type]  # of a table
+def test_quick_runs_a_little_of_everything(where: Target, operation: str, check: str, options: dict[str, object], said: str) -> None:
+    asked = {"shape": None, "modes": (where.mode,), **options}
+    reason = PROFILES["quick"].leaves_out(where, operation, check, **asked)  # type: ignore[arg-type]  # of a table
     assert said in reason
     assert bool(reason) == bool(said)
     if reason:
@@ -73,3 +105,35 @@ def test_a_fuller_profile_runs_more() -> None:
         assert len(less.seeds()) < len(more.seeds())
         assert set(less.shapes) <= set(more.shapes)
         assert set(less.compiled_shapes) <= set(more.compiled_shapes)
+
+
+@pytest.mark.parametrize(
+    ("where", "modes", "first", "all_of_it"),
+    [
+        (target(), TWO, True, True),
+        (target(), TWO, False, False),
+        (target("graph"), TWO, True, False),
+        (target("graph"), ("graph",), True, True),
+        (target("vmap"), (*TWO, "vmap"), True, True),
+        (target("jit", framework="jax"), JAX_TWO, True, True),
+        (target(framework="jax"), JAX_TWO, True, False),
+    ],
+)
+def test_less_is_drawn_on_further_targets_of_the_same_kernels(
+    where: Target, modes: tuple[str, ...], *, first: bool, all_of_it: bool
+) -> None:
+    full = PROFILES["full"]
+    on = full.on(where, modes, first=first)
+    assert (on == full) == all_of_it
+    assert on.name == full.name
+    assert on.seed == full.seed
+    if not all_of_it:
+        assert len(on.seeds()) < len(full.seeds())
+        assert on.examples < full.examples
+        assert set(on.shapes) < set(full.shapes)
+        assert set(on.compiled_shapes) < set(full.compiled_shapes)
+
+
+def test_deep_draws_as_much_on_every_target() -> None:
+    deep = PROFILES["deep"]
+    assert deep.on(target("graph"), TWO, first=False) is deep

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 
-from conformance.results import Cell, Outcome
-from conformance.specs.deviations import covers
+from conformance.results import Cell, Outcome, Target
+from conformance.specs.deviations import covers, names
 from conformance.specs.model import Deviation
+from conformance.specs.where import stands_on
 
 _GENERATED = ("bound", "law")
 
@@ -49,13 +50,29 @@ class DeviationLedger:
         self._today = today
         self._met: set[int] = set()
         self._complaints: dict[str, None] = {}
+        self._named: dict[tuple[str, str], list[int]] = {}
+        for place, d in enumerate(deviations):
+            self._named.setdefault((d.check, d.quantity), []).append(place)
+        self._about: dict[tuple[str, str], list[int]] = {}
+        self._standing: dict[Target, frozenset[int]] = {}
+
+    def _covering(self, cell: Cell) -> list[tuple[int, Deviation]]:
+        """The deviations about a cell, with their places. Checks recur on every target, targets in every check: each is matched once."""
+        key = cell.check, cell.quantity
+        if (about := self._about.get(key)) is None:
+            about = self._about[key] = sorted(place for globs, places in self._named.items() if names(*globs, *key) for place in places)
+        if not about:
+            return []
+        if (standing := self._standing.get(cell.target)) is None:
+            target = cell.target.model_dump()
+            standing = self._standing[cell.target] = frozenset(i for i, d in enumerate(self._deviations) if stands_on(d.where, target))
+        return [(i, self._deviations[i]) for i in about if i in standing]
 
     def apply(self, cell: Cell) -> Cell:
         """The cell as a deviation where it is one exactly as documented; otherwise unchanged, as one that was applied before."""
         if cell.outcome is Outcome.UNSUPPORTED:
             return cell
-        target = cell.target.model_dump()
-        covering = [(i, d) for i, d in enumerate(self._deviations) if covers(d, cell.check, cell.quantity, target)]
+        covering = self._covering(cell)
         if cell.outcome in {Outcome.NOT_RUN, Outcome.DEVIATION}:
             self._met.update(i for i, _ in covering)  # what a profile leaves out cannot be held against a deviation
             self._remind(d for _, d in covering if cell.outcome is Outcome.DEVIATION and cell.reason.startswith(d.because))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sysconfig
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ from conformance.frameworks.base import (
 from conformance.frameworks.batching import VMAP, member_shape, require_batched
 from conformance.frameworks.entries.torch import IMPLEMENTATIONS, MODES
 from conformance.frameworks.probe import Probe
+from conformance.frameworks.torch_tensors import dtype_name, to_array, to_tensor
 from conformance.numerics.definition import Inputs, Shape
-from conformance.numerics.formats import Array
 
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
 
@@ -50,40 +49,6 @@ for _names, _setting in _LIMITS.items():
 if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
     dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
 LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
-
-
-def to_tensor(array: Array, device: str) -> Tensor:
-    """A host array on a device; bfloat16, which NumPy knows only by extension, crosses as bits.
-
-    Raises:
-        Unsupported: a stride is negative.
-    """
-    if any(stride < 0 for stride in array.strides):
-        raise Unsupported("PyTorch has no tensors with negative strides")
-    extension = array.dtype == ml_dtypes.bfloat16
-    with nullcontext() if array.flags.writeable else warnings.catch_warnings():
-        if not array.flags.writeable:  # torch knows no protected tensors, and says so
-            warnings.simplefilter("ignore", UserWarning)
-        tensor = torch.from_numpy(array.view(np.int16) if extension else array)
-    return (tensor.view(torch.bfloat16) if extension else tensor).to(device)
-
-
-def to_array(tensor: Tensor) -> Array:
-    """A tensor as a host array of the same dtype."""
-    host = tensor.detach().cpu()
-    extension = host.dtype == torch.bfloat16
-    array: Array = (host.view(torch.int16) if extension else host).numpy()
-    return array.view(ml_dtypes.bfloat16) if extension else array
-
-
-def dtype_name(tensor: Tensor) -> str:
-    """The name a dtype has in every framework: ``float32`` for ``torch.float32``."""
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def place(tensor: Tensor) -> str:
-    """The device of a tensor, as the suite names it too."""
-    return str(tensor.device)
 
 
 class TorchFramework:

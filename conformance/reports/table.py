@@ -53,28 +53,37 @@ class Row:
         return Summary(self.cells)
 
     @cached_property
-    def _index(self) -> Mapping[tuple[str, str, str], tuple[Cell, ...]]:
-        index: dict[tuple[str, str, str], list[Cell]] = {}
+    def _index(self) -> Mapping[str | None, Mapping[tuple[str, str], Sequence[Cell]]]:
+        """By operation, None being all of them: the cells of each quantity and dtype."""
+        index: dict[str | None, dict[tuple[str, str], list[Cell]]] = {None: {}}
         for cell in self.cells:
-            index.setdefault((cell.operation, cell.quantity, cell.target.dtype), []).append(cell)
-        return {key: tuple(cells) for key, cells in index.items()}
+            for operation in (None, cell.operation):
+                index.setdefault(operation, {}).setdefault((cell.quantity, cell.target.dtype), []).append(cell)
+        return index
+
+    @cached_property
+    def _summaries(self) -> dict[tuple[str | None, str | None, str | None], Summary]:
+        return {}
 
     def at(self, *, operation: str | None = None, quantity: str | None = None, dtype: str | None = None) -> Summary:
         """Summarize the cells of the row at an operation, a quantity and a dtype; what is left out is not restricted."""
-        wanted = (operation, quantity, dtype)
-        found = (cells for key, cells in self._index.items() if all(w is None or w == k for w, k in zip(wanted, key, strict=True)))
-        return Summary(tuple(cell for cells in found for cell in cells))
+        key = (operation, quantity, dtype)
+        if key not in self._summaries:  # several reports ask for the same ones
+            held = self._index.get(operation, {})
+            found = (cells for (q, d), cells in held.items() if quantity in (None, q) and dtype in (None, d))
+            self._summaries[key] = Summary(tuple(cell for cells in found for cell in cells))
+        return self._summaries[key]
 
     @property
     def absent(self) -> str:
         """Why nothing of the row ran; empty if anything did."""
-        reasons = _distinct(cell.reason for cell in self.cells)
-        return (reasons[0] or "no reason given") if all(cell.outcome is Outcome.NOT_RUN for cell in self.cells) else ""
+        ran = any(cell.outcome is not Outcome.NOT_RUN for cell in self.cells)
+        return "" if ran else (self.cells[0].reason if self.cells else "") or "no reason given"
 
     @property
     def operations(self) -> tuple[str, ...]:
         """The operations that the row's cells are about."""
-        return _distinct(cell.operation for cell in self.cells)
+        return tuple(operation for operation in self._index if operation is not None)
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,18 @@ def build_deviations(reader: Reader, file: Path, table: DeviationFile, checks: f
     return [deviation for entry in table.deviation for deviation in _build(reader, file, entry, checks)]
 
 
+def names(check_glob: str, quantity_glob: str, check: str, quantity: str) -> bool:
+    """Whether a check and a quantity match a deviation's globs."""
+    return _matches(check, check_glob) and _matches(quantity, quantity_glob)
+
+
 def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str, str]) -> bool:
-    """Whether the deviation is about this cell: check and quantity match its globs, the target every key of ``where``."""
-    return fnmatchcase(check, deviation.check) and fnmatchcase(quantity, deviation.quantity) and stands_on(deviation.where, target)
+    """Whether the deviation is about this cell: it names check and quantity, and the target has every key of ``where``."""
+    return names(deviation.check, deviation.quantity, check, quantity) and stands_on(deviation.where, target)
+
+
+def _matches(name: str, wanted: str) -> bool:
+    return name == wanted or (not _GLOB.isdisjoint(wanted) and fnmatchcase(name, wanted))
 
 
 def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> list[Deviation]:

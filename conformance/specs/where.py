@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -39,6 +40,9 @@ def _equals(key: str, wanted: tuple[str, ...], found: str) -> bool:
     if key != "version":
         return found in wanted
     try:
-        return any(SpecifierSet(specifier).contains(found, prereleases=True) for specifier in wanted)
+        return any(_specifiers(specifier).contains(found, prereleases=True) for specifier in wanted)
     except InvalidVersion:
         return False
+
+
+_specifiers = cache(SpecifierSet)

@@ -13,7 +13,7 @@ from torch import Tensor
 from conformance.frameworks.assembly import arguments, batches, same_layout
 from conformance.frameworks.base import Implementation, NotAttested, Unsupported
 from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
-from conformance.frameworks.torch import to_array, to_tensor
+from conformance.frameworks.torch_tensors import to_array, to_tensor
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 

@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.replicas.processes import PATIENCE, Launch, Order, Replica, answer
-from conformance.frameworks.torch import to_array, to_tensor
+from conformance.frameworks.torch_tensors import to_array, to_tensor
 
 
 def _mean(prediction: Tensor, target: Tensor) -> Tensor:
