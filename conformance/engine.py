@@ -28,7 +28,7 @@ from conformance.shards import holds
 from conformance.specs.model import Specs
 from conformance.writer import Writer
 
-ORDER = ("torch", "keras-torch", "tensorflow", "keras-tensorflow", "jax", "keras-jax", "mlx", "paddle", "torchmetrics", "sklearn", "numpy")
+ORDER = ("tensorflow", "keras-tensorflow", "jax", "keras-jax", "torch", "keras-torch", "paddle", "mlx", "torchmetrics", "numpy", "sklearn")
 """Longest first, so that the last worker to finish started early."""
 
 

@@ -89,7 +89,7 @@ class Profile:
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     foremost: tuple[str, ...] = ()
-    """Operations beside these are run eagerly, and otherwise in float32 only; () is all."""
+    """But for the first implementations of these operations, what is traced or compiled is run in float32 only; () is none of that."""
     sparing: bool = False
     """Whether only the first implementation of the foremost operations is put to all checks, in its usual mode.
 
@@ -102,17 +102,22 @@ class Profile:
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
     """How many inputs of a shape a law draws."""
+    first: Effort | None = None
+    """What the first implementation of an operation is put to in its usual mode; None is as much as what a subject file has."""
     further: Effort | None = None
-    """What a framework's further targets are put to: all but the first implementation of an operation in its usual mode.
+    """What a framework's further targets are put to, most of which call the same kernels; None is as much as the first."""
+    stack: int | None = None
+    """How many inputs an example stands for where a stack of them is one call; None is ``batch``."""
 
-    Most of them call the same kernels. None puts as much to all of them.
-    """
+    def on(self, target: Target, modes: Sequence[str], *, first: bool, subject: bool = False) -> Profile:
+        """The profile as it is on one target, of an implementation with these modes, whatever else is run.
 
-    def on(self, target: Target, modes: Sequence[str], *, first: bool) -> Profile:
-        """The profile as it is on one target, of an implementation with these modes; a subject file's are all ``first``."""
-        if self.further is None or (first and target.mode in {usual_mode(target.framework, modes), VMAP}):
-            return self
-        return replace(self, **vars(self.further))
+        ``first``: it is the first of its operation; ``subject``: it is one of a subject file.
+        """
+        if target.mode == VMAP:
+            return replace(self, batch=self.stack or self.batch)
+        effort = self.first if first and target.mode == usual_mode(target.framework, modes) else self.further
+        return self if subject or effort is None else replace(self, **vars(effort))
 
     def seeds(self) -> range:
         """One seed for each of the inputs that a law draws of a shape."""
@@ -142,13 +147,13 @@ class Profile:
         a pinned case; ``own_functions``: the check asks for functions beside value and gradients.
         """
         thrift = self.compile_thrift
-        beside = bool(self.foremost) and operation not in self.foremost
-        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first and not beside)):
+        chief = not self.foremost or (first and operation in self.foremost)
+        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=chief)):
             return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
-        if beside and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
-            return f"the profile {self.name} traces and compiles most operations in float32 only: a fuller one runs them all"
+        if not chief and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
+            return f"the profile {self.name} traces and compiles most implementations in float32 only: a fuller one runs them all"
         if own_functions and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if thrift and target.mode == "compile" and not thrift.covers(target, operation, first=first):
@@ -203,7 +208,9 @@ _FULL = Profile(
     lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
     pair_stride=5,
     foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
+    first=Effort(examples=4, draws=2, shapes=_SHAPES, compiled_shapes=_COMPILED),
     further=Effort(examples=2, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
+    stack=64,
 )
 
 PROFILES = {
@@ -223,7 +230,9 @@ PROFILES = {
             sparing=True,
             apart=("replicas",),
             draws=2,
+            first=None,
             further=Effort(examples=1, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
+            stack=None,
         ),
         _FULL,
         Profile(

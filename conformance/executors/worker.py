@@ -112,7 +112,7 @@ class Bench:
             mode=request.mode,
             dtype=request.dtype,
         )
-        profile = self.profile.on(target, implementation.modes, first=self._is_first(implementation))
+        profile = self.profile.on(target, implementation.modes, first=self._is_first(implementation), subject=self.watched)
         profile = WatchedProfile.of(profile, self.profile.seed if request.seed is None else request.seed)
         started = time.perf_counter()
         found = self._run(check, implementation, target, profile)
@@ -145,8 +145,7 @@ class Bench:
         return Reply(cells=cells, drawn=profile.drawn, spoiled=bool(lasting))
 
     def _is_first(self, implementation: Implementation) -> bool:
-        """Whether it is the first of its operation, as every one of a subject file counts. It is so whatever else was asked for."""
-        return self.watched or implementation is next(i for i in self.implementations.values() if i.operation == implementation.operation)
+        return implementation is next(i for i in self.implementations.values() if i.operation == implementation.operation)
 
     def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
         if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
