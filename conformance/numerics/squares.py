@@ -1,36 +1,46 @@
 """Sums of squared differences without any rounding, of arrays of any size: a chunk at a time, so that memory stays bounded.
 
-Every number of a chunk is split into limbs, multiples of 2^k, 2^(k−19), … of at most 2^18 of them (after Rump, Ogita and Oishi, "Accurate
-floating-point summation", 2008). A difference of limbs is exact, a product of two and the sum of a chunk of products too: they are
-integers below 2^53, whatever the order in which they are added. Where a chunk spans too many binary orders, integers in bins of one
-exponent take over.
+Every difference of a chunk is split into limbs, whole multiples of 2^k, of 2^(k−24), … (after Rump, Ogita and Oishi, "Accurate
+floating-point summation", 2008), as many as leave nothing over. A dot product of limbs is exact where no sum on its way can reach 2^53 of
+its unit, whatever the order and with or without FMA; that none has is read off the results. Where a chunk spans too many binary orders,
+integers in bins of one exponent take over.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from conformance.numerics.decode import Integers, decode
-from conformance.numerics.formats import Array, power_of_two
+from conformance.numerics.formats import Array, Format, format_of, power_of_two
 from conformance.numerics.grid import on_a_grid
 
-_CHUNK = 1 << 13
-"""Elements that are added in float64 at once. Products of limbs of two differences are at most 2^38: exact up to 2^15 of them.
-Of the integers below 2^27 that bincount adds, exact up to 2^26. So many fit a processor's cache."""
+_CHUNK = 1 << 16
+"""Elements that are split at once: enough to outweigh what calling NumPy costs, and few enough for a processor's last cache. Of the
+integers below 2^27 that bincount adds, 2^26 would be exact."""
+_BLOCK = 1 << 7
+"""Elements of a dot product. The dot products of a chunk, below 2^53 each, add up within int64 where there are less than 2^10 of them."""
 _APART = 72
 """Numbers between two rows, so that rows do not lie at addresses that a cache takes for each other."""
-_BITS = 19
-_LIMBS = 12
-"""At most: beyond them bins are faster."""
+_WIDTHS = (24, 22)
+"""Bits of a limb, those to try first. Limbs of 22 bits are at most 2^22 units: 2^7 products of them stay below 2^53 in every case. With 24
+bits there are fewer limbs, and all goes well where they are not the largest throughout."""
+_LIMBS = 16
+"""At most; bins are some times slower even there, but need no more memory for more orders."""
+_EXACT = 2.0**53
+"""Below it every whole number is one of float64."""
+_TINY, _SINGLE = np.array([2.0**-1074]), np.array([2.0**-149], np.float32)
 _FEW = 256
 """Up to so many elements, Python's integers are faster than to set up the arrays."""
-_RANGE = range(-280, 480)
-"""Exponents of the largest number of a chunk with which no product of limbs leaves the range of float64: it is a multiple of
-2^(2·(−280 − 18 − 11·19)) = 2^-1014 at least, and a sum of 2^13 of them is below 2^(2·481 + 13)."""
+_LOWEST, _HIGHEST = 2.0**-900, 2.0**900
+"""Sums of squares in a block between which no limb, grid or product leaves the range of float64 upwards, and none is lost downwards
+unless a unit is below 2^-500: products are multiples of 2^-1000 at least."""
+_SMALLEST_UNIT = -500
 
 
 def _pieces(mantissa: Integers) -> list[tuple[Integers, int]]:
@@ -68,74 +78,129 @@ def _added_in_bins(prediction: Array, target: Array, totals: dict[int, int]) -> 
 
 
 class _Limbs:
-    """Splits chunks in memory that is used again and again."""
+    """Splits chunks of up to ``size`` elements in memory that is used again and again."""
 
-    def __init__(self) -> None:
-        width = _CHUNK + _APART
-        self._numbers, self._limb = np.empty((2, width)), np.empty((2, width))
-        self._limbs = np.empty((_LIMBS, width))
-        self._expected = 1
-        """Limbs that the last chunk had: before them there is no need to look whether anything is left."""
-        tiny = np.array([2.0**-1074])
-        single = np.array([2.0**-149], np.float32)
-        self.usable = bool((tiny + tiny > 0).all() and (single.astype(np.float64) > 0).all())  # not where subnormals are read as zero
+    def __init__(self, size: int) -> None:
+        width = _whole_blocks(size) + _APART
+        self._pair, self._work, self._limbs = np.empty((2, width)), np.empty((4, width)), np.empty((_LIMBS, width))
+        self.usable = bool((_TINY + _TINY > 0).all() and (_SINGLE.astype(np.float64) > 0).all())  # not where subnormals are read as zero
 
     def add(self, prediction: Array, target: Array, totals: dict[int, int]) -> bool:
         """Add Σ(p−t)² of a chunk to ``totals`` (exponent → integer); False, and nothing added, where bins must do it."""
-        rows = [prediction, target]
-        if prediction.dtype != np.float64:
-            pair = self._numbers[:, : prediction.size]
-            pair[0], pair[1] = rows
-            rows = self._difference(pair)
-        largest = max(max(float(row.max()), -float(row.min())) for row in rows)
-        if not largest:
-            return True
-        top = int(np.frexp(largest)[1])
-        if top not in _RANGE:
-            return False
-        lowest = top - _BITS + 1
-        limbs = self._split(rows, lowest)
-        for i in range(len(limbs)):
-            for j, product in enumerate((limbs[: i + 1] @ limbs[i]).tolist()):
-                exponent = 2 * lowest - _BITS * (i + j)
-                total = int(product * 2.0**-exponent)
-                totals[exponent] = totals.get(exponent, 0) + (total if i == j else 2 * total)
-        return len(limbs) > 0
+        p, t = self._in_whole_blocks(prediction, target)
+        difference = np.subtract(p, t, out=self._work[0, : p.size])
+        largest = float(_dot_products(difference[np.newaxis], 0).max())
+        if not _LOWEST < largest < _HIGHEST:  # nor where it is nan
+            return not difference.any()
+        # The first limb's unit is 2^top, so that Σd² of a block is below 2^53 of its square, and stays so when rounded.
+        top = -((53 - math.frexp(largest * (1 + 2.0**-20))[1]) // 2)
+        size = prediction.size
+        least = min(self._common_unit(p[:size], format_of(prediction)), self._common_unit(t[:size], format_of(target)))
+        for bits in _WIDTHS:
+            count = 1 + max(0, -((least - top) // bits))
+            if count > _LIMBS or top - bits * (count - 1) < _SMALLEST_UNIT:
+                return False
+            if _added(self._split(p, t, top, bits, count), top, bits, totals):
+                return True
+        return False  # pragma: no cover
 
-    def _difference(self, pair: Array) -> list[Array]:
-        """The differences in place of the pairs, where they are exact (Knuth's TwoSum finds no error): there is half to split."""
-        p, t = pair
-        difference, moved = self._limb[:, : p.size]
-        error = self._limbs[0, : p.size]
-        np.subtract(p, t, out=difference)
-        np.subtract(difference, p, out=moved)  # -t, as far as it arrived
-        np.subtract(difference, moved, out=error)
-        np.subtract(p, error, out=error)
-        np.add(moved, t, out=moved)
-        np.subtract(error, moved, out=error)
-        if error.any():
-            return [p, t]
-        p[:] = difference
-        return [p]
+    def _in_whole_blocks(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """Both as float64, with zeros up to a whole block."""
+        size, width = prediction.size, _whole_blocks(prediction.size)
+        if size == width and prediction.dtype == target.dtype == np.float64:
+            return prediction, target
+        pair = self._pair[:, :width]
+        pair[0, :size], pair[1, :size] = prediction, target
+        pair[:, size:] = 0
+        return pair[0], pair[1]
 
-    def _split(self, rows: list[Array], lowest: int) -> Array:
-        """The limbs of the differences, until nothing is left of any number; none where there would be too many."""
-        n = rows[0].size
-        rest = self._numbers[: len(rows), :n]
-        for used in range(_LIMBS):
-            grid = 1.5 * 2.0 ** (52 + lowest - _BITS * used)  # what is added to it is rounded to a multiple of 2^(lowest − 19·used)
-            limb = self._limb[:, :n] if len(rows) > 1 else self._limbs[used : used + 1, :n]
-            for row, part, left in zip(rows if not used else rest, limb, rest, strict=True):
-                np.add(row, grid, out=part)
-                np.subtract(part, grid, out=part)
-                np.subtract(row, part, out=left)
-            if len(rows) > 1:
-                np.subtract(limb[0], limb[1], out=self._limbs[used, :n])
-            if used + 1 >= self._expected and not rest.any():
-                self._expected = used + 1
-                return self._limbs[: used + 1, :n]
-        self._expected = 1
-        return self._limbs[:0, :n]
+    def _common_unit(self, numbers: Array, fmt: Format) -> int:
+        """Exponent of a power of two of which every number is a whole multiple, all being numbers of a format."""
+        magnitude = np.abs(numbers, out=self._work[1, : numbers.size])
+        smallest = float(magnitude.min())
+        if not smallest:  # a zero is a multiple of everything
+            smallest = float(np.min(magnitude, where=magnitude > 0, initial=_HIGHEST))
+        return max(math.frexp(smallest)[1], fmt.emin + 1) - fmt.precision
+
+    def _split(self, p: Array, t: Array, top: int, bits: int, count: int) -> Array:
+        """The differences as ``count`` limbs: multiples of the units 2^top, 2^(top−bits), …, of the last of which p and t are multiples.
+
+        What is said below holds if |d| < 2^27·2^top for the rounded differences d. :func:`_added` uses no limbs where that is not so.
+        """
+        difference, rest, error, moved = self._work[:, : p.size]
+        limbs = self._limbs[:count, : p.size]
+        if count == 1:  # p − t is a multiple of the unit, less than 2^27 times: d is exact
+            limbs[0] = difference
+            return limbs
+        exact = count == 2  # p − t is a multiple of the second unit, less than 2^51 times: d is exact
+        if not exact:
+            # Knuth's TwoSum: p − t = d + error, both multiples of the last unit, and |error| ≤ ulp(d)/2 ≤ 2^-27·2^top. That is less than
+            # half of the second unit, so the error has no part in the first two limbs.
+            np.subtract(difference, p, out=moved)  # -t, as far as it arrived
+            np.subtract(difference, moved, out=error)
+            np.subtract(p, error, out=error)
+            np.add(moved, t, out=moved)
+            np.subtract(error, moved, out=error)
+        left = difference
+        for i, limb in enumerate(limbs[:-1]):
+            # Added to 1.5·2^52 units, a number below 2^51 units is rounded to a multiple of the unit. What it is rounded by is at most half
+            # a unit, and has no more digits than the number had: both subtractions are exact.
+            grid = 1.5 * 2.0 ** (52 + top - bits * i)
+            np.add(left, grid, out=limb)
+            np.subtract(limb, grid, out=limb)
+            left = np.subtract(left, limb, out=limbs[1] if exact else rest)
+            if i >= 2:
+                np.add(error, grid, out=moved)
+                np.subtract(moved, grid, out=moved)
+                np.subtract(error, moved, out=error)
+                np.add(limb, moved, out=limb)
+        if not exact:
+            np.add(rest, error, out=limbs[-1])  # each at most half of the last unit but one, which is 2^bits of the last: exact
+        return limbs
+
+
+def _whole_blocks(size: int) -> int:
+    return -(-size // _BLOCK) * _BLOCK
+
+
+def _dot_products(limbs: Array, of: int, out: Array | None = None) -> Array:
+    """Dot products of one row with itself and each row after it, block by block."""
+    rows = limbs.reshape(len(limbs), -1, 1, _BLOCK)
+    into = None if out is None else out[:, :, np.newaxis, np.newaxis]
+    found: Array = np.matmul(rows[of:], rows[of].reshape(-1, _BLOCK, 1), out=into)
+    return found
+
+
+@cache
+def _pairs(bits: int, count: int) -> tuple[list[int], list[int], Array]:
+    """Of each pair of limbs: by how many orders its unit is below that of the first, how often it counts, and 2 to the former."""
+    pairs = [(i, j) for i in range(count) for j in range(i, count)]
+    orders = [bits * (i + j) for i, j in pairs]
+    return orders, [1 if i == j else 2 for i, j in pairs], np.ldexp(1.0, orders)[:, np.newaxis]
+
+
+def _added(limbs: Array, top: int, bits: int, totals: dict[int, int]) -> bool:
+    """Add Σ(sum of limbs)² to ``totals``; False, and nothing added, where a dot product may have been rounded.
+
+    Limbs are integers times their unit, and so are products of limbs and sums of these: exact below 2^53. Sums of squares only grow, and
+    rounding never brings what has reached 2^53 below it again: one that came out below was exact at every step. Then, by Cauchy and
+    Schwarz, so was every sum of products of two different limbs, whatever part of a block it is of. And for |d| ≥ 2^27·2^top the first limb
+    is at least 2^27 units (its rounding is monotone): its square alone is 2^54.
+    """
+    count = len(limbs)
+    orders, factors, powers = _pairs(bits, count)
+    products = np.empty((len(orders), limbs.shape[1] // _BLOCK))
+    squares, end = [], 0
+    for i in range(count):
+        squares.append(end)
+        end += count - i
+        _dot_products(limbs, i, products[squares[i] : end])
+    products *= powers * 2.0 ** (-2 * top)  # now in units: scaling by powers of two within the range is exact
+    if not products[squares].max() < _EXACT:  # nor where one is nan
+        return False
+    for order, factor, total in zip(orders, factors, products.astype(np.int64).sum(axis=1).tolist(), strict=True):
+        totals[2 * top - order] = totals.get(2 * top - order, 0) + factor * total
+    return True
 
 
 def sum_of_squared_differences(prediction: Array, target: Array) -> Fraction:
@@ -145,11 +210,12 @@ def sum_of_squared_differences(prediction: Array, target: Array) -> Fraction:
         (whole_p, whole_t), exponent = found
         return sum((a - b) ** 2 for a, b in zip(whole_p, whole_t, strict=True)) * power_of_two(2 * exponent)
     totals: dict[int, int] = {}
-    limbs = _Limbs()
-    for start in range(0, p.size, _CHUNK):
-        chunk = p[start : start + _CHUNK], t[start : start + _CHUNK]
-        if not (limbs.usable and limbs.add(*chunk, totals)):
-            _added_in_bins(*chunk, totals)
+    limbs = _Limbs(min(p.size, _CHUNK))
+    with np.errstate(all="ignore"):  # limbs that leave the range are noticed, and not used
+        for start in range(0, p.size, _CHUNK):
+            chunk = p[start : start + _CHUNK], t[start : start + _CHUNK]
+            if not (limbs.usable and limbs.add(*chunk, totals)):
+                _added_in_bins(*chunk, totals)
     if not totals:
         return Fraction(0)
     lowest = min(totals)
