@@ -31,16 +31,14 @@ _WIDTHS = (24, 22)
 """Bits of a limb, those to try first. Limbs of 22 bits are at most 2^22 units: 2^7 products of them stay below 2^53 in every case. With 24
 bits there are fewer limbs, and all goes well where they are not the largest throughout."""
 _LIMBS = 16
-"""At most; bins are some times slower even there, but need no more memory for more orders."""
+"""At most. Bins are slower even there, and need no more memory for more orders."""
 _EXACT = 2.0**53
 """Below it every whole number is one of float64."""
 _TINY, _SINGLE = np.array([2.0**-1074]), np.array([2.0**-149], np.float32)
 _FEW = 256
 """Up to so many elements, Python's integers are faster than to set up the arrays."""
-_LOWEST, _HIGHEST = 2.0**-900, 2.0**900
-"""Sums of squares in a block between which no limb, grid or product leaves the range of float64 upwards, and none is lost downwards
-unless a unit is below 2^-500: products are multiples of 2^-1000 at least."""
 _SMALLEST_UNIT = -500
+"""Exponent of a limb's: no product of limbs is lost to underflow. What overflows shows in the dot products: infinity is not below 2^53."""
 
 
 def _pieces(mantissa: Integers) -> list[tuple[Integers, int]]:
@@ -90,7 +88,7 @@ class _Limbs:
         p, t = self._in_whole_blocks(prediction, target)
         difference = np.subtract(p, t, out=self._work[0, : p.size])
         largest = float(_dot_products(difference[np.newaxis], 0).max())
-        if not _LOWEST < largest < _HIGHEST:  # nor where it is nan
+        if not 0 < largest < math.inf:
             return not difference.any()
         # The first limb's unit is 2^top, so that Σd² of a block is below 2^53 of its square, and stays so when rounded.
         top = -((53 - math.frexp(largest * (1 + 2.0**-20))[1]) // 2)
@@ -102,7 +100,7 @@ class _Limbs:
                 return False
             if _added(self._split(p, t, top, bits, count), top, bits, totals):
                 return True
-        return False  # pragma: no cover
+        return False
 
     def _in_whole_blocks(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         """Both as float64, with zeros up to a whole block."""
@@ -119,7 +117,7 @@ class _Limbs:
         magnitude = np.abs(numbers, out=self._work[1, : numbers.size])
         smallest = float(magnitude.min())
         if not smallest:  # a zero is a multiple of everything
-            smallest = float(np.min(magnitude, where=magnitude > 0, initial=_HIGHEST))
+            smallest = float(np.min(magnitude, where=magnitude > 0, initial=float(fmt.largest)))
         return max(math.frexp(smallest)[1], fmt.emin + 1) - fmt.precision
 
     def _split(self, p: Array, t: Array, top: int, bits: int, count: int) -> Array:
@@ -132,8 +130,7 @@ class _Limbs:
         if count == 1:  # p − t is a multiple of the unit, less than 2^27 times: d is exact
             limbs[0] = difference
             return limbs
-        exact = count == 2  # p − t is a multiple of the second unit, less than 2^51 times: d is exact
-        if not exact:
+        if count > 2:  # with two, p − t is a multiple of the second unit, less than 2^51 times: d is exact
             # Knuth's TwoSum: p − t = d + error, both multiples of the last unit, and |error| ≤ ulp(d)/2 ≤ 2^-27·2^top. That is less than
             # half of the second unit, so the error has no part in the first two limbs.
             np.subtract(difference, p, out=moved)  # -t, as far as it arrived
@@ -141,21 +138,25 @@ class _Limbs:
             np.subtract(p, error, out=error)
             np.add(moved, t, out=moved)
             np.subtract(error, moved, out=error)
-        left = difference
+        # Before each further limb, what is left of d and of the error is at most half of the unit before. For the last two limbs that unit
+        # is at most 2^48 of the last: from there on both are one number, and their sum is exact.
+        left, joined = difference, max(2, count - 2)
         for i, limb in enumerate(limbs[:-1]):
+            if i == joined:
+                np.add(left, error, out=left)
             # Added to 1.5·2^52 units, a number below 2^51 units is rounded to a multiple of the unit. What it is rounded by is at most half
             # a unit, and has no more digits than the number had: both subtractions are exact.
             grid = 1.5 * 2.0 ** (52 + top - bits * i)
             np.add(left, grid, out=limb)
             np.subtract(limb, grid, out=limb)
-            left = np.subtract(left, limb, out=limbs[1] if exact else rest)
-            if i >= 2:
+            left = np.subtract(left, limb, out=limbs[-1] if i == count - 2 else rest)
+            if 2 <= i < joined:
                 np.add(error, grid, out=moved)
                 np.subtract(moved, grid, out=moved)
                 np.subtract(error, moved, out=error)
                 np.add(limb, moved, out=limb)
-        if not exact:
-            np.add(rest, error, out=limbs[-1])  # each at most half of the last unit but one, which is 2^bits of the last: exact
+        if joined == count - 1:  # with three limbs
+            np.add(left, error, out=left)
         return limbs
 
 
