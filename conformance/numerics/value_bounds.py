@@ -159,10 +159,10 @@ def _lost_in_rows(exact: Exact, elements: Integers, weights: Sequence[Number] | 
     if weights is None:
         return int((used & (means < small)).sum()) * length * rounded
     total = Fraction(0)
-    for row in np.flatnonzero(used).tolist():
+    for row, mean in zip(np.flatnonzero(used).tolist(), means[used].tolist(), strict=True):  # Python's floats become inf without a warning
         weight = abs(_finite(weights[row * length]))
-        total += weight * rounded if means[row] < small else 0
-        total += lost if weight and float(weight) * means[row] < small else 0
+        total += weight * rounded if mean < small else 0
+        total += lost if weight and float(weight) * mean < small else 0
     return length * total
 
 

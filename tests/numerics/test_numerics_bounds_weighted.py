@@ -174,6 +174,15 @@ def test_the_sum_of_a_row_may_overflow_before_its_weight_makes_it_small(name: st
     assert interval.admits(math.inf) == overflows
 
 
+def test_a_weighted_mean_of_a_row_beyond_float64_is_told_without_a_warning() -> None:
+    """The weighted mean is finite: Σw is as large as the weight."""
+    prediction, weight = np.array([[1e150, 1e150], [1, 2]]), np.array([1e20, 1])
+    with np.errstate(all="raise"):
+        interval = allowed(BY_SAMPLE, prediction, weight, Quantity.VALUE).at(0)
+    assert interval.admits(Fraction(1e150) ** 2)
+    assert interval.admits(math.inf)
+
+
 # ---- the lower end of the range ----
 
 
