@@ -81,7 +81,7 @@ class _Limbs:
     def __init__(self, size: int) -> None:
         width = _whole_blocks(size) + _APART
         self._pair, self._work, self._limbs = np.empty((2, width)), np.empty((4, width)), np.empty((_LIMBS, width))
-        self.usable = bool((_TINY + _TINY > 0).all() and (_SINGLE.astype(np.float64) > 0).all())  # not where subnormals are read as zero
+        self.usable = bool((_TINY + _TINY)[0] > 0 and _SINGLE.astype(np.float64)[0] > 0)  # not where subnormals are read as zero
 
     def add(self, prediction: Array, target: Array, totals: dict[int, int]) -> bool:
         """Add Σ(p−t)² of a chunk to ``totals`` (exponent → integer); False, and nothing added, where bins must do it."""
