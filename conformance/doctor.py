@@ -24,7 +24,7 @@ def examine(info: FrameworkInfo) -> dict[str, Any]:
     except WorkerLost as lost:
         return {"framework": info.name, "status": "broken", "reason": str(lost)}
     finally:
-        worker.close()
+        worker.dismiss()
     devices = [{"name": d.name, "kind": d.kind, "flushes subnormals": list(d.flushes_subnormals)} for d in description.devices]
     here = {d.kind for d in description.devices}
     return {

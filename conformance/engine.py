@@ -138,7 +138,7 @@ class Run:
                     return path
                 writer.append(*(cell for cell in self._devices_not_here(info, description) if cell.id not in earlier.ids))
                 writer.close(round(earlier.seconds + time.perf_counter() - started, 3))
-        worker.close()
+        worker.dismiss()
         self.observer.ended(info.name, "")
         return path
 

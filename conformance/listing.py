@@ -35,7 +35,7 @@ def _targets(info: FrameworkInfo, selection: Selection) -> Iterator[Row]:
         yield {"id": f"{info.name}/*", "title": f"not-run: {lost}"}
         return
     finally:
-        worker.close()
+        worker.dismiss()
     for i in description.implementations:
         if selection.wants_operation(i.operation):
             for device in description.devices:

@@ -148,7 +148,7 @@ class Session:
         for writer in self._writers.values():
             writer.close(round(time.perf_counter() - self._started, 3))
         for worker in self._workers.values():
-            worker.close()
+            worker.dismiss()
 
 
 _SESSION = pytest.StashKey[Session]()

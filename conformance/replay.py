@@ -53,6 +53,6 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
     except WorkerLost as lost:
         raise ReplayError(f"{identifier}: {lost}") from None
     finally:
-        worker.close()
+        worker.dismiss()
     ledger = DeviationLedger(specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
     return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

@@ -87,6 +87,18 @@ def test_noise_and_wandering_do_not_reach_the_results(tmp_path: Path, noise: str
     assert Counter(c.outcome for c in results.cells if c.quantity == "value") == {Outcome.PASS: 3}
 
 
+def test_a_worker_that_is_done_deletes_what_it_made_for_itself(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    tidy = f"import atexit, pathlib\nmade = pathlib.Path({str(made)!r})\nmade.touch()\natexit.register(made.unlink)\n"
+    assert run(tmp_path / "out", subjects.write(tmp_path, tidy, subjects.RIGHT)).complete
+    assert not made.exists()
+
+
+def test_a_worker_that_does_not_end_by_itself_is_ended(tmp_path: Path) -> None:
+    stays = "import atexit\natexit.register(lambda: time.sleep(600))\n"
+    assert run(tmp_path / "out", subjects.write(tmp_path, stays, subjects.RIGHT)).complete
+
+
 def test_a_missing_framework_is_not_run_with_the_command_that_installs_it(tmp_path: Path) -> None:
     info = FrameworkInfo("torch", ("no_such_module",), ("torch",))
     results = run(tmp_path / "out", subjects.write(tmp_path, subjects.RIGHT), info=info)

@@ -25,6 +25,8 @@ START_TIMEOUT = 300.0
 """Seconds a framework may take to import and to describe itself."""
 MAX_STARTS = 3
 """So many times in a row a worker may fail to start before it is given up."""
+DISMISSAL_TIMEOUT = 5.0
+"""Seconds an idle worker has to end by itself: frameworks delete their temporary files at exit."""
 WORDS_TIMEOUT = 1.0
 """Seconds that are waited for the rest of what a dead worker wrote."""
 
@@ -190,6 +192,16 @@ class Worker:
         if reply.spoiled:
             self._spoiled_by = request.implementation
         return reply
+
+    def dismiss(self) -> None:
+        """Let the process, which must be idle, end by itself, as it may have files to delete; then end whatever is left of it."""
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()  # there will be no further requests
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=DISMISSAL_TIMEOUT)
+        self.close()
 
     def close(self) -> None:
         """End the process and everything it started, for good."""
