@@ -290,6 +290,14 @@ class Exact:
             weight = fractions(self.element_weight[representatives])
         return upstream, weight, [self.divisors[i] for i in self.group[representatives].tolist()]
 
+    def scale(self, position: int) -> tuple[Number, Number, Number]:
+        """The same of one distinct element, where the others need not be made."""
+        element, upstream, weights = int(self._distinct[0][position]), self.upstream_grid, self.weight_grid
+        if upstream is None or (weights is None and self.element_weight is not None):
+            own, weight, divisor = (column[position] for column in self.scales)
+            return own, weight, divisor
+        return upstream[position], Fraction(1) if weights is None else weights[element], self.divisors[int(self.group[element])]
+
     @cached_property
     def gradient_prediction(self) -> ExactArray:
         """∂/∂p contracted with the upstream gradient: 2·factor·w·(p−t)·G / divisor."""

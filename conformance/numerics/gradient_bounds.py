@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations
 
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
@@ -17,6 +16,7 @@ from conformance.numerics.exact import Exact
 from conformance.numerics.formats import Format, floor_log2
 from conformance.numerics.interval import Interval
 from conformance.numerics.number import Number
+from conformance.numerics.partial_products import Scale
 from conformance.numerics.value_bounds import (
     DIFFERENCE_OVERFLOWS,
     DIVISOR_UNDEFINED,
@@ -40,6 +40,7 @@ class Gradients:
         self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
         self._roots = _Roots(exact, model, output, flushes=flushes)
         self._made: dict[tuple[Number, bool], Roundings] = {}
+        self._known: dict[tuple[int, ...], _Common] = {}
         self._drifts: dict[int, Fraction | None] = {}
 
     def __len__(self) -> int:
@@ -88,7 +89,7 @@ class Gradients:
         """What is allowed for the distinct element ``position``."""
         exact = self._exact
         gradient, d = exact.gradient_prediction.distinct[position], exact.differences.distinct[position]
-        upstream, weight, divisor = (column[position] for column in exact.scales)
+        upstream, weight, divisor = exact.scale(position)
         drift = self.drift(position)
         # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
         if drift is None or (exact.definition.masked and divisor == 0):
@@ -101,11 +102,21 @@ class Gradients:
             return Interval.anything(gradient, ROOT_UNDEFINED)
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             return Interval.special(gradient)
+        assert isinstance(upstream, Fraction)
+        assert isinstance(weight, Fraction)
         assert isinstance(divisor, Fraction)
-        steps = self.steps(divisor, unit=upstream == 1 and root is None)
-        reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
-        subnormals = exact.subnormal_inputs[position] if self._flushes else 0
-        return _interval(steps, gradient, d, upstream, weight, reciprocals, subnormals, drift, flushes=self._flushes)
+        key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, self._group(position))
+        if key not in self._known:
+            steps = self.steps(divisor, unit=upstream == 1 and root is None)
+            reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
+            self._known[key] = _Common.of(steps, upstream, weight, reciprocals, drift, flushes=self._flushes)
+        return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
+
+    def _group(self, position: int) -> int:
+        """Which element of the value a distinct element belongs to, where each has a divisor or a root of its own; otherwise always 0."""
+        definition = self._exact.definition
+        own = definition.root or definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
+        return int(self._exact.group[self._exact.distinct_elements[position]]) if own else 0
 
 
 @dataclass
@@ -164,86 +175,54 @@ def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Losses:
-    """What the partial products of one gradient element may lose, and whether one may overflow or vanish on the way.
+class _Common:
+    """What elements of one upstream gradient, weight and divisor have in common."""
 
-    ``difference`` sums over the products that contain d, ``scale`` over those that do not: the scale G·w·factor/N, or a part of it.
-    """
+    steps: Roundings
+    scale: Scale
+    exponents: Sequence[int]
+    """Of the scale's factors: the floors of their binary logarithms."""
 
-    difference: Fraction
-    scale: Fraction
-    overflows: bool
-    vanishes: bool
+    @classmethod
+    def of(
+        cls, steps: Roundings, upstream: Fraction, weight: Fraction, reciprocals: Sequence[Fraction], drift: Fraction, *, flushes: bool
+    ) -> _Common:
+        """For the roundings of such an element and the error of its divisor."""
+        theta = (1 + steps.theta) / (1 - drift) - 1
+        inputs, others = (upstream, weight), (steps.definition.factor, *reciprocals)
+        given, made = ([abs(x) for x in some if x != 1] for some in (inputs, others))
+        ends_wider = steps.output.is_wider_than(steps.input)
+        scale = Scale(steps.input, (*given, *made), len(given), theta, flushes, ends_wider)
+        return cls(steps, scale, [floor_log2(abs(x)) for x in (*inputs, *others) if x])
 
+    def _far(self, d: Fraction) -> bool:
+        """Whether nothing can come near the ends of the range with a difference of that magnitude."""
+        exponents = (*self.exponents, floor_log2(d)) if d else self.exponents
+        return self.scale.theta <= Fraction(1, 4) and far_from_the_ends(self.steps.input, exponents)
 
-def _losses(steps: Roundings, parts: Sequence[Fraction], given: int, theta: Fraction, moved: Fraction, *, flushes: bool) -> _Losses:
-    """Every product of some of ``parts`` is a partial product of some order; the doubling may come before it or after it.
-
-    The first part is d. The first ``given`` parts underflow only where they are flushed: inputs, and a difference, are exact there.
-    ``moved`` is by how much reading subnormal inputs as zero may change d, relative to it.
-    """
-    fmt = steps.input
-    lost, underflow = lost_to_underflow(fmt, flushes=flushes), lost_to_underflow(fmt, flushes=False)
-    everything = 2 * math.prod(parts) * (1 + theta) * (1 + moved)
-    difference = scale = Fraction(0)
-    overflows = vanishes = False
-    exponents = [floor_log2(x) if x else None for x in parts]
-    little = theta + moved <= Fraction(1, 4)
-    for size in range(1, len(parts) + 1):
-        for chosen in combinations(range(len(parts)), size):
-            low = sum(e for i in chosen if (e := exponents[i]) is not None)
-            if little and None not in exponents and low - 4 > fmt.emin and low + size + 3 < fmt.emax:
-                continue  # it can neither be lost nor overflow
-            partial = math.prod((parts[i] for i in chosen), start=Fraction(1))
-            rest = 2 * math.prod((parts[i] for i in range(len(parts)) if i not in chosen), start=Fraction(1))
-            relative = (Fraction(0) if size == 1 and fmt.contains(partial) else theta) + (moved if 0 in chosen else 0)
-            error = partial * relative
-            vanishes |= partial - error < 2 * lost
-            if size < len(parts) or steps.output.is_wider_than(fmt):
-                overflows |= 2 * (partial + error) >= fmt.overflow_threshold
-            if may_underflow(partial, error, fmt) and (flushes or size > 1 or chosen[0] >= given):
-                loss = min(lost * rest, underflow * rest + everything)  # what is flushed is off by no more than itself
-                difference, scale = (difference + loss, scale) if 0 in chosen else (difference, scale + loss)
-    return _Losses(difference, scale, overflows, vanishes)
-
-
-def _interval(
-    steps: Roundings,
-    gradient: Fraction,
-    d: Fraction,
-    upstream: Number,
-    weight: Number,
-    reciprocals: tuple[Fraction, ...],
-    subnormals: int,
-    drift: Fraction,
-    *,
-    flushes: bool,
-) -> Interval:
-    assert isinstance(upstream, Fraction)
-    assert isinstance(weight, Fraction)
-    fmt, output, factor = steps.input, steps.output, steps.definition.factor
-    theta = (1 + steps.theta) / (1 - drift) - 1
-    magnitude = abs(gradient)
-    bound = rounding = theta * magnitude
-    factors = (abs(x) for x in (d, upstream, weight, factor, *reciprocals) if x)
-    if not subnormals and theta <= Fraction(1, 4) and far_from_the_ends(fmt, map(floor_log2, factors)):
-        return Interval(gradient, bound, gradient - bound, gradient + bound)
-    inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
-    parts = [*inputs, *(abs(x) for x in (factor, *reciprocals) if x != 1)]
-    moved = subnormals * fmt.smallest_normal / abs(d) if d else Fraction(0)
-    losses = _losses(steps, parts, len(inputs), theta, moved, flushes=flushes)
-    names = []
-    wide = Fraction(0)
-    if gradient:
-        bound += moved * magnitude * (1 + theta) + losses.difference
-        if "cast" in steps.situation and may_underflow(magnitude, bound, output):
-            bound += lost_to_underflow(output, flushes=flushes)
-        if losses.scale:
-            wide = bound + losses.scale
-            names.append(NARROW_SCALE)
-    overflowing = [DIFFERENCE_OVERFLOWS] * (abs(d) >= fmt.overflow_threshold) + [PRODUCT_OVERFLOWS] * losses.overflows
-    if overflowing and losses.vanishes:  # infinity times zero
-        return Interval.anything(gradient, *names, *overflowing)
-    infinity = (1 if gradient > 0 else -1) if overflowing else 0
-    relative = bound <= 2 * rounding
-    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=[*names, *overflowing], relative=relative)
+    def interval(self, gradient: Fraction, d: Fraction, subnormals: int) -> Interval:
+        """What is allowed for an element with the difference ``d``, so many of whose prediction and target may be read as zero."""
+        fmt, output, theta, flushes = self.steps.input, self.steps.output, self.scale.theta, self.scale.flushes
+        magnitude, difference = abs(gradient), abs(d)
+        bound = rounding = theta * magnitude
+        if not subnormals and self._far(difference):
+            return Interval(gradient, bound, gradient - bound, gradient + bound)
+        moved = subnormals * fmt.smallest_normal / difference if subnormals and d else Fraction(0)
+        losses = self.scale.losses(difference, moved)
+        names = []
+        wide = Fraction(0)
+        if gradient:
+            if moved:
+                bound += moved * magnitude * (1 + theta)
+            bound += losses.difference
+            if "cast" in self.steps.situation and may_underflow(magnitude, bound, output):
+                bound += lost_to_underflow(output, flushes=flushes)
+            if losses.scale:
+                wide = bound + losses.scale
+                names.append(NARROW_SCALE)
+        overflowing = [DIFFERENCE_OVERFLOWS] * (difference >= fmt.overflow_threshold) + [PRODUCT_OVERFLOWS] * losses.overflows
+        if overflowing and losses.vanishes:  # infinity times zero
+            return Interval.anything(gradient, *names, *overflowing)
+        infinity = (1 if gradient > 0 else -1) if overflowing else 0
+        relative = bound <= 2 * rounding
+        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=[*names, *overflowing], relative=relative)
