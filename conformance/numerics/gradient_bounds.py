@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact
-from conformance.numerics.formats import Format, floor_log2
+from conformance.numerics.formats import Format, exponent_of, floor_log2
 from conformance.numerics.interval import Interval
 from conformance.numerics.number import Number
 from conformance.numerics.partial_products import Scale
@@ -41,6 +42,8 @@ class Gradients:
         self._roots = _Roots(exact, model, output, flushes=flushes)
         self._made: dict[tuple[Number, bool], Roundings] = {}
         self._known: dict[tuple[int, ...], _Common] = {}
+        # Whether each element of the value has a divisor or a root of its own.
+        self._apart = exact.definition.root or exact.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
         self._drifts: dict[int, Fraction | None] = {}
 
     def __len__(self) -> int:
@@ -105,18 +108,13 @@ class Gradients:
         assert isinstance(upstream, Fraction)
         assert isinstance(weight, Fraction)
         assert isinstance(divisor, Fraction)
-        key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, self._group(position))
+        group = exact.group_of(position) if self._apart else 0
+        key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, group)
         if key not in self._known:
             steps = self.steps(divisor, unit=upstream == 1 and root is None)
             reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
             self._known[key] = _Common.of(steps, upstream, weight, reciprocals, drift, flushes=self._flushes)
         return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
-
-    def _group(self, position: int) -> int:
-        """Which element of the value a distinct element belongs to, where each has a divisor or a root of its own; otherwise always 0."""
-        definition = self._exact.definition
-        own = definition.root or definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
-        return int(self._exact.group[self._exact.distinct_elements[position]]) if own else 0
 
 
 @dataclass
@@ -127,21 +125,11 @@ class _Roots:
     model: Sequence[Step]
     output: Format
     flushes: bool
-    known: dict[int, Interval] = field(default_factory=dict)
-
-    def _interval(self, position: int) -> Interval:
-        """What is allowed for the root that a distinct element takes part in."""
-        group = self._group(position)
-        if group not in self.known:
-            self.known[group] = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
-        return self.known[group]
+    known: dict[int, tuple[Fraction | None, Fraction | None]] = field(default_factory=dict)
 
     def infinite(self, position: int) -> bool:
         """Whether that root is infinite: exactly, not because a format ends before it."""
-        return self.exact.definition.root and self.exact.value.at(self._group(position)) == math.inf
-
-    def _group(self, position: int) -> int:
-        return int(self.exact.group[self.exact.distinct_elements[position]])
+        return self.exact.definition.root and self.exact.value.at(self.exact.group_of(position)) == math.inf
 
     def of(self, position: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
         """The root of a distinct element's sum, None where there is none; the drift, None where the root may come out as 0.
@@ -150,7 +138,13 @@ class _Roots:
         """
         if not self.exact.definition.root:
             return None, drift
-        interval = self._interval(position)
+        group = self.exact.group_of(position)
+        if group not in self.known:
+            self.known[group] = self._of(group, drift)
+        return self.known[group]
+
+    def _of(self, group: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
+        interval = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
         root, lower = interval.exact, interval.lower
         if root == math.inf:
             return None, None  # it rounds to infinity, or is kept in a wider format
@@ -195,34 +189,41 @@ class _Common:
         scale = Scale(steps.input, (*given, *made), len(given), theta, flushes, ends_wider)
         return cls(steps, scale, [floor_log2(abs(x)) for x in (*inputs, *others) if x])
 
+    @cached_property
+    def _little(self) -> bool:
+        """Whether roundings move no product by more than a quarter of itself."""
+        return self.scale.theta <= Fraction(1, 4)
+
     def _far(self, d: Fraction) -> bool:
-        """Whether nothing can come near the ends of the range with a difference of that magnitude."""
-        exponents = (*self.exponents, floor_log2(d)) if d else self.exponents
-        return self.scale.theta <= Fraction(1, 4) and far_from_the_ends(self.steps.input, exponents)
+        """Whether nothing can come near the ends of the range with that difference."""
+        exponents = (*self.exponents, exponent_of(abs(d.numerator), d.denominator)) if d else self.exponents
+        return self._little and far_from_the_ends(self.steps.input, exponents)
 
     def interval(self, gradient: Fraction, d: Fraction, subnormals: int) -> Interval:
         """What is allowed for an element with the difference ``d``, so many of whose prediction and target may be read as zero."""
         fmt, output, theta, flushes = self.steps.input, self.steps.output, self.scale.theta, self.scale.flushes
-        magnitude, difference = abs(gradient), abs(d)
+        magnitude = abs(gradient)
         bound = rounding = theta * magnitude
-        if not subnormals and self._far(difference):
+        if not subnormals and self._far(d):
             return Interval(gradient, bound, gradient - bound, gradient + bound)
-        moved = subnormals * fmt.smallest_normal / difference if subnormals and d else Fraction(0)
-        losses = self.scale.losses(difference, moved)
+        moved = subnormals * fmt.smallest_normal / abs(d) if subnormals and d else Fraction(0)
+        losses = self.scale.losses(d, moved)
         names = []
         wide = Fraction(0)
         if gradient:
             if moved:
                 bound += moved * magnitude * (1 + theta)
-            bound += losses.difference
+            if losses.difference:
+                bound += losses.difference
             if "cast" in self.steps.situation and may_underflow(magnitude, bound, output):
                 bound += lost_to_underflow(output, flushes=flushes)
             if losses.scale:
                 wide = bound + losses.scale
                 names.append(NARROW_SCALE)
-        overflowing = [DIFFERENCE_OVERFLOWS] * (difference >= fmt.overflow_threshold) + [PRODUCT_OVERFLOWS] * losses.overflows
+        overflowing = [DIFFERENCE_OVERFLOWS] * losses.too_large + [PRODUCT_OVERFLOWS] * losses.overflows
+        names += overflowing
         if overflowing and losses.vanishes:  # infinity times zero
-            return Interval.anything(gradient, *names, *overflowing)
+            return Interval.anything(gradient, *names)
         infinity = (1 if gradient > 0 else -1) if overflowing else 0
-        relative = bound <= 2 * rounding
-        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=[*names, *overflowing], relative=relative)
+        relative = bound is rounding or bound <= 2 * rounding
+        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names, relative=relative)

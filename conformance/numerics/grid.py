@@ -34,10 +34,12 @@ class Grid(Sequence[Fraction]):
     @overload
     def __getitem__(self, at: slice) -> Grid: ...
     def __getitem__(self, at: int | slice) -> Fraction | Grid:
-        return Grid(self.whole[at], self.unit) if isinstance(at, slice) else self.whole[at] * self.unit
+        if isinstance(at, slice):
+            return Grid(self.whole[at], self.unit)
+        return Fraction(self.whole[at] * self.unit.numerator, self.unit.denominator)
 
     def __iter__(self) -> Iterator[Fraction]:
-        return (x * self.unit for x in self.whole)
+        return (Fraction(x * self.unit.numerator, self.unit.denominator) for x in self.whole)
 
     def __neg__(self) -> Grid:
         return Grid([-x for x in self.whole], self.unit)

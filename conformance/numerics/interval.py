@@ -84,14 +84,15 @@ class Interval:
         relative: bool = True,
     ) -> Interval:
         """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
-        if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
-            return cls.special(math.inf if value > 0 else -math.inf)
         lower: Number = value - bound
         upper: Number = value + bound
-        if upper >= output.overflow_threshold:
-            upper = math.inf
-        if lower <= -output.overflow_threshold:
-            lower = -math.inf
+        if (upper if value > 0 else -lower) > output.largest:
+            if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
+                return cls.special(math.inf if value > 0 else -math.inf)
+            if upper >= output.overflow_threshold:
+                upper = math.inf
+            if lower <= -output.overflow_threshold:
+                lower = -math.inf
         return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)), relative=relative)
 
     def negated(self) -> Interval:

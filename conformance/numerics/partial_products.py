@@ -1,7 +1,7 @@
 """What the partial products of a gradient element may lose near the ends of the range: in integers over one denominator.
 
 Every product of some of the factors is a partial product of some order of evaluation. A factor is the difference d, which is each element's
-own, or belongs to the scale, which elements of one upstream gradient, weight and divisor share; what does not depend on d is worked out once.
+own, or belongs to the scale, which elements of one upstream gradient, weight and divisor share: what needs no d is worked out once.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ class Losses:
     """What the partial products of one gradient element may lose, and whether one may overflow or vanish on the way.
 
     ``difference`` sums over the products that contain d, ``scale`` over those that do not: the scale G·w·factor/N, or a part of it.
+    ``too_large``: the difference itself overflows.
     """
 
     difference: Fraction
     scale: Fraction
+    too_large: bool
     overflows: bool
     vanishes: bool
 
@@ -38,7 +40,7 @@ class _Near:
 
 @dataclass(frozen=True)
 class _WithoutD:
-    """Of the products that do not contain d: what those that may underflow are still multiplied with, and whether one vanishes or overflows."""
+    """Of the products that do not contain d: what those that may underflow are still multiplied with, d apart."""
 
     rests: Sequence[int]
     vanishes: bool
@@ -87,25 +89,25 @@ class Scale:
         """The largest of them that d meets in the format itself; 0 where there is none."""
         return max(self._products[1:] if self.ends_wider else self._products[1:-1], default=0)
 
-    @cached_property
+    @property
     def _units(self) -> int:
         """How many units one is: a unit is half the smallest subnormal number, the most that gradual underflow loses."""
-        return (self.fmt.smallest_subnormal / 2).denominator
+        return 1 << (self.fmt.precision - self.fmt.emin)
 
-    @cached_property
+    @property
     def _normal(self) -> int:
         """The smallest normal number in units: what is lost at most where an underflowing result is flushed."""
         return 1 << self.fmt.precision
 
-    @cached_property
+    @property
     def _vanishing(self) -> int:
         """In units, where a result may be lost altogether: below twice what it may lose."""
         return 2 * self._normal if self.flushes else 2
 
-    @cached_property
+    @property
     def _infinite(self) -> int:
         """In units, where numbers begin to round to infinity."""
-        return int(self.fmt.overflow_threshold * self._units)
+        return (2 * self._normal - 1) << (self.fmt.emax - self.fmt.emin)
 
     def _near(self, numerator: int, denominator: int, relative: Fraction) -> _Near:
         """Where a product with that relative error may lie."""
@@ -129,36 +131,38 @@ class Scale:
         return _WithoutD(rests, vanishes, overflows)
 
     def losses(self, d: Fraction, moved: Fraction) -> Losses:
-        """Those of the element of a difference of magnitude ``d``; ``moved``: by how much flushed inputs may change it, relative to it."""
+        """Those of the element of the difference ``d``; ``moved``: by how much flushed inputs may change it, relative to it."""
         relative = self.theta + moved if moved else self.theta
         error, whole = relative.numerator, relative.denominator
-        # d times the product x, with its error, lies between low·x/unit and high·x/unit, and twice that below the doubled high.
-        unit = self._one * d.denominator * whole
-        low, high = d.numerator * self._units * (whole - error), 2 * d.numerator * self._units * (whole + error)
+        size, units, one, everything = abs(d.numerator), self._units, self._one, self._products[-1]
+        # d times the product x, with its error, is low·x/unit units at least, and twice that high·x/unit at most.
+        unit = one * d.denominator * whole
+        low, high = size * units * (whole - error), 2 * size * units * (whole + error)
         normal, vanishing, infinite = self._normal * unit, self._vanishing * unit, self._infinite * unit
-        others = self._without_d
+        others, ascending = self._without_d, self._ascending
+        vanishes = others.vanishes or (bool(ascending) and low * ascending[0][0] < vanishing)
+        overflows = others.overflows or high * self._largest >= infinite
         rests = []
-        vanishes, overflows = others.vanishes, others.overflows or high * self._largest >= infinite
-        if low * self._one < max(normal, vanishing) or high * self._one >= infinite:
-            near = self._near(d.numerator, d.denominator, moved if self.fmt.contains(d) else relative)
+        too_large = False
+        if low * one < max(normal, vanishing) or high * one >= infinite:
+            near = self._near(size, d.denominator, moved if self.fmt.contains(d) else relative)
             vanishes |= near.vanishes
             overflows |= near.overflows and (self.ends_wider or bool(self.factors))
+            too_large = size * units >= self._infinite * d.denominator
             if near.underflows and self.flushes:
-                rests.append(self._products[-1])
-        if self._ascending:
-            vanishes |= low * self._ascending[0][0] < vanishing
-        if not d or not self._products[-1]:  # the gradient is exactly zero: nothing is lost
-            return Losses(Fraction(0), Fraction(0), overflows, vanishes)
-        for product, rest in self._ascending:
+                rests.append(everything)
+        if not size or not everything:  # the gradient is exactly zero: nothing is lost
+            return Losses(Fraction(0), Fraction(0), too_large, overflows, vanishes)
+        for product, rest in ascending:
             if low * product >= normal:
                 break
             rests.append(rest)
-        difference = self._lost(rests, d, moved) if rests else Fraction(0)
-        scale = d * self._lost(others.rests, Fraction(1), moved) if others.rests else Fraction(0)
-        return Losses(difference, scale, overflows, vanishes)
+        difference = self._lost(rests, abs(d), moved) if rests else Fraction(0)
+        scale = abs(d) * self._lost(others.rests, Fraction(1), moved) if others.rests else Fraction(0)
+        return Losses(difference, scale, too_large, overflows, vanishes)
 
     def _lost(self, rests: Sequence[int], d: Fraction, moved: Fraction) -> Fraction:
-        """What underflows, times what it is still multiplied with: what is flushed is off by no more than itself, ``d`` among its factors."""
+        """What underflows, times what it is still multiplied with: what is flushed is off by no more than itself, with ``d`` in it."""
         lost, over = sum(rests), self._one * self._units
         if not self.flushes:
             return Fraction(2 * lost, over)
