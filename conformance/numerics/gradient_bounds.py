@@ -41,6 +41,7 @@ class Gradients:
         self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
         self._roots = _Roots(exact, model, output, flushes=flushes)
         self._made: dict[tuple[Number, bool], Roundings] = {}
+        self._divided: dict[tuple[int, ...], _Divided] = {}
         self._known: dict[tuple[int, ...], _Common] = {}
         # Whether each element of the value has a divisor or a root of its own.
         self._apart = exact.definition.root or exact.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
@@ -111,9 +112,12 @@ class Gradients:
         group = exact.group_of(position) if self._apart else 0
         key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, group)
         if key not in self._known:
-            steps = self.steps(divisor, unit=upstream == 1 and root is None)
-            reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
-            self._known[key] = _Common.of(steps, upstream, weight, reciprocals, drift, flushes=self._flushes)
+            unit = upstream == 1 and root is None
+            known = (divisor.numerator, divisor.denominator, unit, group)
+            if known not in self._divided:
+                reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
+                self._divided[known] = _Divided.by(self.steps(divisor, unit=unit), reciprocals, drift)
+            self._known[key] = _Common.of(self._divided[known], upstream, weight, flushes=self._flushes)
         return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
 
 
@@ -169,25 +173,40 @@ def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
 
 
 @dataclass(frozen=True)
+class _Divided:
+    """What elements of one divisor, and of one root where there is any, have in common: ``factors`` are those that are no inputs."""
+
+    steps: Roundings
+    theta: Fraction
+    factors: Sequence[Fraction]
+    exponents: Sequence[int]
+    """The floors of the binary logarithms of the factors, of those that are 1 too."""
+
+    @classmethod
+    def by(cls, steps: Roundings, reciprocals: Sequence[Fraction], drift: Fraction) -> _Divided:
+        """Elements with these roundings, whose divisor has an error of its own."""
+        factors = (steps.definition.factor, *reciprocals)
+        theta = (1 + steps.theta) / (1 - drift) - 1 if drift else steps.theta
+        return cls(steps, theta, [abs(x) for x in factors if x != 1], [floor_log2(abs(x)) for x in factors if x])
+
+
+@dataclass(frozen=True)
 class _Common:
     """What elements of one upstream gradient, weight and divisor have in common."""
 
     steps: Roundings
     scale: Scale
     exponents: Sequence[int]
-    """Of the scale's factors: the floors of their binary logarithms."""
+    """The same of the scale's factors."""
 
     @classmethod
-    def of(
-        cls, steps: Roundings, upstream: Fraction, weight: Fraction, reciprocals: Sequence[Fraction], drift: Fraction, *, flushes: bool
-    ) -> _Common:
-        """For the roundings of such an element and the error of its divisor."""
-        theta = (1 + steps.theta) / (1 - drift) - 1
-        inputs, others = (upstream, weight), (steps.definition.factor, *reciprocals)
-        given, made = ([abs(x) for x in some if x != 1] for some in (inputs, others))
+    def of(cls, divided: _Divided, upstream: Fraction, weight: Fraction, *, flushes: bool) -> _Common:
+        """Of those of one divisor."""
+        given = [abs(x) for x in (upstream, weight) if x != 1]
+        steps = divided.steps
         ends_wider = steps.output.is_wider_than(steps.input)
-        scale = Scale(steps.input, (*given, *made), len(given), theta, flushes, ends_wider)
-        return cls(steps, scale, [floor_log2(abs(x)) for x in (*inputs, *others) if x])
+        scale = Scale(steps.input, (*given, *divided.factors), len(given), divided.theta, flushes, ends_wider)
+        return cls(steps, scale, [*(floor_log2(abs(x)) for x in (upstream, weight) if x), *divided.exponents])
 
     @cached_property
     def _little(self) -> bool:

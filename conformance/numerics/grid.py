@@ -55,7 +55,7 @@ class Grid(Sequence[Fraction]):
     @property
     def exponents(self) -> tuple[int, int]:
         """2^low ≤ |x| < 2^(high+1) for every x that is not zero; both 0 where all are zero."""
-        sizes = [abs(x).bit_length() for x in self.whole if x]
+        sizes = {*map(int.bit_length, self.whole)} - {0}
         if not sizes:
             return 0, 0
         unit = floor_log2(self.unit)
