@@ -183,6 +183,15 @@ class Expectation:
         other.__dict__.update(_ends=(-upper, -lower), _measures=(-center, -rest, exponent, bound, u), plain=self.plain)
         return other
 
+    def part(self, piece: slice) -> Expectation:
+        """What some elements that follow each other are compared with, on one axis. What has been worked out already is kept."""
+        index = self.index[piece]
+        other = replace(self, shape=index.shape, index=index)
+        for name in ("_ends", "_measures"):
+            if name in self.__dict__:
+                other.__dict__[name] = tuple(row[piece] for row in self.__dict__[name])
+        return other
+
     @property
     def measured_in(self) -> Format:
         """The format in whose ulp and u errors are measured."""
