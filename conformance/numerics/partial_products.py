@@ -135,7 +135,7 @@ class Scale:
         relative = self.theta + moved if moved else self.theta
         error, whole = relative.numerator, relative.denominator
         size, units, one, everything = abs(d.numerator), self._units, self._one, self._products[-1]
-        # d times the product x, with its error, is low·x/unit units at least, and twice that high·x/unit at most.
+        # d times the product x, with its error, is low·x/unit units at least, and doubled it is high·x/unit at most.
         unit = one * d.denominator * whole
         low, high = size * units * (whole - error), 2 * size * units * (whole + error)
         normal, vanishing, infinite = self._normal * unit, self._vanishing * unit, self._infinite * unit
