@@ -81,11 +81,11 @@ class Gradients:
         return apart / divisor, Fraction(1, apart)
 
     def _may_overflow(self, d: Fraction, upstream: Number, weight: Number, divisor: Number) -> bool:
-        """Whether some product of these finite factors may come out infinite before it meets the root."""
-        if not (isinstance(upstream, Fraction) and isinstance(weight, Fraction) and isinstance(divisor, Fraction)):
+        """Whether some product of these finite factors may come out infinite before it meets what is infinite and divides."""
+        if not (isinstance(upstream, Fraction) and isinstance(weight, Fraction)):
             return False
-        definition = self._exact.definition
-        factors = (d, upstream, weight, definition.factor, *self.reciprocals(divisor))
+        reciprocals = self.reciprocals(divisor) if isinstance(divisor, Fraction) else ()
+        factors = (d, upstream, weight, self._exact.definition.factor, *reciprocals)
         largest = 2 * math.prod(max(abs(x), Fraction(1)) for x in factors)
         return largest * (1 + self.steps(divisor, unit=False).theta) >= self._exact.inputs.format.overflow_threshold
 
@@ -98,7 +98,8 @@ class Gradients:
         # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
         if drift is None or (exact.definition.masked and divisor == 0):
             return Interval.anything(gradient, DIVISOR_UNDEFINED)
-        if self._roots.infinite(position) and isinstance(d, Fraction):
+        infinite = isinstance(divisor, float) and math.isinf(divisor)  # the sum of weights, of which one is
+        if (infinite or self._roots.infinite(position)) and isinstance(d, Fraction):
             overflows = self._may_overflow(d, upstream, weight, divisor)  # and an infinite product times 1/inf is nan
             return Interval.anything(gradient, PRODUCT_OVERFLOWS) if overflows else Interval.special(gradient)
         root, drift = self._roots.of(position, drift)
