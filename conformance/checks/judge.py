@@ -49,9 +49,7 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         return _EMPTY
     if expectation.plain and (judged := _judge_plainly(expectation, x, flushes=flushes)) is not None:
         return judged
-    inside = (expectation.lower <= x) & (x <= expectation.upper)
-    if expectation.positive_zero:
-        inside &= ~((x == 0) & np.signbit(x))
+    inside = _inside(expectation, x)
     special = np.isnan(x) & expectation.nan
     conforming = inside | special
     names: tuple[str, ...] = ()
@@ -61,7 +59,7 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         names = tuple(dict.fromkeys(name for i in np.flatnonzero(used)[:64].tolist() for name in expectation.at(i).names))
         conforming |= by_name
     if flushes:
-        flushed = inside & (x == 0) & (expectation.center != 0)
+        flushed = inside & _a_zero_instead(expectation, x)
         if flushed.any():
             names = (*names, FLUSHES)
             inside &= ~flushed
@@ -80,6 +78,27 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         correctly_rounded=rounded,
         names=names,
     )
+
+
+def without_a_name(expectation: Expectation, observed: Array, *, flushes: bool = False) -> npt.NDArray[np.bool_]:
+    """Where :func:`judge` finds a result that conforms, and under no name."""
+    x = observed.astype(np.float64).ravel()
+    inside = _inside(expectation, x)
+    if flushes:
+        inside &= ~_a_zero_instead(expectation, x)
+    right: npt.NDArray[np.bool_] = inside | (np.isnan(x) & expectation.nan)
+    return right
+
+
+def _inside(expectation: Expectation, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = (expectation.lower <= x) & (x <= expectation.upper)
+    return inside & ~((x == 0) & np.signbit(x)) if expectation.positive_zero else inside
+
+
+def _a_zero_instead(expectation: Expectation, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Where a tiny number may have been flushed."""
+    instead: npt.NDArray[np.bool_] = (x == 0) & (expectation.center != 0)
+    return instead
 
 
 def _judge_plainly(expectation: Expectation, x: npt.NDArray[np.float64], *, flushes: bool) -> Judgement | None:

@@ -1,6 +1,6 @@
 """Inputs of one shape are judged together: their exact values and bounds are those of one stack of them.
 
-A stack's results are those of its members, number by number. Where one of them is anything but plainly right, the members are judged alone.
+A stack's results are those of its members, number by number. A member that is wrong, or right under a name only, is judged alone.
 Where the target takes stacks, they are evaluated together too; elsewhere one by one.
 """
 
@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
-from conformance.checks.judge import judge
+from conformance.checks.judge import Judgement, judge, without_a_name
 from conformance.checks.trial import Expect, Sight, Tally, Trial
 from conformance.frameworks.base import Evaluation, Refused
 from conformance.frameworks.batching import Batched, member
@@ -21,6 +22,7 @@ from conformance.inputs.stack import Stack
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import BULK, Exact, exact
 from conformance.numerics.formats import Array, format_of
+from conformance.numerics.interval import Expectation
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ def _judged(
 
     largest, alone = 0.0, {}
     for quantity, tally in tallies.items():
-        found = results.of[quantity]
-        over_bound = None if found is None else _judged_together(trial, quantity, tally, batch, found[piece], places[0], expect, of_all)
+        over_bound = _judged_together(trial, quantity, tally, batch, results, places, expect, of_all)
         if over_bound is None:
             alone[quantity] = tally
         else:
@@ -133,19 +134,42 @@ def _judged_together(
     quantity: Quantity,
     tally: Tally,
     batch: Batch,
-    results: Array,
-    first: int,
+    results: _Results,
+    places: Sequence[int],
     expect: Expect | None,
     oracle: Callable[[], Exact],
 ) -> float | None:
-    """Members from the first on, at once; None, and nothing noted, where one has another shape, is wrong, or is right under a name."""
-    if results.shape[1:] != trial.shape_of(quantity, batch.stack.member(first)):
+    """Members that follow each other, at once, but for those that are wrong, or right under a name.
+
+    None, and nothing noted, where they have another shape.
+    """
+    every = results.of[quantity]
+    found = None if every is None else every[places[0] : places[-1] + 1]
+    if found is None or found.shape[1:] != trial.shape_of(quantity, batch.stack.member(places[0])):
         return None
+    size = found[0].size
+    expectation = trial.expectation((batch.key, places[0]), quantity, format_of(found), expect, oracle)
+    judgement = judge(expectation, found, flushes=trial.flushes)
+    if judgement.conforms and not judgement.names:
+        return _noted(trial, tally, batch, expectation, judgement, found, places[0])
+    alike = [bool(member.all()) for member in without_a_name(expectation, found, flushes=trial.flushes).reshape(len(found), size)]
+    largest = 0.0
+    for right, group in groupby(range(len(found)), alike.__getitem__):
+        members = list(group)
+        start, stop = members[0], members[-1] + 1
+        if right:
+            some, part = found[start:stop], expectation.part(slice(start * size, stop * size))
+            judgement = judge(part, some, flushes=trial.flushes)
+            over_bound = _noted(trial, tally, batch, part, judgement, some, places[start])
+        else:
+            over_bound = _judged_alone(trial, {quantity: tally}, batch, results, places[start:stop], expect)
+        largest = max(largest, over_bound)
+    return largest
+
+
+def _noted(trial: Trial, tally: Tally, batch: Batch, expectation: Expectation, judgement: Judgement, results: Array, first: int) -> float:
+    """Note members from the first on, which are right."""
     output = format_of(results)
-    expectation = trial.expectation((batch.key, first), quantity, output, expect, oracle)
-    judgement = judge(expectation, results, flushes=trial.flushes)
-    if not judgement.conforms or judgement.names:
-        return None
     if output.name != trial.target.dtype:
         tally.flags[f"returns {output.name}"] = None
     tally.see(results)

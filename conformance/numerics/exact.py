@@ -22,6 +22,7 @@ from conformance.numerics.grid import Grid, grid_of, on_a_grid
 from conformance.numerics.number import Number, add, divide, multiply, square_root
 from conformance.numerics.squares import sum_of_squared_differences
 
+_ONE = Fraction(1)
 BULK = 4096
 """Above this many elements, equal elements are computed once and long sums take the vectorised path."""
 
@@ -289,6 +290,19 @@ class Exact:
         if self.element_weight is not None:
             weight = fractions(self.element_weight[representatives])
         return upstream, weight, [self.divisors[i] for i in self.group[representatives].tolist()]
+
+    def scale(self, position: int) -> tuple[Number, Number, Number]:
+        """The same of one of them, where the others need not be made."""
+        upstream, weights = self.upstream_grid, self.weight_grid
+        if upstream is None or (weights is None and self.element_weight is not None):
+            own, weight, divisor = (column[position] for column in self.scales)
+            return own, weight, divisor
+        weight = _ONE if weights is None else weights[int(self._distinct[0][position])]
+        return upstream[position], weight, self.divisors[self.group_of(position)]
+
+    def group_of(self, position: int) -> int:
+        """Which element of the value a distinct element is summed into."""
+        return int(self.group[self._distinct[0][position]])
 
     @cached_property
     def gradient_prediction(self) -> ExactArray:

@@ -193,7 +193,7 @@ def _far_gradients(exact: Exact, others: Sequence[int], *, flushes: bool) -> npt
         low = np.full(far.size, sum(min(e, 0) for e in others))
         high = np.full(far.size, sum(max(e + 1, 0) for e in others))
         for column, grid in zip(columns, grids, strict=True):
-            lengths = np.array([x.bit_length() for x in column])
+            lengths = np.fromiter(map(int.bit_length, column), np.int64, far.size)
             exponents = np.where(lengths > 0, lengths - 1 + floor_log2(grid.unit), 0)  # a zero is a factor that nothing can happen to
             low += np.minimum(exponents, 0)
             high += np.where(lengths > 0, np.maximum(exponents + 1, 0), 0)

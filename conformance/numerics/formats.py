@@ -144,7 +144,11 @@ class Format:
 
     def contains(self, x: Fraction) -> bool:
         """Whether x is exactly a number of the format."""
-        return abs(x) <= self.largest and (x / self.ulp(x)).denominator == 1
+        n, d = abs(x.numerator), x.denominator
+        if d & (d - 1):
+            return False
+        lowest, highest = (n & -n).bit_length() - d.bit_length(), n.bit_length() - d.bit_length()  # the places of its digits
+        return not n or (highest - lowest < self.precision and lowest > self.emin - self.precision and highest <= self.emax)
 
     def unit_for(self, output: Format) -> Format:
         """The format in whose ulp and u errors of results in ``output`` are measured, where this is the inputs' format.

@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations
+from functools import cached_property
 
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.exact import Exact
-from conformance.numerics.formats import Format, floor_log2
+from conformance.numerics.formats import Format, exponent_of, floor_log2
 from conformance.numerics.interval import Interval
 from conformance.numerics.number import Number
+from conformance.numerics.partial_products import Scale
 from conformance.numerics.value_bounds import (
     DIFFERENCE_OVERFLOWS,
     DIVISOR_UNDEFINED,
@@ -40,6 +41,10 @@ class Gradients:
         self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
         self._roots = _Roots(exact, model, output, flushes=flushes)
         self._made: dict[tuple[Number, bool], Roundings] = {}
+        self._divided: dict[tuple[int, ...], _Divided] = {}
+        self._known: dict[tuple[int, ...], _Common] = {}
+        # Whether each element of the value has a divisor or a root of its own.
+        self._apart = exact.definition.root or exact.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
         self._drifts: dict[int, Fraction | None] = {}
 
     def __len__(self) -> int:
@@ -76,11 +81,11 @@ class Gradients:
         return apart / divisor, Fraction(1, apart)
 
     def _may_overflow(self, d: Fraction, upstream: Number, weight: Number, divisor: Number) -> bool:
-        """Whether some product of these finite factors may come out infinite before it meets the root."""
-        if not (isinstance(upstream, Fraction) and isinstance(weight, Fraction) and isinstance(divisor, Fraction)):
+        """Whether some product of these finite factors may come out infinite before it meets what is infinite and divides."""
+        if not (isinstance(upstream, Fraction) and isinstance(weight, Fraction)):
             return False
-        definition = self._exact.definition
-        factors = (d, upstream, weight, definition.factor, *self.reciprocals(divisor))
+        reciprocals = self.reciprocals(divisor) if isinstance(divisor, Fraction) else ()
+        factors = (d, upstream, weight, self._exact.definition.factor, *reciprocals)
         largest = 2 * math.prod(max(abs(x), Fraction(1)) for x in factors)
         return largest * (1 + self.steps(divisor, unit=False).theta) >= self._exact.inputs.format.overflow_threshold
 
@@ -88,12 +93,13 @@ class Gradients:
         """What is allowed for the distinct element ``position``."""
         exact = self._exact
         gradient, d = exact.gradient_prediction.distinct[position], exact.differences.distinct[position]
-        upstream, weight, divisor = (column[position] for column in exact.scales)
+        upstream, weight, divisor = exact.scale(position)
         drift = self.drift(position)
         # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
         if drift is None or (exact.definition.masked and divisor == 0):
             return Interval.anything(gradient, DIVISOR_UNDEFINED)
-        if self._roots.infinite(position) and isinstance(d, Fraction):
+        infinite = isinstance(divisor, float) and math.isinf(divisor)  # the sum of weights, of which one is
+        if (infinite or self._roots.infinite(position)) and isinstance(d, Fraction):
             overflows = self._may_overflow(d, upstream, weight, divisor)  # and an infinite product times 1/inf is nan
             return Interval.anything(gradient, PRODUCT_OVERFLOWS) if overflows else Interval.special(gradient)
         root, drift = self._roots.of(position, drift)
@@ -101,11 +107,19 @@ class Gradients:
             return Interval.anything(gradient, ROOT_UNDEFINED)
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             return Interval.special(gradient)
+        assert isinstance(upstream, Fraction)
+        assert isinstance(weight, Fraction)
         assert isinstance(divisor, Fraction)
-        steps = self.steps(divisor, unit=upstream == 1 and root is None)
-        reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
-        subnormals = exact.subnormal_inputs[position] if self._flushes else 0
-        return _interval(steps, gradient, d, upstream, weight, reciprocals, subnormals, drift, flushes=self._flushes)
+        group = exact.group_of(position) if self._apart else 0
+        key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, group)
+        if key not in self._known:
+            unit = upstream == 1 and root is None
+            known = (divisor.numerator, divisor.denominator, unit, group)
+            if known not in self._divided:
+                reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
+                self._divided[known] = _Divided.by(self.steps(divisor, unit=unit), reciprocals, drift)
+            self._known[key] = _Common.of(self._divided[known], upstream, weight, flushes=self._flushes)
+        return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
 
 
 @dataclass
@@ -116,21 +130,11 @@ class _Roots:
     model: Sequence[Step]
     output: Format
     flushes: bool
-    known: dict[int, Interval] = field(default_factory=dict)
-
-    def _interval(self, position: int) -> Interval:
-        """What is allowed for the root that a distinct element takes part in."""
-        group = self._group(position)
-        if group not in self.known:
-            self.known[group] = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
-        return self.known[group]
+    known: dict[int, tuple[Fraction | None, Fraction | None]] = field(default_factory=dict)
 
     def infinite(self, position: int) -> bool:
         """Whether that root is infinite: exactly, not because a format ends before it."""
-        return self.exact.definition.root and self.exact.value.at(self._group(position)) == math.inf
-
-    def _group(self, position: int) -> int:
-        return int(self.exact.group[self.exact.distinct_elements[position]])
+        return self.exact.definition.root and self.exact.value.at(self.exact.group_of(position)) == math.inf
 
     def of(self, position: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
         """The root of a distinct element's sum, None where there is none; the drift, None where the root may come out as 0.
@@ -139,7 +143,13 @@ class _Roots:
         """
         if not self.exact.definition.root:
             return None, drift
-        interval = self._interval(position)
+        group = self.exact.group_of(position)
+        if group not in self.known:
+            self.known[group] = self._of(group, drift)
+        return self.known[group]
+
+    def _of(self, group: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
+        interval = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
         root, lower = interval.exact, interval.lower
         if root == math.inf:
             return None, None  # it rounds to infinity, or is kept in a wider format
@@ -164,86 +174,76 @@ def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Losses:
-    """What the partial products of one gradient element may lose, and whether one may overflow or vanish on the way.
+class _Divided:
+    """What elements of one divisor, and of one root where there is any, have in common: ``factors`` are those that are no inputs."""
 
-    ``difference`` sums over the products that contain d, ``scale`` over those that do not: the scale G·w·factor/N, or a part of it.
-    """
+    steps: Roundings
+    theta: Fraction
+    factors: Sequence[Fraction]
+    exponents: Sequence[int]
+    """The floors of the binary logarithms of the factors, of those that are 1 too."""
 
-    difference: Fraction
-    scale: Fraction
-    overflows: bool
-    vanishes: bool
-
-
-def _losses(steps: Roundings, parts: Sequence[Fraction], given: int, theta: Fraction, moved: Fraction, *, flushes: bool) -> _Losses:
-    """Every product of some of ``parts`` is a partial product of some order; the doubling may come before it or after it.
-
-    The first part is d. The first ``given`` parts underflow only where they are flushed: inputs, and a difference, are exact there.
-    ``moved`` is by how much reading subnormal inputs as zero may change d, relative to it.
-    """
-    fmt = steps.input
-    lost, underflow = lost_to_underflow(fmt, flushes=flushes), lost_to_underflow(fmt, flushes=False)
-    everything = 2 * math.prod(parts) * (1 + theta) * (1 + moved)
-    difference = scale = Fraction(0)
-    overflows = vanishes = False
-    exponents = [floor_log2(x) if x else None for x in parts]
-    little = theta + moved <= Fraction(1, 4)
-    for size in range(1, len(parts) + 1):
-        for chosen in combinations(range(len(parts)), size):
-            low = sum(e for i in chosen if (e := exponents[i]) is not None)
-            if little and None not in exponents and low - 4 > fmt.emin and low + size + 3 < fmt.emax:
-                continue  # it can neither be lost nor overflow
-            partial = math.prod((parts[i] for i in chosen), start=Fraction(1))
-            rest = 2 * math.prod((parts[i] for i in range(len(parts)) if i not in chosen), start=Fraction(1))
-            relative = (Fraction(0) if size == 1 and fmt.contains(partial) else theta) + (moved if 0 in chosen else 0)
-            error = partial * relative
-            vanishes |= partial - error < 2 * lost
-            if size < len(parts) or steps.output.is_wider_than(fmt):
-                overflows |= 2 * (partial + error) >= fmt.overflow_threshold
-            if may_underflow(partial, error, fmt) and (flushes or size > 1 or chosen[0] >= given):
-                loss = min(lost * rest, underflow * rest + everything)  # what is flushed is off by no more than itself
-                difference, scale = (difference + loss, scale) if 0 in chosen else (difference, scale + loss)
-    return _Losses(difference, scale, overflows, vanishes)
+    @classmethod
+    def by(cls, steps: Roundings, reciprocals: Sequence[Fraction], drift: Fraction) -> _Divided:
+        """Elements with these roundings, whose divisor has an error of its own."""
+        factors = (steps.definition.factor, *reciprocals)
+        theta = (1 + steps.theta) / (1 - drift) - 1 if drift else steps.theta
+        return cls(steps, theta, [abs(x) for x in factors if x != 1], [floor_log2(abs(x)) for x in factors if x])
 
 
-def _interval(
-    steps: Roundings,
-    gradient: Fraction,
-    d: Fraction,
-    upstream: Number,
-    weight: Number,
-    reciprocals: tuple[Fraction, ...],
-    subnormals: int,
-    drift: Fraction,
-    *,
-    flushes: bool,
-) -> Interval:
-    assert isinstance(upstream, Fraction)
-    assert isinstance(weight, Fraction)
-    fmt, output, factor = steps.input, steps.output, steps.definition.factor
-    theta = (1 + steps.theta) / (1 - drift) - 1
-    magnitude = abs(gradient)
-    bound = rounding = theta * magnitude
-    factors = (abs(x) for x in (d, upstream, weight, factor, *reciprocals) if x)
-    if not subnormals and theta <= Fraction(1, 4) and far_from_the_ends(fmt, map(floor_log2, factors)):
-        return Interval(gradient, bound, gradient - bound, gradient + bound)
-    inputs = [abs(d), *(abs(x) for x in (upstream, weight) if x != 1)]
-    parts = [*inputs, *(abs(x) for x in (factor, *reciprocals) if x != 1)]
-    moved = subnormals * fmt.smallest_normal / abs(d) if d else Fraction(0)
-    losses = _losses(steps, parts, len(inputs), theta, moved, flushes=flushes)
-    names = []
-    wide = Fraction(0)
-    if gradient:
-        bound += moved * magnitude * (1 + theta) + losses.difference
-        if "cast" in steps.situation and may_underflow(magnitude, bound, output):
-            bound += lost_to_underflow(output, flushes=flushes)
-        if losses.scale:
-            wide = bound + losses.scale
-            names.append(NARROW_SCALE)
-    overflowing = [DIFFERENCE_OVERFLOWS] * (abs(d) >= fmt.overflow_threshold) + [PRODUCT_OVERFLOWS] * losses.overflows
-    if overflowing and losses.vanishes:  # infinity times zero
-        return Interval.anything(gradient, *names, *overflowing)
-    infinity = (1 if gradient > 0 else -1) if overflowing else 0
-    relative = bound <= 2 * rounding
-    return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=[*names, *overflowing], relative=relative)
+@dataclass(frozen=True)
+class _Common:
+    """What elements of one upstream gradient, weight and divisor have in common."""
+
+    steps: Roundings
+    scale: Scale
+    exponents: Sequence[int]
+    """The same of the scale's factors."""
+
+    @classmethod
+    def of(cls, divided: _Divided, upstream: Fraction, weight: Fraction, *, flushes: bool) -> _Common:
+        """Of those of one divisor."""
+        given = [abs(x) for x in (upstream, weight) if x != 1]
+        steps = divided.steps
+        ends_wider = steps.output.is_wider_than(steps.input)
+        scale = Scale(steps.input, (*given, *divided.factors), len(given), divided.theta, flushes, ends_wider)
+        return cls(steps, scale, [*(floor_log2(abs(x)) for x in (upstream, weight) if x), *divided.exponents])
+
+    @cached_property
+    def _little(self) -> bool:
+        """Whether roundings move no product by more than a quarter of itself."""
+        return self.scale.theta <= Fraction(1, 4)
+
+    def _far(self, d: Fraction) -> bool:
+        """Whether nothing can come near the ends of the range with that difference."""
+        exponents = (*self.exponents, exponent_of(abs(d.numerator), d.denominator)) if d else self.exponents
+        return self._little and far_from_the_ends(self.steps.input, exponents)
+
+    def interval(self, gradient: Fraction, d: Fraction, subnormals: int) -> Interval:
+        """What is allowed for an element with the difference ``d``, so many of whose prediction and target may be read as zero."""
+        fmt, output, theta, flushes = self.steps.input, self.steps.output, self.scale.theta, self.scale.flushes
+        magnitude = abs(gradient)
+        bound = rounding = theta * magnitude
+        if not subnormals and self._far(d):
+            return Interval(gradient, bound, gradient - bound, gradient + bound)
+        moved = subnormals * fmt.smallest_normal / abs(d) if subnormals and d else Fraction(0)
+        losses = self.scale.losses(d, moved)
+        names = []
+        wide = Fraction(0)
+        if gradient:
+            if moved:
+                bound += moved * magnitude * (1 + theta)
+            if losses.difference:
+                bound += losses.difference
+            if "cast" in self.steps.situation and may_underflow(magnitude, bound, output):
+                bound += lost_to_underflow(output, flushes=flushes)
+            if losses.scale:
+                wide = bound + losses.scale
+                names.append(NARROW_SCALE)
+        overflowing = [DIFFERENCE_OVERFLOWS] * losses.too_large + [PRODUCT_OVERFLOWS] * losses.overflows
+        names += overflowing
+        if overflowing and losses.vanishes:  # infinity times zero
+            return Interval.anything(gradient, *names)
+        infinity = (1 if gradient > 0 else -1) if overflowing else 0
+        relative = bound is rounding or bound <= 2 * rounding
+        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names, relative=relative)

@@ -34,10 +34,12 @@ class Grid(Sequence[Fraction]):
     @overload
     def __getitem__(self, at: slice) -> Grid: ...
     def __getitem__(self, at: int | slice) -> Fraction | Grid:
-        return Grid(self.whole[at], self.unit) if isinstance(at, slice) else self.whole[at] * self.unit
+        if isinstance(at, slice):
+            return Grid(self.whole[at], self.unit)
+        return Fraction(self.whole[at] * self.unit.numerator, self.unit.denominator)
 
     def __iter__(self) -> Iterator[Fraction]:
-        return (x * self.unit for x in self.whole)
+        return (Fraction(x * self.unit.numerator, self.unit.denominator) for x in self.whole)
 
     def __neg__(self) -> Grid:
         return Grid([-x for x in self.whole], self.unit)
@@ -53,7 +55,7 @@ class Grid(Sequence[Fraction]):
     @property
     def exponents(self) -> tuple[int, int]:
         """2^low ≤ |x| < 2^(high+1) for every x that is not zero; both 0 where all are zero."""
-        sizes = [abs(x).bit_length() for x in self.whole if x]
+        sizes = {*map(int.bit_length, self.whole)} - {0}
         if not sizes:
             return 0, 0
         unit = floor_log2(self.unit)

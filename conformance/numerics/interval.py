@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from conformance.numerics.decode import Integers
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.formats import Format, floor_log2, power_of_two
+from conformance.numerics.formats import Format, exponent_of
 from conformance.numerics.number import Number
 
 Floats = npt.NDArray[np.float64]
@@ -84,14 +84,15 @@ class Interval:
         relative: bool = True,
     ) -> Interval:
         """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
-        if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
-            return cls.special(math.inf if value > 0 else -math.inf)
         lower: Number = value - bound
         upper: Number = value + bound
-        if upper >= output.overflow_threshold:
-            upper = math.inf
-        if lower <= -output.overflow_threshold:
-            lower = -math.inf
+        if (upper if value > 0 else -lower) > output.largest:
+            if abs(value) - bound > output.largest:  # no finite number of the format lies inside the bound
+                return cls.special(math.inf if value > 0 else -math.inf)
+            if upper >= output.overflow_threshold:
+                upper = math.inf
+            if lower <= -output.overflow_threshold:
+                lower = -math.inf
         return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)), relative=relative)
 
     def negated(self) -> Interval:
@@ -126,17 +127,8 @@ class Interval:
         x = self.exact
         if not isinstance(x, Fraction):
             return x, 0.0, 0, 0.0, 1.0
-        exponent = min(max(floor_log2(abs(x)), unit.emin), unit.emax) if x else unit.emin
-        ulp = power_of_two(exponent - unit.precision + 1)
-        finer = output.precision - unit.precision  # log2 of how many of the output's numbers lie in one ulp
-        in_ulp = x / ulp
-        rounded = round(in_ulp * (1 << finer))
-        infinity = math.inf if x > 0 else -math.inf
-        center = infinity if abs(x) >= output.overflow_threshold else math.ldexp(rounded, exponent - unit.precision + 1 - finer)
-        rest = float(in_ulp - Fraction(rounded, 1 << finer))
-        u = _ratio(ulp, unit.unit_roundoff * max(abs(x), unit.smallest_normal))
-        bound = math.inf if self.undefined else _ratio(self.bound, ulp)
-        return center, rest, exponent - unit.precision + 1, bound, u
+        center, rest, exponent, bound, u = measured(x.numerator, x.denominator, self.bound.numerator, self.bound.denominator, output, unit)
+        return center, rest, exponent, math.inf if self.undefined else bound, u
 
 
 class Intervals(Sequence[Interval]):
@@ -189,6 +181,15 @@ class Expectation:
         center, rest, exponent, bound, u = self._measures
         lower, upper = self._ends
         other.__dict__.update(_ends=(-upper, -lower), _measures=(-center, -rest, exponent, bound, u), plain=self.plain)
+        return other
+
+    def part(self, piece: slice) -> Expectation:
+        """What some elements that follow each other are compared with, on one axis. What has been worked out already is kept."""
+        index = self.index[piece]
+        other = replace(self, shape=index.shape, index=index)
+        for name in ("_ends", "_measures"):
+            if name in self.__dict__:
+                other.__dict__[name] = tuple(row[piece] for row in self.__dict__[name])
         return other
 
     @property
@@ -317,8 +318,29 @@ def table_of(rows: Sequence[Measure]) -> Measures:
     return np.fromiter(chain.from_iterable(rows), np.float64, 5 * len(rows)).reshape(-1, 5).T
 
 
-def _ratio(a: Fraction, b: Fraction) -> float:
+def measured(n: int, d: int, bound_n: int, bound_d: int, output: Format, unit: Format) -> Measure:
+    """What an error of the number n/d with the bound bound_n/bound_d is measured with, as :meth:`Interval.measure` has it."""
+    x, precision = abs(n), unit.precision
+    finer = output.precision - precision  # log2 of how many of the output's numbers lie in one ulp
+    exponent = exponent_of(x, d) if x else unit.emin - 1
+    infinite = exponent >= output.emax and Fraction(x, d) >= output.overflow_threshold
+    shift = min(max(exponent, unit.emin), unit.emax) - precision + 1
+    ulp, bound_ulp = (d << shift, bound_d << shift) if shift >= 0 else (d, bound_d)
+    x, bound_n = (x, bound_n) if shift >= 0 else (x << -shift, bound_n << -shift)
+    # From here on x/ulp is the number in units of its last place.
+    whole, left = divmod(x << finer, ulp)
+    if 2 * left > ulp or (2 * left == ulp and whole & 1):
+        whole, left = whole + 1, left - ulp
+    if n < 0:
+        whole, left = -whole, -left
+    infinity = math.inf if n > 0 else -math.inf
+    center = infinity if infinite else math.ldexp(whole, shift - finer)
+    in_u = _ratio(ulp << precision, x) if exponent >= unit.emin else 2.0
+    return center, left / (ulp << finer), shift, _ratio(bound_n, bound_ulp), in_u
+
+
+def _ratio(a: int, b: int) -> float:
     try:
-        return float(a / b)
+        return a / b
     except OverflowError:
         return math.inf

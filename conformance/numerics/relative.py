@@ -6,7 +6,6 @@ pairs of floats where they tell, in integers where they do not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,9 +14,9 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.formats import Format, exponent_of
+from conformance.numerics.formats import Format
 from conformance.numerics.grid import Grid
-from conformance.numerics.interval import Ends, Floats, Interval, Intervals, Measure, Measures, table_of
+from conformance.numerics.interval import Ends, Floats, Interval, Intervals, Measure, Measures, measured, table_of
 from conformance.numerics.last_place import InLastPlace, in_last_place
 
 _FEW = 12
@@ -122,26 +121,5 @@ class Relative(Intervals):
     def _measure_of(self, position: int, output: Format, unit: Format) -> Measure:
         if position in self.exceptions:
             return self.exceptions[position].measure(output, unit)
-        precision, finer = unit.precision, output.precision - unit.precision
-        n = self.grid.whole[position]
-        if not n:
-            return 0.0, 0.0, unit.emin - precision + 1, 0.0, 2.0
-        x, ulp = abs(n) * self.grid.unit.numerator, self.grid.unit.denominator
-        exponent = exponent_of(x, ulp)
-        if exponent >= output.emax:  # it may round to infinity
-            return self[position].measure(output, unit)
-        shift = max(exponent, unit.emin) - precision + 1
-        if shift >= 0:
-            ulp <<= shift
-        else:
-            x <<= -shift
-        # From here on x/ulp is the number in units of its last place.
-        whole, left = divmod(x << finer, ulp)
-        if 2 * left > ulp or (2 * left == ulp and whole & 1):
-            whole, left = whole + 1, left - ulp
-        if n < 0:
-            whole, left = -whole, -left
-        theta = self._theta(position)
-        in_u = (ulp << precision) / x if exponent >= unit.emin else 2.0
-        bound = theta.numerator * x / (theta.denominator * ulp)
-        return math.ldexp(whole, shift - finer), left / (ulp << finer), shift, bound, in_u
+        n, d, theta = self.grid.whole[position] * self.grid.unit.numerator, self.grid.unit.denominator, self._theta(position)
+        return measured(n, d, theta.numerator * abs(n), theta.denominator * d, output, unit)

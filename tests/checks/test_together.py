@@ -85,6 +85,12 @@ def gradients_of_none(p: Any, t: Any, upstream: Any) -> tuple[Any, Any]:
     return gradient, -gradient
 
 
+def gradients_that_overflow_on_the_way(p: Any, t: Any, upstream: Any) -> tuple[Any, Any]:
+    """Right under a name, where the upstream gradient is large."""
+    gradient = 2 * ((p - t) * upstream) / p.dtype.type(p.size)
+    return gradient, -gradient
+
+
 def wrong_once_in_a_while(p: Any, t: Any) -> Any:
     """Where the first prediction ends in a certain bit: in some rows of a batch, and not in others."""
     return mean(p, t) * p.dtype.type(1.25 if int(p.ravel()[:1].view(f"u{p.dtype.itemsize}")[0]) % 4 == 1 else 1)
@@ -102,7 +108,12 @@ def another_shape_for_some(p: Any, t: Any) -> Any:
     return mean(p, t) if p.ravel()[0] > 0 else mean(p, t).reshape(1)
 
 
-RIGHT = (("mse/mean", mean, gradients_of_mean), ("mse/none", none, gradients_of_none), ("mse/mean", another_dtype_for_some, None))
+RIGHT = (
+    ("mse/mean", mean, gradients_of_mean),
+    ("mse/mean", mean, gradients_that_overflow_on_the_way),
+    ("mse/none", none, gradients_of_none),
+    ("mse/mean", another_dtype_for_some, None),
+)
 WRONG = tuple(("mse/mean", call, gradients_of_mean) for call in (wrong_once_in_a_while, nan_for_some, another_shape_for_some))
 
 
@@ -124,6 +135,43 @@ def test_together_finds_what_alone_does(
     assert len(at_once) > 10
     assert at_once == one_by_one
     assert any(cell.outcome == "fail" for cell in at_once) == (call in [row[1] for row in WRONG])
+
+
+def test_a_member_with_a_name_leaves_the_others_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It alone is judged alone."""
+    alone, noted = [], []
+
+    def one_by_one(*arguments: Any) -> float:
+        alone.append(len(arguments[4]))
+        return judged_alone(*arguments)
+
+    def at_once(*arguments: Any) -> float:
+        noted.append(len(arguments[5]))
+        return together_noted(*arguments)
+
+    judged_alone, together_noted = together._judged_alone, together._noted
+    monkeypatch.setattr(together, "_judged_alone", one_by_one)
+    monkeypatch.setattr(together, "_noted", at_once)
+    with np.errstate(all="ignore"):
+        cells = cells_of("mse/mean/bound/integers", mean, gradients_that_overflow_on_the_way, dtype="float16")
+    assert any("product overflows" in cell.flags for cell in cells)
+    assert 0 < sum(alone) < sum(noted)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_part_expects_what_the_whole_does(family: str) -> None:
+    definition = PLAIN["mse/mean"]
+    whole = stacked(definition, make_stack(FAMILIES[family], Descriptor(1, (3, 5), 6, 3), 8, definition, "float16").arrays)
+    assert whole is not None
+    for worked_out in (False, True):
+        found = expectation_of(exact(*whole), SPECS.error_model, Quantity.GRADIENT_PREDICTION)
+        if worked_out:
+            assert (found.lower.size, found.center.size) == (120, 120)
+        part = found.part(slice(30, 75))
+        assert part.shape == (45,)
+        for name in (*SAME, *CLOSE):
+            np.testing.assert_array_equal(getattr(part, name), getattr(found, name)[30:75], err_msg=name)
+        assert [part.at(i) for i in range(45)] == [found.at(i) for i in range(30, 75)]
 
 
 @pytest.mark.parametrize("quantity", [Quantity.VALUE, Quantity.GRADIENT_TARGET])

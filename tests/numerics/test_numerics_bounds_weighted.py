@@ -218,3 +218,19 @@ def test_squares_that_are_not_summed_have_bounds_with_the_weights_of_samples() -
     found = expectation(definition, inputs, ERROR_MODEL, Quantity.VALUE)
     assert [found.at(i).exact for i in range(4)] == [2, 18, 12, Fraction(3, 4)]
     assert all(found.at(i).bound < Fraction(1, 10**5) for i in range(4))
+
+
+@every_format
+@pytest.mark.parametrize("overflows", [False, True])
+def test_beside_an_infinite_weight_a_gradient_is_zero_unless_a_product_overflows(fmt: Format, *, overflows: bool) -> None:
+    """Divided by an infinite sum of weights: a number gives 0, an infinite product nan."""
+    prediction = np.full((2, 3), float(fmt.largest) / (2 if overflows else 16)).astype(fmt.dtype)
+    weight, upstream = np.array([1, np.inf]).astype(fmt.dtype), np.asarray(3).astype(fmt.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float((upstream * prediction[0] / weight.sum())[0])
+    assert math.isnan(found) == overflows
+    intervals = allowed(BY_SAMPLE, prediction, weight, Quantity.GRADIENT_PREDICTION, 3)
+    assert intervals.at(0).exact == 0
+    assert intervals.at(0).admits(Fraction(0))
+    assert intervals.at(0).admits(math.nan) == overflows
+    assert intervals.at(3).nan  # infinity over infinity
