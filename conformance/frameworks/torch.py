@@ -51,6 +51,11 @@ if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
 LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
 
 
+def place(tensor: Tensor) -> str:
+    """The device of a tensor, as the suite names it too."""
+    return str(tensor.device)
+
+
 class TorchFramework:
     """PyTorch on the CPU and on every CUDA device."""
 

@@ -41,8 +41,3 @@ def to_array(tensor: Tensor) -> Array:
 def dtype_name(tensor: Tensor) -> str:
     """The name a dtype has in every framework: ``float32`` for ``torch.float32``."""
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def place(tensor: Tensor) -> str:
-    """The device of a tensor, as the suite names it too."""
-    return str(tensor.device)

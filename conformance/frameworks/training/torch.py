@@ -11,8 +11,8 @@ from conformance.frameworks.assembly import DTYPES
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.entries.torch import MODES
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.torch import fresh_compiler, graphs
-from conformance.frameworks.torch_tensors import place, to_array, to_tensor
+from conformance.frameworks.torch import fresh_compiler, graphs, place
+from conformance.frameworks.torch_tensors import to_array, to_tensor
 from conformance.frameworks.training.record import NO_METRIC, Record
 from conformance.numerics.formats import Array
 from conformance.numerics.training import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
