@@ -114,10 +114,9 @@ class Profile:
 
         ``first``: it is the first of its operation; ``subject``: it is one of a subject file.
         """
-        if target.mode == VMAP:
-            return replace(self, batch=self.stack or self.batch)
-        effort = self.first if first and target.mode == usual_mode(target.framework, modes) else self.further
-        return self if subject or effort is None else replace(self, **vars(effort))
+        effort = self.first if first and target.mode in {usual_mode(target.framework, modes), VMAP} else self.further
+        profile = self if subject or effort is None else replace(self, **vars(effort))
+        return replace(profile, batch=self.stack) if target.mode == VMAP and self.stack else profile
 
     def seeds(self) -> range:
         """One seed for each of the inputs that a law draws of a shape."""
@@ -208,8 +207,8 @@ _FULL = Profile(
     lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
     pair_stride=5,
     foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
-    first=Effort(examples=4, draws=2, shapes=_SHAPES, compiled_shapes=_COMPILED),
-    further=Effort(examples=2, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
+    first=Effort(examples=3, draws=1, shapes=_SHAPES, compiled_shapes=_COMPILED),
+    further=Effort(examples=1, draws=1, shapes=((7,), (64,), (3, 5)), compiled_shapes=_COMPILED[1:]),
     stack=64,
 )
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -60,7 +61,12 @@ def host(tensor: Tensor) -> Array:
 
 def place(tensor: Tensor) -> str:
     """The device of a result as the suite names it: ``cpu``, ``gpu:0``."""
-    place = tf.DeviceSpec.from_string(tensor.device)
+    return _called(tensor.device)
+
+
+@cache
+def _called(device: str) -> str:
+    place = tf.DeviceSpec.from_string(device)
     kind = str(place.device_type).lower()
     return "cpu" if kind == "cpu" and place.device_index == 0 else f"{kind}:{place.device_index}"
 
