@@ -207,8 +207,8 @@ _FULL = Profile(
     lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
     pair_stride=5,
     foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
-    first=Effort(examples=3, draws=1, shapes=_SHAPES, compiled_shapes=_COMPILED),
-    further=Effort(examples=1, draws=1, shapes=((7,), (64,), (3, 5)), compiled_shapes=_COMPILED[1:]),
+    first=Effort(examples=3, draws=2, shapes=_SHAPES, compiled_shapes=_COMPILED),
+    further=Effort(examples=1, draws=2, shapes=((7,), (64,), (3, 5)), compiled_shapes=_COMPILED[1:]),
     stack=64,
 )
 
@@ -230,7 +230,7 @@ PROFILES = {
             apart=("replicas",),
             draws=2,
             first=None,
-            further=Effort(examples=1, draws=1, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
+            further=Effort(examples=1, draws=2, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
             stack=None,
         ),
         _FULL,

@@ -37,5 +37,6 @@ def cells_of(
     operation = "/".join(check.split("/")[:2])
     mine = Implementation("mine.form", "mine", operation, call, (mode,), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
-    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, profile, "1", CHECKS)
+    asked = replace(profile, first=None, further=None)  # as much as a subject file is put to
+    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, asked, "1", CHECKS)
     return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype)).cells)
