@@ -57,6 +57,7 @@ class Effort:
 
     examples: int
     draws: int
+    """Two at least: some laws compare the first with the last."""
     shapes: tuple[Shape, ...]
     compiled_shapes: tuple[Shape, ...]
 

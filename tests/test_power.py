@@ -35,8 +35,8 @@ MINIATURES = miniatures_root()
 IN_PROCESS = ("numpy", "torch")
 """The other frameworks' miniatures run in workers, as these two cannot be told to leave the process as they found it."""
 HAS = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax", "tensorflow")}
-PROFILE = replace(PROFILES["full"], growth_sizes=(1_000, 100_000), largest_case=None)
-"""Growth to a million tells no miniature apart that this does not; pinned cases of a million do."""
+PROFILE = replace(PROFILES["full"], growth_sizes=(1_000, 100_000), largest_case=None, first=None, further=None)
+"""As much as subject files are put to. Growth to a million tells no miniature apart that this does not; pinned cases of a million do."""
 BRIEF = replace(PROFILE, examples=3, batch=2, largest_case=70_000)
 """For right ones, which run through everything: `conformance power` draws more of them, and with more seeds."""
 WRONG_SEEDS, RIGHT_SEEDS = (0, 1), (0,)

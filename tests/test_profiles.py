@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.profiles import PROFILES
+from conformance.profiles import PROFILES, Profile
 from conformance.results import Target
 
 
@@ -134,6 +134,13 @@ def test_less_is_drawn_on_further_targets_of_the_same_kernels(
     if not all_of_it:
         assert set(on.shapes) < set(full.shapes)
         assert set(on.compiled_shapes) < set(full.compiled_shapes)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_a_law_that_compares_two_inputs_has_two(profile: Profile) -> None:
+    for first in (False, True):
+        seeds = profile.on(target(), TWO, first=first).seeds()
+        assert seeds[0] != seeds[-1]
 
 
 def test_deep_draws_as_much_on_every_target() -> None:

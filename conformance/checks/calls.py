@@ -77,7 +77,7 @@ def edited_in_place(trial: Trial) -> Mapping[Quantity, Tally]:
     tallies = new_tallies(Quantity.VALUE)
     seeds = trial.profile.seeds()
     for shape in exact_shapes(trial)[:3]:
-        first, second = exact_inputs(trial, shape, seeds[0]), exact_inputs(trial, shape, seeds[0] + 1)
+        first, second = exact_inputs(trial, shape, seeds[0]), exact_inputs(trial, shape, seeds[-1])
         before, after = trial.probe.edited(first.inputs, second.inputs)
         same(trial, tallies[Quantity.VALUE], Quantity.VALUE, before, trial.attested(first.inputs).value, first)
         wanted = trial.attested(second.inputs).value

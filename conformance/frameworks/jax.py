@@ -134,9 +134,8 @@ class JaxFramework:
             seen.clear()
             value, gradients = run(*arrays)
             if seen:  # else it was compiled before; a batch is one call, with one member
-                traced[shapes] = seen == [
-                    (tuple(member_shape(mode, shape) for shape in shapes), True)
-                ]  # a batch is one call, with one member
+                wanted = tuple(member_shape(mode, shape) for shape in shapes)
+                traced[shapes] = seen == [(wanted, True)]
             ran = (mode if mode != "eager" else "jit") if traced[shapes] else "eager"
             if ran != mode:
                 raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
