@@ -20,6 +20,10 @@ _SPARED = 4_096
 """Elements of the longest pinned case that a sparing profile runs."""
 
 
+_GROWING = ("bound/growth", "bound/accuracy")
+"""What takes shapes of its own: a sparing profile runs it in the usual mode only."""
+
+
 _SPARING_CHECKS = ("law/exact-arithmetic",)
 """What a sparing profile runs beside pinned cases: there is one right result, bit for bit, on inputs that are drawn."""
 
@@ -99,6 +103,8 @@ class Profile:
     """
     apart: tuple[str, ...] = ()
     """Groups of operations that start processes of their own, each of which imports its framework anew: a sparing profile has none."""
+    once: tuple[str, ...] = ()
+    """Groups of operations of which a sparing profile runs the first implementations: a training step is compiled for each run anew."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
@@ -110,11 +116,12 @@ class Profile:
     stack: int | None = None
     """How many inputs an example stands for where a stack of them is one call; None is ``batch``."""
 
-    def on(self, target: Target, modes: Sequence[str], *, first: bool, subject: bool = False) -> Profile:
-        """The profile as it is on one target, of an implementation with these modes, whatever else is run.
+    def on(self, target: Target, operation: str, modes: Sequence[str], *, first: bool, subject: bool = False) -> Profile:
+        """The profile as it is on one target, of an implementation of an operation with these modes, whatever else is run.
 
         ``first``: it is the first of its operation; ``subject``: it is one of a subject file.
         """
+        first = first and (operation in self.foremost or not self.sparing)
         effort = self.first if first and target.mode in {usual_mode(target.framework, modes), VMAP} else self.further
         profile = self if subject or effort is None else replace(self, **vars(effort))
         return replace(profile, batch=self.stack) if target.mode == VMAP and self.stack else profile
@@ -148,7 +155,7 @@ class Profile:
         """
         thrift = self.compile_thrift
         chief = not self.foremost or (first and operation in self.foremost)
-        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=chief)):
+        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first)):
             return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
@@ -173,13 +180,16 @@ class Profile:
         usual = usual_mode(target.framework, modes)
         if operation.partition("/")[0] in self.apart:
             return f"the profile {self.name} starts no processes beside a framework's own: a fuller one does"
+        if operation.partition("/")[0] in self.once and not first:
+            return f"the profile {self.name} runs one implementation of {operation}: a fuller one runs them all"
         few = check.startswith("case/") or check in _SPARING_CHECKS
+        first = first and operation in self.foremost
         if first and target.mode == usual:
             return ""
         if first and target.dtype != "float32":
             return f"{one} in every mode in float32, and in every dtype in {usual} mode: a fuller one runs them all"
         if first:
-            drawn = few or check.startswith("bound/")
+            drawn = few or (check.startswith("bound/") and check not in _GROWING)
             return "" if drawn else f"{one} on all laws in {usual} mode, on cases and families in every mode: a fuller one runs them all"
         if target.dtype != "float32":
             return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
@@ -221,7 +231,7 @@ PROFILES = {
             name="quick",
             examples=3,
             shapes=_FEW_SHAPES,
-            compiled_shapes=_COMPILED[1:],
+            compiled_shapes=(_COMPILED[0], _COMPILED[2]),
             case_shapes=frozenset({(2,), (4,)}),
             growth_sizes=(1_000, 100_000),
             compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
@@ -229,9 +239,10 @@ PROFILES = {
             foremost=("mse/mean",),
             sparing=True,
             apart=("replicas",),
+            once=("training",),
             draws=2,
             first=None,
-            further=Effort(examples=1, draws=2, shapes=_FEW_SHAPES, compiled_shapes=_COMPILED[1:]),
+            further=Effort(examples=1, draws=2, shapes=((7,), (4, 8)), compiled_shapes=((4, 8),)),  # exact data is exact in 4 × 8
             stack=None,
         ),
         _FULL,

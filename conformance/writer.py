@@ -36,7 +36,7 @@ class Writer:
             self._write([header])
 
     def _write(self, records: Sequence[Header | Cell | Footer]) -> None:
-        lines = "".join(_line(record) + "\n" for record in records).encode()
+        lines = b"".join(_line(record) for record in records)
         rest = memoryview(lines)
         try:
             while rest:
@@ -68,9 +68,9 @@ class Writer:
         self._file.close()
 
 
-def _line(record: Header | Cell | Footer) -> str:
+def _line(record: Header | Cell | Footer) -> bytes:
     named = {"record": record.record} | ({"format": FORMAT} if isinstance(record, Header) else {})
-    text = json.dumps(named | record.model_dump(mode="json", exclude_defaults=True), allow_nan=False, separators=(",", ":"))
-    if len(text) >= MAX_LINE:
-        raise ValueError(f"a {record.record} of {len(text)} characters, expected fewer than {MAX_LINE}: no reader would accept it")
-    return text
+    line = f"{json.dumps(named, separators=(',', ':'))[:-1]},{record.model_dump_json(exclude_defaults=True)[1:]}\n".encode()
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a {record.record} of {len(line)} bytes, expected {MAX_LINE} at most: no reader would accept it")
+    return line

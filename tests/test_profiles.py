@@ -57,6 +57,12 @@ TWO, JAX_TWO = ("eager", "graph"), ("eager", "jit")
         (target(), "mse/sum", "bound/ordinary", {"first": True, "alone": True}, ""),
         (target(dtype="float16"), "mse/sum", "law/swap", {"first": True, "alone": True}, ""),
         (target("vmap"), "mse/mean", "bound/ordinary", {"first": True, "modes": TWO}, ""),
+        (target("eager"), "mse/mean", "bound/growth", {"first": True, "modes": ("eager",)}, ""),
+        (target("graph"), "mse/mean", "bound/growth", {"first": True, "modes": TWO}, "on all laws in eager mode"),
+        (target("graph"), "mse/mean", "bound/accuracy", {"first": True, "modes": TWO}, "on all laws in eager mode"),
+        (target("graph"), "training/sgd", "case/one", {"first": True}, ""),
+        (target("graph"), "training/sgd", "case/one", {"first": False}, "runs one implementation of training/sgd"),
+        (target("graph"), "training/sgd", "case/one", {"first": False, "alone": True}, ""),
         (target(), "replicas/mean-gradient", "case/one", {"first": True}, "starts no processes beside a framework's own"),
         (target(), "replicas/mean-gradient", "case/one", {"first": True, "alone": True}, ""),
         (target(), "mse/mean", "case/long", {"first": True, "shape": (4097,)}, "no case of more than 4096 elements"),
@@ -123,11 +129,11 @@ def test_less_is_drawn_on_further_targets_of_the_same_kernels(
     where: Target, modes: tuple[str, ...], *, first: bool, all_of_it: bool
 ) -> None:
     full = PROFILES["full"]
-    on = full.on(where, modes, first=first)
+    on = full.on(where, "mse/mean", modes, first=first)
     assert (on.shapes == full.shapes) == all_of_it
     assert on.name == full.name
     assert on.seed == full.seed
-    subject = full.on(where, modes, first=first, subject=True)
+    subject = full.on(where, "mse/mean", modes, first=first, subject=True)
     assert subject == full
     assert len(on.seeds()) < len(subject.seeds())
     assert on.examples < subject.examples
@@ -139,15 +145,25 @@ def test_less_is_drawn_on_further_targets_of_the_same_kernels(
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_a_law_that_compares_two_inputs_has_two(profile: Profile) -> None:
     for first in (False, True):
-        seeds = profile.on(target(), TWO, first=first).seeds()
+        seeds = profile.on(target(), "mse/mean", TWO, first=first).seeds()
         assert seeds[0] != seeds[-1]
+
+
+def test_quick_draws_most_on_the_operations_that_it_puts_to_all_checks() -> None:
+    quick = PROFILES["quick"]
+    foremost, other = (quick.on(target(), operation, TWO, first=True) for operation in ("mse/mean", "mse/sum"))
+    assert foremost == quick
+    assert other.examples < foremost.examples
+    assert len(other.shapes) < len(foremost.shapes)
+    assert len(other.compiled_shapes) < len(foremost.compiled_shapes)
+    assert quick.on(target(), "mse/sum", TWO, first=True, subject=True) == quick
 
 
 def test_deep_draws_as_much_on_every_target() -> None:
     deep = PROFILES["deep"]
-    assert deep.on(target("graph"), TWO, first=False) is deep
+    assert deep.on(target("graph"), "mse/mean", TWO, first=False) is deep
 
 
 def test_a_call_with_a_stack_takes_more_inputs() -> None:
     full = PROFILES["full"]
-    assert full.on(target("vmap"), (*TWO, "vmap"), first=True).batch > full.on(target(), TWO, first=True).batch
+    assert full.on(target("vmap"), "mse/mean", (*TWO, "vmap"), first=True).batch > full.on(target(), "mse/mean", TWO, first=True).batch

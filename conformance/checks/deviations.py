@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from conformance.results import Cell, Outcome, Target
-from conformance.specs.deviations import covers, names
+from conformance.specs.deviations import covers, is_glob, names
 from conformance.specs.model import Deviation
 from conformance.specs.where import stands_on
 
@@ -50,9 +50,14 @@ class DeviationLedger:
         self._today = today
         self._met: set[int] = set()
         self._complaints: dict[str, None] = {}
-        self._named: dict[tuple[str, str], list[int]] = {}
+        self._exactly: dict[tuple[str, str], list[int]] = {}
+        self._by_glob: dict[tuple[str, str], list[int]] = {}
+        self._of: dict[str, list[int]] = {}
         for place, d in enumerate(deviations):
-            self._named.setdefault((d.check, d.quantity), []).append(place)
+            by_name = self._by_glob if is_glob(d.check) or is_glob(d.quantity) else self._exactly
+            by_name.setdefault((d.check, d.quantity), []).append(place)
+            for framework in d.where["framework"]:
+                self._of.setdefault(framework, []).append(place)
         self._about: dict[tuple[str, str], list[int]] = {}
         self._standing: dict[Target, frozenset[int]] = {}
 
@@ -60,12 +65,14 @@ class DeviationLedger:
         """The deviations about a cell, with their places. Checks recur on every target, targets in every check: each is matched once."""
         key = cell.check, cell.quantity
         if (about := self._about.get(key)) is None:
-            about = self._about[key] = sorted(place for globs, places in self._named.items() if names(*globs, *key) for place in places)
+            matched = [place for globs, places in self._by_glob.items() if names(*globs, *key) for place in places]
+            about = self._about[key] = sorted([*self._exactly.get(key, []), *matched])
         if not about:
             return []
         if (standing := self._standing.get(cell.target)) is None:
             target = cell.target.model_dump()
-            standing = self._standing[cell.target] = frozenset(i for i, d in enumerate(self._deviations) if stands_on(d.where, target))
+            of = self._of.get(cell.target.framework, [])
+            standing = self._standing[cell.target] = frozenset(i for i in of if stands_on(self._deviations[i].where, target))
         return [(i, self._deviations[i]) for i in about if i in standing]
 
     def apply(self, cell: Cell) -> Cell:

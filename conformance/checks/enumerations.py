@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -46,11 +47,9 @@ def every_length(trial: Trial) -> Mapping[Quantity, Tally]:
     """Whole numbers, of which no difference is 0; only the division by the length may round. A profile may leave lengths out."""
     tallies = new_tallies()
     fmt = FORMATS[trial.target.dtype]
-    lengths = (
-        [s[0] for s in trial.profile.shapes_for(trial.target) if len(s) == 1]
-        if compiles_each_shape(trial.target)
-        else trial.profile.lengths
-    )
+    shapes = trial.profile.shapes_for(trial.target)
+    compiled = [shape[0] for shape in shapes if len(shape) == 1] or [math.prod(shapes[0])]
+    lengths = compiled if compiles_each_shape(trial.target) else trial.profile.lengths
     expect = OnlyTheDivisionRounds.of(trial)
     for n in lengths:
         shape: Shape = (n,)

@@ -112,7 +112,9 @@ class Bench:
             mode=request.mode,
             dtype=request.dtype,
         )
-        profile = self.profile.on(target, implementation.modes, first=self._is_first(implementation), subject=self.watched)
+        profile = self.profile.on(
+            target, implementation.operation, implementation.modes, first=self._is_first(implementation), subject=self.watched
+        )
         profile = WatchedProfile.of(profile, self.profile.seed if request.seed is None else request.seed)
         started = time.perf_counter()
         found = self._run(check, implementation, target, profile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from conformance.results import Grade, Outcome, Target
 
@@ -109,6 +110,7 @@ def shortest(numeral: str) -> str:
     return re.sub(r"^([-+]?0x[0-9a-f]+)(?:\.0*|(\.[0-9a-f]*[1-9a-f])0*)p", lambda m: f"{m[1]}{m[2] or ''}p", numeral[:100])
 
 
+@lru_cache(maxsize=4096)  # thousands of cells are left out for the same reason
 def without_numbers(text: str) -> str:
     """Replace every number in the text, so that one defect seen in many numbers reads the same."""
     return _NUMBERS.sub("#", text)

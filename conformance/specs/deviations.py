@@ -35,8 +35,13 @@ def covers(deviation: Deviation, check: str, quantity: str, target: Mapping[str,
     return names(deviation.check, deviation.quantity, check, quantity) and stands_on(deviation.where, target)
 
 
+def is_glob(wanted: str) -> bool:
+    """Whether it can match other names than itself."""
+    return not _GLOB.isdisjoint(wanted)
+
+
 def _matches(name: str, wanted: str) -> bool:
-    return name == wanted or (not _GLOB.isdisjoint(wanted) and fnmatchcase(name, wanted))
+    return name == wanted or (is_glob(wanted) and fnmatchcase(name, wanted))
 
 
 def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[str] | None) -> list[Deviation]:
