@@ -211,8 +211,8 @@ class Stopwatch:
 
 
 def profile_of(inputs: int, batch: int) -> Profile:
-    """The profile full with so many inputs, as many at a time."""
-    return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0)
+    """The profile full with so many inputs, as many at a time, whatever it draws on a framework's targets."""
+    return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0, first=None, further=None, stack=None)
 
 
 def implementation_of(bench: Bench) -> Implementation:
@@ -220,16 +220,17 @@ def implementation_of(bench: Bench) -> Implementation:
     return next(one for one in bench.implementations.values() if one.operation == "mse/mean")
 
 
-def run_suite(bench: Bench, folder: Path, mode: str = "eager") -> float:
-    """CPU seconds of the check, to the last cell in a results file."""
+def run_suite(bench: Bench, folder: Path, mode: str = "eager") -> tuple[float, int]:
+    """CPU seconds of the check, to the last cell in a results file, and how many values it judged."""
     request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32")
     header = header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")  # once a run, whatever its length
     started = time.process_time()
     with Writer(folder / "one.jsonl", header) as writer:
-        for cell in bench.answer(request).cells:
+        cells = bench.answer(request).cells
+        for cell in cells:
             writer.append(cell)
         writer.close(0.0)
-    return time.process_time() - started
+    return time.process_time() - started, cells[0].evaluations
 
 
 def fresh(bench: Bench, inputs: int, batch: int = BATCHES["eager"]) -> Bench:
@@ -262,13 +263,12 @@ def measure(bench: Bench, count: int, folder: Path, mode: str, batch: int) -> Me
             run_suite(first, folder, mode)
         call = bare_batch(name, implementation) if mode == VMAP else bare(name, implementation)
         compiling = warm(call, watch.inputs)
-        suite = run_suite(fresh(bench, count, batch), folder, mode)
+        suite, _ = run_suite(fresh(bench, count, batch), folder, mode)
         watch = Stopwatch()
         watched = fresh(bench, count, batch)
         with watch.watching(watched):
-            total = run_suite(watched, folder, mode)
+            total, evaluated = run_suite(watched, folder, mode)
     pairs = [(inputs.prediction, inputs.target) for inputs in watch.inputs]
-    evaluated = sum(len(prediction) for prediction, _ in pairs) if mode == VMAP else len(pairs)
     started = time.process_time()
     for prediction, target in pairs:
         call(prediction, target)
@@ -292,16 +292,24 @@ def warm(call: Bare, inputs: Sequence[Inputs]) -> float:
 
 
 def grown(bench: Bench, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
-    """The suite on more and more inputs: microseconds for each, and what the process takes at its peak."""
+    """The suite on more and more inputs of one shape: microseconds for each, and what the process takes at its peak.
+
+    Fewer inputs are put to it as often as makes as many, so that whatever else the machine does weighs as much on each line.
+    """
     run_suite(fresh(bench, counts[0]), folder)
-    return [
-        {
-            "inputs": count,
-            "µs for each": 1e6 * run_suite(fresh(bench, count), folder) / count,
-            "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-        for count in counts
-    ]
+    lines = []
+    for count in counts:
+        runs = [run_suite(_of_one_shape(fresh(bench, count)), folder) for _ in range(counts[-1] // count)]
+        seconds, inputs = map(sum, zip(*runs, strict=True))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        lines.append({"inputs": inputs // len(runs), "µs for each": 1e6 * seconds / inputs, "peak MB": peak})
+    return lines
+
+
+def _of_one_shape(bench: Bench) -> Bench:
+    """How many elements an input has must not depend on how many inputs there are: few are drawn of few shapes."""
+    bench.profile = replace(bench.profile, shapes=((64,),), compiled_shapes=((64,),))
+    return bench
 
 
 @click.command()
@@ -361,7 +369,15 @@ def _summed(rows: Sequence[Measured], naively: Mapping[str, float]) -> dict[str,
     floor, suite = sum(one.floor for one in rows), sum(one.suite for one in rows)
     return {
         "frameworks": [
-            {"framework": m.framework, "mode": m.mode, "floor": m.floor, "suite": m.suite, "parts": m.parts, "compiling, s": m.compiling}
+            {
+                "framework": m.framework,
+                "mode": m.mode,
+                "inputs": m.inputs,
+                "floor": m.floor,
+                "suite": m.suite,
+                "parts": m.parts,
+                "compiling, s": m.compiling,
+            }
             for m in rows
         ],
         "floor": floor,

@@ -55,6 +55,7 @@ def test_the_suite_beside_a_naive_test_and_its_floor() -> None:
     for way in ("one by one", "batched"):
         (numpy,) = found[way]["frameworks"]
         assert numpy["mode"] == "eager", "NumPy has no automatic batching"
+        assert numpy["inputs"] == 256, "as many as were asked for, whatever a profile puts to a framework"
         assert 0 < numpy["floor"] < numpy["suite"]
         assert numpy["suite"] == found[way]["suite"]
         assert set(numpy["parts"]) == {"drawing", "framework", "exact value", "judging", "recording", "searching"}
@@ -62,7 +63,7 @@ def test_the_suite_beside_a_naive_test_and_its_floor() -> None:
         assert sum(numpy["parts"].values()) == pytest.approx(1)
         for drawn, cost in found["naive"].items():
             assert found[way]["naive / suite"][drawn] == pytest.approx(cost / numpy["suite"])
-    assert [line["inputs"] for line in found["growth"]] == [25, 256, 2560]
+    assert [line["inputs"] for line in found["growth"]] == [16, 256, 2560], "whole stacks of 16"
 
 
 def test_batches_of_a_framework_have_a_floor_of_their_own() -> None:
