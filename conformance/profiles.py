@@ -142,6 +142,7 @@ class Profile:
         check: str = "",
         *,
         first: bool,
+        rare: bool = False,
         alone: bool = False,
         modes: Sequence[str] = (),
         shape: Shape | None,
@@ -149,14 +150,16 @@ class Profile:
     ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
-        ``check`` is its kind and name, such as ``law/swap``; ``first``: the target's implementation is the first of its operation, or
-        should be treated as if it were; ``alone``: it is one of few that were asked for; ``modes``: all that it has; ``shape``: that of
-        a pinned case; ``own_functions``: the check asks for functions beside value and gradients.
+        ``check`` is its kind and name, such as ``law/swap``; ``first``: the target's implementation is the first of its operation;
+        ``rare``: few implementations offer what the check asks for, and all that do count as first; ``alone``: it is one of few that were
+        asked for; ``modes``: all that it has; ``shape``: that of a pinned case; ``own_functions``: the check asks for functions beside
+        value and gradients.
         """
+        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first, rare=rare)):
+            return reason
+        first = first or rare
         thrift = self.compile_thrift
         chief = not self.foremost or (first and operation in self.foremost)
-        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first)):
-            return reason
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
         if not chief and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
@@ -175,7 +178,7 @@ class Profile:
             return f"the profile {self.name} compiles few shapes: a fuller one runs them all"
         return ""
 
-    def _spares(self, target: Target, operation: str, check: str, modes: Sequence[str], *, first: bool) -> str:
+    def _spares(self, target: Target, operation: str, check: str, modes: Sequence[str], *, first: bool, rare: bool) -> str:
         one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
         usual = usual_mode(target.framework, modes)
         if operation.partition("/")[0] in self.apart:
@@ -183,15 +186,16 @@ class Profile:
         if operation.partition("/")[0] in self.once and not first:
             return f"the profile {self.name} runs one implementation of {operation}: a fuller one runs them all"
         few = check.startswith("case/") or check in _SPARING_CHECKS
-        first = first and operation in self.foremost
-        if first and target.mode == usual:
+        in_float32 = target.dtype == "float32"
+        chief = operation in self.foremost and (first or (rare and in_float32))
+        if chief and target.mode == usual:
             return ""
-        if first and target.dtype != "float32":
+        if chief and not in_float32:
             return f"{one} in every mode in float32, and in every dtype in {usual} mode: a fuller one runs them all"
-        if first:
+        if chief:
             drawn = few or (check.startswith("bound/") and check not in _GROWING)
             return "" if drawn else f"{one} on all laws in {usual} mode, on cases and families in every mode: a fuller one runs them all"
-        if target.dtype != "float32":
+        if not in_float32:
             return f"{one} in every dtype, and the others in float32: a fuller one runs them all"
         if modes and target.mode != usual:
             return f"{one} in every mode, and the others in one, {usual} where they have it: a fuller one runs more of them"
