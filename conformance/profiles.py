@@ -63,6 +63,7 @@ class Effort:
     draws: int
     """Two at least: some laws compare the first with the last."""
     shapes: tuple[Shape, ...]
+    """One at least of two dimensions, and of so many elements that a division by them, and the root of them, is exact."""
     compiled_shapes: tuple[Shape, ...]
 
 
@@ -246,7 +247,7 @@ PROFILES = {
             once=("training",),
             draws=2,
             first=None,
-            further=Effort(examples=1, draws=2, shapes=((7,), (4, 8)), compiled_shapes=((4, 8),)),  # exact data is exact in 4 × 8
+            further=Effort(examples=1, draws=2, shapes=((7,), (4, 16)), compiled_shapes=((4, 16),)),
             stack=None,
         ),
         _FULL,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from conformance.executors.protocol import Request
+from conformance.executors.worker import Bench, open_bench
+from conformance.numerics.definition import Shape
+from conformance.plan import operation_of
 from conformance.profiles import PROFILES, Profile
-from conformance.results import Target
+from conformance.results import Outcome, Target
 
 
 def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch") -> Target:
@@ -161,6 +167,47 @@ def test_quick_draws_most_on_the_operations_that_it_puts_to_all_checks() -> None
     assert len(other.shapes) < len(foremost.shapes)
     assert len(other.compiled_shapes) < len(foremost.compiled_shapes)
     assert quick.on(target(), "mse/sum", TWO, first=True, subject=True) == quick
+
+
+FEW = sorted(
+    {
+        shapes
+        for profile in PROFILES.values()
+        for effort in (profile, profile.first, profile.further)
+        if effort is not None
+        for shapes in (effort.shapes, effort.compiled_shapes)
+        if len(shapes) <= 3
+    }
+)
+
+
+def of_shapes(framework: str, shapes: tuple[Shape, ...]) -> Bench:
+    pytest.importorskip(framework)
+    few = replace(
+        PROFILES["full"], first=None, further=None, examples=1, shapes=shapes, compiled_shapes=shapes, lengths=(3,), pair_stride=40
+    )
+    return open_bench(framework, None, few, [])
+
+
+@pytest.mark.parametrize("shapes", FEW, ids=str)
+def test_no_law_is_without_an_input_where_shapes_are_few(shapes: tuple[Shape, ...]) -> None:
+    bench = of_shapes("torch", shapes)
+    first = {i.operation: i.name for i in reversed(bench.implementations.values()) if "float32" in i.dtypes and "eager" in i.modes}
+    asked = [
+        Request(check=check.id, implementation=first[operation_of(check)], device="cpu", mode="eager", dtype="float32")
+        for check in bench.checks.values()
+        if check.kind == "law" and "float32" in check.dtypes and operation_of(check) in first
+    ]
+    cells = [cell for request in asked for cell in bench.answer(request).cells]
+    assert sum(cell.outcome is Outcome.PASS for cell in cells) > len(asked)
+    assert [cell.id for cell in cells if cell.outcome is Outcome.ERROR] == []
+
+
+@pytest.mark.parametrize("shapes", FEW, ids=str)
+def test_every_length_has_one_where_each_is_compiled(shapes: tuple[Shape, ...]) -> None:
+    bench = of_shapes("jax", shapes)
+    request = Request(check="mse/mean/law/every-length", implementation="written-out.mean", device="cpu", mode="jit", dtype="float32")
+    assert {cell.outcome for cell in bench.answer(request).cells} == {Outcome.PASS}
 
 
 def test_deep_draws_as_much_on_every_target() -> None:
