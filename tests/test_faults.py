@@ -37,6 +37,8 @@ FAULTS = (
 )
 OF_PYTORCH_OR_THE_PROCESSOR = {"it sets the default dtype", "it flushes to zero"}
 
+pytestmark = pytest.mark.xdist_group("faults")  # they are injected once, which takes minutes
+
 
 @pytest.fixture(scope="module")
 def injected() -> dict[str, Any]:
