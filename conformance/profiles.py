@@ -95,7 +95,10 @@ class Profile:
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     foremost: tuple[str, ...] = ()
-    """But for the first implementations of these operations, what is traced or compiled is run in float32 only; () is none of that."""
+    """But for the first implementations of these operations, what is traced or compiled is run in float32 only; () is none of that.
+
+    What was asked for by name is run in all dtypes.
+    """
     sparing: bool = False
     """Whether only the first implementation of the foremost operations is put to all checks, in its usual mode.
 
@@ -163,7 +166,7 @@ class Profile:
         chief = not self.foremost or (first and operation in self.foremost)
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
-        if not chief and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
+        if not chief and not alone and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
             return f"the profile {self.name} traces and compiles most implementations in float32 only: a fuller one runs them all"
         if own_functions and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"

@@ -109,6 +109,10 @@ def test_full_leaves_out_what_is_dear(where: Target, operation: str, said: str) 
     assert bool(reason) == bool(said)
 
 
+def test_full_runs_what_is_asked_for_by_name_in_every_dtype() -> None:
+    assert PROFILES["full"].leaves_out(target("graph", "float16"), "mse/half-sum", first=False, alone=True, shape=None) == ""
+
+
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla", "jit", "compile", "vmap"])
 def test_deep_leaves_nothing_out(mode: str) -> None:
     for shape in (None, (2**24 + 1,)):
