@@ -17,6 +17,7 @@ import numpy as np
 
 from conformance.numerics.decode import Integers, fractions, is_subnormal
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape
+from conformance.numerics.distinct import distinct
 from conformance.numerics.formats import Array, power_of_two
 from conformance.numerics.grid import Grid, grid_of, on_a_grid
 from conformance.numerics.number import Number, add, divide, multiply, square_root
@@ -105,12 +106,7 @@ class Exact:
         everything = np.arange(self.size)
         if self.size <= BULK or self.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}:
             return everything, everything
-        key = np.zeros(self.size, dtype=np.int64)
-        for column in self._columns:
-            values, place = np.unique(column.view(f"u{column.dtype.itemsize}"), return_inverse=True)
-            _, key = np.unique(key * len(values) + place.ravel(), return_inverse=True)
-        _, representative, index = np.unique(key, return_index=True, return_inverse=True)
-        return representative, index.ravel()
+        return distinct([column.view(f"u{column.dtype.itemsize}") for column in self._columns])
 
     @property
     def distinct_elements(self) -> Integers:

@@ -67,7 +67,7 @@ class Numbers:
 
     def index(self) -> npt.NDArray[np.int64]:
         """For each element, flat, its position in ``written``."""
-        index = np.resize(np.arange(len(self.repeat), dtype=np.int64), self.size)
+        index = np.arange(self.size, dtype=np.int64) % max(len(self.repeat), 1)
         for position, (flat_index, _) in enumerate(self.at, start=len(self.repeat)):
             index[flat_index] = position
         return index

@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.numerics.bounds import expectation_of
 from conformance.numerics.definition import Quantity
+from conformance.numerics.distinct import distinct
 from conformance.numerics.exact import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.interval import Expectation
@@ -91,8 +92,7 @@ def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Numb
     """Every distinct pair of (exact number, stated number), with the first flat index where it occurs."""
     if not stated.size:
         return
-    code = exact_array.index * np.int64(len(stated.written)) + stated.index()
-    for first in sorted(np.unique(code, return_index=True)[1].tolist()):
+    for first in sorted(distinct([exact_array.index, stated.index()])[0].tolist()):
         yield first, exact_array.at(first), stated.number(first)
 
 
@@ -176,8 +176,7 @@ def _is_caught(expectation: Expectation, returned: Numbers, output: Format) -> b
         return True
     if not returned.size:
         return False
-    code = expectation.index * np.int64(len(returned.written)) + returned.index()
-    for flat in np.unique(code, return_index=True)[1].tolist():
+    for flat in distinct([expectation.index, returned.index()])[0].tolist():
         number = returned.number(flat)
         rounded = output.round(number) if isinstance(number, Fraction) else number
         if not expectation.admits(flat, number) and not expectation.admits(flat, rounded):
