@@ -63,7 +63,7 @@ class Effort:
     draws: int
     """Two at least: some laws compare the first with the last."""
     shapes: tuple[Shape, ...]
-    """One at least of two dimensions, and of so many elements that a division by them, and the root of them, is exact."""
+    """One at least of two dimensions, and one of so many elements that a division by them, and the root of them, is exact."""
     compiled_shapes: tuple[Shape, ...]
 
 

@@ -66,7 +66,7 @@ def _build(reader: Reader, file: Path, table: DeviationTable, checks: frozenset[
 
 
 def _names_a_check(name: str, checks: frozenset[str]) -> bool:
-    return name in checks or (bool(_GLOB & set(name)) and any(fnmatchcase(check, name) for check in checks))
+    return name in checks or (is_glob(name) and any(fnmatchcase(check, name) for check in checks))
 
 
 def _signature(reader: Reader, file: Path, table: DeviationTable) -> Mapping[str, str | Fraction]:
