@@ -31,7 +31,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rig import LOSS_OF_TORCH, NOBODYS, PATIENCE, Injection, Rig, wait_until, workers
 
-from conformance.results import Cell, Outcome, read
+from conformance.results.reading import read
+from conformance.results.records import Cell, Outcome
 
 
 def a_worker_is_killed(rig: Rig) -> Iterator[Injection]:

@@ -25,11 +25,12 @@ from conformance.numerics.definition import Quantity
 from conformance.reports import Table, write_all
 from conformance.reports.behaviours import is_judged
 from conformance.reports.markdown import markdown
-from conformance.results import Cell, Grade, Header, Outcome, ResultsError, RunEnvironment, Target, Witness, read
+from conformance.results.reading import ResultsError, read
+from conformance.results.records import Cell, Grade, Header, Outcome, RunEnvironment, Target, Witness
+from conformance.results.writing import Writer
 from conformance.specs.lint import lint
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Operation
-from conformance.writer import Writer
 
 LIMIT = 60
 """Seconds that no file may take, however slow the machine."""

@@ -18,9 +18,9 @@ from typing import Any
 import click
 import numpy as np
 
-from conformance.numerics.decode import fractions
+from conformance.numerics.exact.decode import fractions
+from conformance.numerics.exact.squares import sum_of_squared_differences
 from conformance.numerics.formats import Array
-from conformance.numerics.squares import sum_of_squared_differences
 
 BLOCK = 10_000_000
 CHECKED = 200_000

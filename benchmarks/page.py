@@ -19,11 +19,11 @@ from typing import Any
 import click
 from playwright.sync_api import Page, sync_playwright
 
-from conformance.background import SpecsBackground
-from conformance.merging import find, merge
-from conformance.reports.html import page
+from conformance.reports.page.page import page
+from conformance.reports.spec_background import SpecsBackground
 from conformance.reports.table import Table
-from conformance.results import Results, read
+from conformance.results.merging import find, merge
+from conformance.results.reading import Results, read
 from conformance.specs.load import load
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "reports"))
@@ -50,7 +50,7 @@ _TIMED = """async (view) => {
 
 def made_up(cells: int) -> list[Results]:
     """The run of the reports' tests, again and again under other names, until there are so many cells."""
-    from test_reports_columns import many
+    from test_reports_cells import many
 
     return list(many(cells))
 

@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from conformance.checks.profiles import PROFILES
 from conformance.numerics.definition import Definition, Divisor
-from conformance.power.miniatures import GROUPS, RIGHT, examine, group_of, own_files
-from conformance.power.run import PowerRun
-from conformance.profiles import PROFILES
+from conformance.power.power_run import PowerRun
+from conformance.power.variants import GROUPS, RIGHT, examine, group_of, own_files
 from conformance.specs.load import load
 from conformance.subject import Subject, load_subjects
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from conformance.engine import Nobody, new_run
+from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import frameworks
-from conformance.plan import Selection
-from conformance.profiles import PROFILES
-from conformance.results import Cell, Results, ResultsError, read
+from conformance.results.reading import Results, ResultsError, read
+from conformance.results.records import Cell
+from conformance.run.engine import Nobody, new_run
+from conformance.run.plan import Selection
 from conformance.specs.load import load
 
 CHECKS = ("mse/mean/case/mean-*s", "mse/mean/law/swap")

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import click
 
-from conformance.merging import find, merge
-from conformance.results import Results, Shard, read
-from conformance.shards import holds
+from conformance.results.merging import find, merge
+from conformance.results.reading import Results, read
+from conformance.results.records import Shard
+from conformance.results.shards import holds
 
 CORES_PER_MACHINE = 16
 

@@ -32,20 +32,21 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from conformance.checks import bounds, together, trial
+from conformance.checks import batches as together
+from conformance.checks import bounds, trial
 from conformance.checks.base import findings
 from conformance.checks.judge import judge
-from conformance.engine import header_of
-from conformance.executors.protocol import Request
-from conformance.executors.worker import Bench, open_bench
+from conformance.checks.profiles import PROFILES, Profile
 from conformance.frameworks.base import Evaluation, Implementation
-from conformance.frameworks.batching import VMAP
+from conformance.frameworks.vmap import VMAP
 from conformance.inputs.families import make_stack
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
-from conformance.plan import Selection
-from conformance.profiles import PROFILES, Profile
-from conformance.writer import Writer
+from conformance.results.writing import Writer
+from conformance.run.engine import header_of
+from conformance.run.plan import Selection
+from conformance.workers.protocol import Request
+from conformance.workers.worker import Bench, open_bench
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 CHECK = "mse/mean/bound/ordinary"

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.executors.local import Worker
-    from conformance.executors.protocol import Description
-    from conformance.plan import Item, Selection
-    from conformance.results import Cell
-    from conformance.writer import Writer
-
-SUITE = Path(__file__).with_name("suite.py")
+    from conformance.results.records import Cell
+    from conformance.results.writing import Writer
+    from conformance.run.plan import Item, Selection
+    from conformance.workers.process import Worker
+    from conformance.workers.protocol import Description
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,8 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The suite is collected through one file of this package, and through no other."""
-    if file_path == SUITE:
+    """The suite is collected through this file, which ``--pyargs conformance`` finds, and through no other."""
+    if file_path == Path(__file__):
         collector: pytest.Collector = SuiteFile.from_parent(parent, path=file_path)
         return collector
     return None
@@ -68,9 +66,9 @@ class Session:
         from datetime import date
 
         from conformance.checks.catalogue import all_checks
-        from conformance.checks.deviations import DeviationLedger
-        from conformance.plan import Selection
-        from conformance.profiles import profile_of
+        from conformance.checks.profiles import profile_of
+        from conformance.run.ledger import DeviationLedger
+        from conformance.run.plan import Selection
         from conformance.specs.load import load
 
         def option(name: str) -> tuple[str, ...]:
@@ -96,8 +94,8 @@ class Session:
 
     def frameworks(self) -> list[str]:
         """The frameworks to run: those named, or those the subject files need, or all."""
-        from conformance.executors.subjects import inspect
         from conformance.frameworks.registry import select
+        from conformance.workers.subjects import inspect
 
         needed = [framework for path in self.subjects for framework, _ in inspect(path)]
         return list(select([*self.names, *needed]))
@@ -108,7 +106,7 @@ class Session:
         Raises:
             WorkerLost: it could not be started.
         """
-        from conformance.executors.local import Worker, WorkerOptions
+        from conformance.workers.process import Worker, WorkerOptions
 
         self._workers[framework] = Worker(framework, WorkerOptions(self.profile, self.specs.root, self.subjects))
         self._descriptions[framework] = self._workers[framework].start()
@@ -116,8 +114,8 @@ class Session:
 
     def _record(self, framework: str, cells: Iterable[Cell]) -> None:
         """Append to the framework's results file; each process of a distributed session writes a file of its own."""
-        from conformance.engine import header_of
-        from conformance.writer import Writer
+        from conformance.results.writing import Writer
+        from conformance.run.engine import header_of
 
         if self.output is None:
             return
@@ -129,8 +127,8 @@ class Session:
 
     def run(self, item: Item) -> list[Cell]:
         """The cells of one item, from its worker."""
-        from conformance.executors.local import WorkerLost
-        from conformance.results import Outcome
+        from conformance.results.records import Outcome
+        from conformance.workers.process import WorkerLost
 
         worker = self._workers[item.target.framework]
         try:
@@ -171,11 +169,11 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
-        from conformance.executors.local import WorkerLost
         from conformance.frameworks.registry import UnknownFramework, frameworks
-        from conformance.plan import items
+        from conformance.run.plan import items
         from conformance.specs.problems import SpecError
         from conformance.subject import SubjectError
+        from conformance.workers.process import WorkerLost
 
         try:
             session = _session(self.config)
@@ -224,7 +222,7 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Ask the worker; fail with every failing cell's sentence, skip where nothing ran."""
-        from conformance.results import Outcome
+        from conformance.results.records import Outcome
 
         cells = _session(self.config).run(self.planned)
         for cell in cells:  # plain strings and numbers only: a NumPy scalar here would end an xdist session

@@ -27,7 +27,8 @@ from pathlib import Path
 import click
 
 from conformance.reports.text import GRADE_SHORT, decimal, figure
-from conformance.results import BETWEEN, RAISES, Cell, Outcome, ResultsError, read
+from conformance.results.reading import ResultsError, read
+from conformance.results.records import BETWEEN, RAISES, Cell, Outcome
 
 ANSWERS = Path(__file__).resolve().parent / "answers"
 

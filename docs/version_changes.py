@@ -17,16 +17,16 @@ from pathlib import Path
 
 import click
 
-from conformance.not_run import NOT_RUN
 from conformance.reports.diff import Diff
 from conformance.reports.diff.groups import Group
 from conformance.reports.diff.model import TITLES
 from conformance.reports.diff.transitions import Category
 from conformance.reports.text import plural
-from conformance.results import Results, read
+from conformance.results.reading import Results, read
 from conformance.specs.grammar import MATRIX, MatrixTable
 from conformance.specs.load import specs_root
 from conformance.specs.targets import read_targets
+from conformance.versions.not_run import NOT_RUN
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "versions.md"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import subjects
 
-from conformance.results import read
+from conformance.results.reading import read
 
 WHERE = ("--conformance-framework", "numpy", "--conformance-operation", "mse/none", "--conformance-dtype", "float32")
 
@@ -22,7 +22,7 @@ def pytest_in(folder: Path, *arguments: str | Path) -> subprocess.CompletedProce
 
 def test_items_have_the_ids_of_the_cells_and_can_be_selected(tmp_path: Path) -> None:
     listed = pytest_in(tmp_path, *WHERE, "--collect-only", "-q", "-k", "exact-arithmetic")
-    assert "suite.py::mse/none/law/exact-arithmetic@numpy/written-out.none/cpu/eager/float32" in listed.stdout
+    assert "pytest_plugin.py::mse/none/law/exact-arithmetic@numpy/written-out.none/cpu/eager/float32" in listed.stdout
     done = pytest_in(tmp_path, *WHERE, "-q", "-m", "law")
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
@@ -91,7 +91,7 @@ def test_a_mistake_in_a_subject_is_one_sentence(tmp_path: Path) -> None:
 def test_the_plugin_imports_nothing_until_the_suite_is_collected(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
         "import sys\n\ndef test_nothing():\n"
-        "    assert not {'numpy', 'hypothesis.core', 'pydantic', 'conformance.engine'} & set(sys.modules)\n"
+        "    assert not {'numpy', 'hypothesis.core', 'pydantic', 'conformance.run.engine'} & set(sys.modules)\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
-from conformance.checks.trial import Tally, Trial, outcome_of
+from conformance.checks.tally import Tally, outcome_of
+from conformance.checks.trial import Trial
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS
-from conformance.results import AtSize, Grade, Outcome, Witness
+from conformance.results.records import AtSize, Grade, Outcome, Witness
 
 Kind = Literal["case", "bound", "law", "behaviour"]
 Level = Literal["must", "should"]
@@ -103,3 +104,8 @@ def _grade(trial: Trial, quantity: Quantity, tally: Tally, summands: int) -> Gra
         n=summands,
         random=False,
     )
+
+
+def operation_of(check: Check) -> str:
+    """The operation a check belongs to: its id less kind and name."""
+    return check.id.rsplit(f"/{check.kind}/", 1)[0]

@@ -10,10 +10,10 @@ import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level
 from conformance.checks.trial import Trial
-from conformance.checks.words import in_decimal, refusal, settled
+from conformance.frameworks.messages import in_decimal, refusal, settled
 from conformance.frameworks.probe import Raw, Returned
 from conformance.numerics.definition import Quantity
-from conformance.results import BETWEEN, RAISES, WARNS, Outcome
+from conformance.results.records import BETWEEN, RAISES, WARNS, Outcome
 from conformance.specs.model import Argument, Question
 
 

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, tar
 from hypothesis import strategies as st
 
 from conformance.checks.base import Finding, Kind, Level, findings
-from conformance.checks.together import Batch, observe_together
-from conformance.checks.trial import QUANTITIES, Expect, Tally, Trial, new_tallies
+from conformance.checks.batches import Batch, observe_together
+from conformance.checks.tally import QUANTITIES, Tally, new_tallies
+from conformance.checks.trial import Expect, Trial
 from conformance.inputs.families import FAMILIES, Descriptor, Family, make_stack
 from conformance.numerics.definition import Definition, Quantity, Shape
 from conformance.numerics.formats import FORMATS

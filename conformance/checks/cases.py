@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conformance.checks.base import Finding, Kind, Level, findings
-from conformance.checks.trial import QUANTITIES, Expect, Trial, new_tallies
+from conformance.checks.tally import QUANTITIES, new_tallies
+from conformance.checks.trial import Expect, Trial
+from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.relative import Relative
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.exact import Exact
+from conformance.numerics.exact.grid import Grid
+from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format
-from conformance.numerics.grid import Grid
-from conformance.numerics.interval import Expectation, Interval
-from conformance.numerics.relative import Relative
 from conformance.specs.model import Case
 
 

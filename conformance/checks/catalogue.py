@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from conformance.checks.base import Check
 from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.bounds import BoundCheck
-from conformance.checks.buffers import BUFFERS
-from conformance.checks.calls import CALLS
 from conformance.checks.cases import CaseCheck
-from conformance.checks.derivatives import DERIVATIVES
-from conformance.checks.dtypes import DTYPES
-from conformance.checks.enumerations import ENUMERATIONS
 from conformance.checks.growth import AccuracyCheck, GrowthCheck
-from conformance.checks.identities import IDENTITIES
-from conformance.checks.laws import ALONE, LawCheck
-from conformance.checks.policies import POLICIES
+from conformance.checks.laws.derivatives import DERIVATIVES
+from conformance.checks.laws.dtypes import DTYPES
+from conformance.checks.laws.enumerations import ENUMERATIONS
+from conformance.checks.laws.identities import IDENTITIES
+from conformance.checks.laws.law import ALONE, LawCheck
+from conformance.checks.laws.memory import BUFFERS
+from conformance.checks.laws.policies import POLICIES
+from conformance.checks.laws.relations import RELATIONS
+from conformance.checks.laws.state import CALLS
+from conformance.checks.laws.streams import STREAMS
+from conformance.checks.laws.weights import WEIGHTS
 from conformance.checks.procedures import ProcedureCheck
-from conformance.checks.relations import RELATIONS
-from conformance.checks.streams import STREAMS
-from conformance.checks.weights import WEIGHTS
-from conformance.results import Grade
+from conformance.results.records import Grade
 from conformance.specs.model import Operation, Specs
 
 _MODULES = (ALONE, RELATIONS, IDENTITIES, ENUMERATIONS, DERIVATIVES, BUFFERS, CALLS, STREAMS, DTYPES, POLICIES, WEIGHTS)

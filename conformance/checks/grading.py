@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from conformance.numerics.bounds.error_model import Roundings, Step
 from conformance.numerics.definition import Definition, Quantity
-from conformance.numerics.errormodel import Roundings, Step
 from conformance.numerics.formats import Format
-from conformance.results import Grade
+from conformance.results.records import Grade
 
 ORDER = tuple(Grade)
 CONSTANT_ULP = 4.0

@@ -13,10 +13,11 @@ import numpy as np
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
-from conformance.checks.trial import Tally, Trial
+from conformance.checks.tally import Tally
+from conformance.checks.trial import Trial
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.results import AtSize, Grade, Outcome
+from conformance.results.records import AtSize, Grade, Outcome
 
 _SEED = 20
 

@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level
-from conformance.checks.judge import hexadecimal, in_words
+from conformance.checks.wording import hexadecimal, in_words
 from conformance.frameworks.procedure import Perform, Produced, Setting
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array
-from conformance.results import Outcome, Target, Witness
+from conformance.results.records import Outcome, Target, Witness
 from conformance.specs.model import ProcedureCase, Stated
 
 

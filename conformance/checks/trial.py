@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
-from conformance.checks.judge import Judgement, allowed_in_words, digits_of, hexadecimal, hexadecimals, in_words, judge, sentence
+from conformance.checks.judge import Judgement, judge, sentence
+from conformance.checks.profiles import Profile
+from conformance.checks.tally import Sight, Tally, is_finite
 from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Refused
 from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
-from conformance.numerics.bounds import expectation_of
+from conformance.numerics.bounds.error_model import Step
+from conformance.numerics.bounds.expectation import expectation_of
+from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
-from conformance.numerics.errormodel import Step
-from conformance.numerics.exact import Exact, exact
+from conformance.numerics.exact.oracle import Exact, exact
+from conformance.numerics.exact.representable import what_rounds
 from conformance.numerics.formats import FORMATS, Array, Format, format_of
-from conformance.numerics.interval import Expectation
-from conformance.numerics.rounding import what_rounds
-from conformance.profiles import Profile
-from conformance.results import Outcome, Target, Witness
+from conformance.results.records import Target
 from conformance.specs.model import Operation, Policy
 
-QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
-OF_THE_OPERATION: tuple[Quantity, ...] = ()
-"""In the place of a law's quantities: all that the operation has."""
 Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
@@ -59,106 +52,6 @@ class ExpectationCache:
         while len(self._kept) > _KEPT or (self._elements > _ELEMENTS and len(self._kept) > 1):
             self._elements -= self._kept.popitem(last=False)[1].index.size
         return made
-
-
-@dataclass(frozen=True)
-class Sight:
-    """One evaluation that is worth telling: what went in, what came out, what was expected, and how to make it again."""
-
-    inputs: Inputs
-    summands: int
-    expectation: Expectation | None
-    observed: Array
-    element: int
-    recipe: str
-    found: str = ""
-    wanted: str = ""
-    """In words, where there is no expectation: what came back, and what it should have been."""
-    offset: int = 0
-    """Where these inputs begin in ``expectation`` and ``observed``, where those are of many together."""
-
-    def witness(self, *, arrays: int = 64) -> Witness:
-        """In hexadecimal. Arrays of more than ``arrays`` elements are shown by their ends, or not at all where there is a recipe."""
-        if self.expectation is None or not self.observed.size:
-            return self._with(arrays, observed=self.found or "empty", expected=self.wanted or "empty")
-        interval = self.expectation.at(self.offset + self.element)
-        return self._with(
-            arrays,
-            observed=hexadecimal(self.observed.ravel()[self.offset + self.element]),
-            expected=in_words(interval.exact),
-            allowed=(allowed_in_words(interval, digits_of(self.expectation)),),
-        )
-
-    def errors(self) -> tuple[float | None, float | None]:
-        """The error of this element in u and in ulp, also where it lies outside the interval; None where it is not finite."""
-        if self.expectation is None or not self.observed.size:
-            return None, None
-        x, fmt = float(self.observed.ravel()[self.offset + self.element]), self.expectation.measured_in
-        expected = self.expectation.at(self.offset + self.element).exact
-        if not (math.isfinite(x) and isinstance(expected, Fraction)):
-            return None, None
-        error = abs(Fraction(x) - expected)
-        try:
-            return float(error / (fmt.unit_roundoff * max(abs(expected), fmt.smallest_normal))), float(error / fmt.ulp(expected))
-        except OverflowError:
-            return None, None
-
-    def _with(self, arrays: int, *, observed: str, expected: str, allowed: tuple[str, ...] = ()) -> Witness:
-        upstream = self.inputs.upstream
-        ones = bool(np.all(upstream.astype(np.float64) == 1))
-        return Witness(
-            shape=self.inputs.shape,
-            prediction=hexadecimals(self.inputs.prediction, arrays),
-            target=hexadecimals(self.inputs.target, arrays),
-            weight=() if self.inputs.weight is None else hexadecimals(self.inputs.weight, arrays),
-            upstream=() if ones else hexadecimals(upstream, arrays),
-            element=self.element,
-            expected=expected,
-            allowed=allowed,
-            observed=observed,
-            recipe=self.recipe,
-        )
-
-
-@dataclass
-class Tally:
-    """What a check has seen of one quantity: the worst conforming error, the first failure, the flags."""
-
-    evaluations: int = 0
-    error_u: float = 0.0
-    error_ulp: float = 0.0
-    error_over_bound: float = 0.0
-    correctly_rounded: bool = True
-    flags: dict[str, None] = field(default_factory=dict)
-    worst: Sight | None = None
-    failure: str = ""
-    failed: Sight | None = None
-    missing: str = ""
-    refused: str = ""
-    """What the implementation said of inputs that it does not take; it may have taken others."""
-    bits: blake2b | None = None
-    """Where somebody wants one: a digest of all results so far, as float64, which every dtype fits into."""
-
-    def see(self, observed: Array) -> None:
-        """Digest a result, whatever becomes of it."""
-        if self.bits is not None:
-            self.bits.update(observed.astype(np.float64).tobytes())
-
-    def fail(self, sentence: str, sight: Sight) -> None:
-        """Keep the first failure."""
-        if not self.failure:
-            self.failure, self.failed = sentence, sight
-
-    def note(self, judgement: Judgement, sight: Sight, *, evaluations: int = 1) -> None:
-        """Count conforming evaluations that were judged together, and keep what was seen of the worst if it is the worst so far."""
-        self.evaluations += evaluations
-        self.flags.update(dict.fromkeys(judgement.names))
-        self.correctly_rounded &= judgement.correctly_rounded
-        self.error_u = max(self.error_u, judgement.error_u)
-        self.error_over_bound = max(self.error_over_bound, judgement.error_over_bound)
-        if judgement.error_ulp > self.error_ulp or self.worst is None:
-            self.error_ulp = max(self.error_ulp, judgement.error_ulp)
-            self.worst = sight
 
 
 @dataclass(frozen=True)
@@ -341,7 +234,7 @@ class Trial:
         minimise: bool,
     ) -> None:
         """Shrink failing inputs to something a person can read, and put the failure into words."""
-        finite = _is_finite(observed, judgement)
+        finite = is_finite(observed, judgement)
 
         def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:
             try:
@@ -359,7 +252,7 @@ class Trial:
             except Exception:  # noqa: BLE001 - a candidate that raises is simply not a simpler example of this failure
                 return None
             # A wrong number that shrinks to a nan, or the reverse, has become another failure.
-            return None if judged.conforms or _is_finite(result, judged) is not finite else (wanted, result, judged)
+            return None if judged.conforms or is_finite(result, judged) is not finite else (wanted, result, judged)
 
         smallest = shrink(self.operation.definition, inputs, lambda candidate: failing(candidate) is not None) if minimise else inputs
         if smallest is not inputs and (again := failing(smallest)) is not None:
@@ -367,25 +260,3 @@ class Trial:
             recipe = f"shrunk from {recipe}" if recipe else ""
         summands = self.operation.definition.summands(inputs.shape)
         tally.fail(sentence(expectation, observed, judgement), Sight(inputs, summands, expectation, observed, judgement.worst, recipe))
-
-
-def _is_finite(observed: Array, judgement: Judgement) -> bool:
-    return bool(np.isfinite(observed.ravel()[judgement.worst].astype(np.float64)))
-
-
-def new_tallies(*quantities: Quantity) -> dict[Quantity, Tally]:
-    """One empty tally for each of them; for the value and both gradients where none is named."""
-    return {quantity: Tally() for quantity in quantities or QUANTITIES}
-
-
-def outcome_of(tally: Tally) -> tuple[Outcome, str]:
-    """The outcome of a finished tally and its reason."""
-    if tally.failure:
-        return Outcome.FAIL, tally.failure
-    if tally.missing:
-        return Outcome.UNSUPPORTED, tally.missing
-    if not tally.evaluations and tally.refused:
-        return Outcome.UNSUPPORTED, tally.refused
-    if not tally.evaluations:
-        return Outcome.ERROR, "nothing was evaluated"
-    return Outcome.PASS, ""

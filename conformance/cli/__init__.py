@@ -1,23 +1,35 @@
 """The command line: thin; every command checks its arguments, calls one part, and prints.
 
 Exit codes: 0 conforms, 1 non-conformance found, 2 usage, configuration or spec error, 3 nothing ran or incomplete.
-Imports of other parts stand inside the commands, so that ``--help`` and ``list operations`` answer at once.
+A command's module is imported when the command is named, and other parts inside the commands, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
 import gc
+from importlib import import_module
 from typing import Any
 
 import click
 
 import conformance
-from conformance.cli import asking, bisecting, porting, reading, running
-from conformance.cli.arguments import INCOMPLETE
+from conformance.cli.options import INCOMPLETE
+
+COMMANDS = ("run", "report", "compare", "diff", "bisect", "list", "doctor", "lint", "explain", "replay", "power", "schema")
+"""Each is the function ``command`` of the module of its name."""
 
 
 class _Commands(click.Group):
-    """Commands that an interrupt leaves incomplete; to click it would be exit code 1."""
+    """Loads a command when it is asked for; an interrupt leaves a command incomplete, where click's exit code would be 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click passes it
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"conformance.cli.{cmd_name}").command
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,20 +44,3 @@ class _Commands(click.Group):
 def main() -> None:
     """Is this really the mean squared error? Holds implementations to exact values and derived bounds."""
     gc.set_threshold(200_000, 50, 50)  # cells live until a command's end: looking for cycles among them took a quarter of its time
-
-
-for _command in (
-    running.run,
-    reading.report,
-    porting.compare,
-    reading.diff,
-    bisecting.bisect,
-    asking.list_,
-    asking.doctor,
-    asking.lint,
-    asking.explain,
-    running.replay,
-    running.power,
-    asking.schema,
-):
-    main.add_command(_command)

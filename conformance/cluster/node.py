@@ -25,7 +25,7 @@ class SlotFailed(Exception):
 def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: str = "", overrides: str = "") -> bytes:
     """Run one slot: the bytes of its results file.
 
-    ``suite``: what :func:`conformance.cluster.suite.packed` made; ``order``: an :class:`~conformance.cluster.order.Order` as a line of
+    ``suite``: what :func:`conformance.cluster.package.packed` made; ``order``: an :class:`~conformance.cluster.job.Order` as a line of
     JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process;
     ``python`` and ``overrides`` as for :func:`environment`.
 
@@ -40,7 +40,7 @@ def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: 
         with (
             Path(folder, "log").open("wb") as log,
             subprocess.Popen(  # noqa: S603 - our own module
-                [executable, "-m", "conformance.cluster.perform", folder],
+                [executable, "-m", "conformance.cluster.run_job", folder],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

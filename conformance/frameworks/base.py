@@ -139,7 +139,7 @@ class Framework(Protocol):
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Return a function from host inputs to an :class:`Evaluation`.
 
-        In the mode ``vmap`` both are stacks: the first axis of every array is that of the members (:mod:`conformance.frameworks.batching`).
+        In the mode ``vmap`` both are stacks: the first axis of every array is that of the members (:mod:`conformance.frameworks.vmap`).
 
         Raises:
             Unsupported: the framework does not offer the combination.

@@ -14,10 +14,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from conformance.inputs.stack import Stack
 from conformance.inputs.weights import HEAVIEST, exact_weights, weights
 from conformance.numerics.definition import Definition, Inputs, Shape
 from conformance.numerics.formats import FORMATS, Array, Format
+from conformance.numerics.stack import Stack
 
 Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 Generator = np.random.Generator

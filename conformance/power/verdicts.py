@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from conformance.plan import Item
-from conformance.power.miniatures import Miniature
-from conformance.results import Cell, Outcome
+from conformance.power.variants import Miniature
+from conformance.results.records import Cell, Outcome
+from conformance.run.plan import Item
 
 REJECTS = frozenset({Outcome.FAIL, Outcome.ERROR})
 How = Literal["killed", "survived", "accepted", "accused"]

@@ -4,7 +4,7 @@
 imported here, and every string of a results file is shown as text, whatever is in it.
 """
 
-from conformance.reports.files import write_all
 from conformance.reports.table import Table
+from conformance.reports.write import write_all
 
 __all__ = ["Table", "write_all"]

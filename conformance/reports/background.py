@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from conformance.results import Witness
+from conformance.results.records import Witness
 
 
 @dataclass(frozen=True)

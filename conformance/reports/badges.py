@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from conformance.reports.table import Section, Table
 from conformance.reports.text import visible
-from conformance.results import Outcome
+from conformance.results.records import Outcome
 
 _COLOURS: Mapping[str, str] = {
     "conforms": "00639c",

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from conformance.reports.causes import Gap, gaps
 from conformance.reports.text import targets_in_words, visible
-from conformance.results import BETWEEN, RAISES, WARNS, Cell, Outcome
+from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
 
 _PARTS = 4
 """Of an answer before its warnings: value, dtype, shape, type."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import prod
 
 from conformance.reports.text import targets_in_words, without_numbers
-from conformance.results import Cell, Outcome
+from conformance.results.records import Cell, Outcome
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from xml.etree import ElementTree as ET
 from conformance.reports.causes import effort_to_read
 from conformance.reports.table import ANY, Section, Table
 from conformance.reports.text import capped, plural, visible, without_numbers
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 _BROKEN = (Outcome.ERROR, Outcome.FAIL)
 _NO_VERDICT = (Outcome.NOT_RUN, Outcome.UNSUPPORTED)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from conformance.frameworks.batching import VMAP
+from conformance.frameworks.vmap import VMAP
 from conformance.reports.text import visible
-from conformance.results import Cell, Outcome, Results, Witness
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome, Witness
 
 _IMPORTS = {
     "numpy": "",

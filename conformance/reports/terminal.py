@@ -11,10 +11,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from conformance.reports.causes import Cause, Finding
-from conformance.reports.summary import WORST_FIRST, Summary
-from conformance.reports.table import ANY, Row, Section, Table
+from conformance.reports.table import ANY, WORST_FIRST, Row, Section, Summary, Table
 from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, capped, figure, plural, short_dtype, visible
-from conformance.results import Outcome
+from conformance.results.records import Outcome
 
 WIDTH = 100
 """The matrix is made to fit this many columns, whatever the terminal has."""

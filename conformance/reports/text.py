@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from conformance.results import Grade, Outcome, Target
+from conformance.results.records import Grade, Outcome, Target
 
 GLYPHS: Mapping[Outcome, str] = {
     Outcome.ERROR: "!",

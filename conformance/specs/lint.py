@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from conformance.numerics.bounds import expectation_of
+from conformance.numerics.bounds.expectation import expectation_of
+from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Quantity
-from conformance.numerics.distinct import distinct
-from conformance.numerics.exact import Exact, ExactArray, exact
+from conformance.numerics.exact.decode import distinct
+from conformance.numerics.exact.oracle import Exact, ExactArray, exact
+from conformance.numerics.exact.representable import what_rounds
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.interval import Expectation
-from conformance.numerics.procedure import Exacts
-from conformance.numerics.rounding import what_rounds
+from conformance.numerics.procedures.exact_run import Exacts
 from conformance.specs.arrays import Numbers
 from conformance.specs.literals import Number, equal, spell
 from conformance.specs.load import collect, specs_root

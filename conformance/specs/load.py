@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from conformance.specs.behaviours import build_questions
 from conformance.specs.build import build_operation
 from conformance.specs.deviations import build_deviations
 from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile
@@ -14,6 +13,7 @@ from conformance.specs.model import Deviation, Operation, Policy, Procedure, Que
 from conformance.specs.policies import build_policies
 from conformance.specs.problems import Problem, SpecError
 from conformance.specs.procedures import FAMILIES
+from conformance.specs.questions import build_questions
 from conformance.specs.read import Reader
 from conformance.specs.targets import TARGETS, collect_targets
 

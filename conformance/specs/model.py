@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
-from conformance.numerics.procedure import ExactRun, Exacts
+from conformance.numerics.procedures.exact_run import ExactRun, Exacts
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]

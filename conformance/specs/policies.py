@@ -19,7 +19,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "float64": ("kept", "narrowed"),
     "masked-out": ("takes no part", "spreads to gradients", "spreads"),
 }
-"""Each policy and what a target may be declared to do. ``conformance.checks.policies`` finds out what it does."""
+"""Each policy and what a target may be declared to do. ``conformance.checks.laws.policies`` finds out what it does."""
 
 
 def build_policies(reader: Reader, file: Path, table: PolicyFile) -> list[Policy]:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from conformance.numerics.definition import Quantity
-from conformance.numerics.replicas import ReplicasTask, averaged, on_each
+from conformance.numerics.procedures.replicas import averaged
+from conformance.numerics.tasks import ReplicasTask, on_each
+from conformance.specs.cases import PinnedBuilder, in_format
 from conformance.specs.grammar import ReplicasCaseTable, ReplicasFile
 from conformance.specs.literals import show
 from conformance.specs.model import Procedure, ProcedureCase, Stated
-from conformance.specs.pinned import PinnedBuilder, in_format
 from conformance.specs.read import Reader
 
 

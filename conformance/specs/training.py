@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.procedure import Exacts
-from conformance.numerics.training import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated, train
+from conformance.numerics.procedures.exact_run import Exacts
+from conformance.numerics.procedures.training import train
+from conformance.numerics.tasks import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated
+from conformance.specs.cases import PinnedBuilder, in_format
 from conformance.specs.grammar import EvaluationTable, NetworkTable, TrainingCaseTable, TrainingFile
 from conformance.specs.literals import show
 from conformance.specs.model import Procedure, ProcedureCase, Stated
-from conformance.specs.pinned import PinnedBuilder, in_format
 from conformance.specs.read import Reader
 
 

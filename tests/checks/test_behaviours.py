@@ -10,11 +10,11 @@ import pytest
 from one_target import CHECKS, SPECS, cells_of
 
 from conformance.checks.behaviours import given, in_words
-from conformance.checks.words import settled
+from conformance.frameworks.messages import settled
 from conformance.frameworks.probe import Raw, Returned
 from conformance.numerics.definition import Weights
 from conformance.numerics.formats import Array
-from conformance.results import Cell, Outcome
+from conformance.results.records import Cell, Outcome
 
 
 def mean(p: Array, t: Array) -> Any:

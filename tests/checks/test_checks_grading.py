@@ -14,12 +14,12 @@ import pytest
 
 from conformance.checks.grading import ORDER, grade, tree_bound_u, tree_height, worst
 from conformance.checks.growth import GrowthCheck, constant, probe, random
+from conformance.checks.profiles import PROFILES
 from conformance.checks.trial import ExpectationCache, Trial
 from conformance.frameworks.base import Attestation, Evaluation
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.profiles import PROFILES
-from conformance.results import Grade, Outcome, Target
+from conformance.results.records import Grade, Outcome, Target
 from conformance.specs.load import load
 
 SPECS = load()

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conformance.checks.judge import FLUSHES, Judgement, allowed_in_words, approximately, in_words, judge, sentence
+from conformance.checks.judge import FLUSHES, Judgement, judge, sentence
+from conformance.checks.wording import allowed_in_words, approximately, in_words
+from conformance.numerics.bounds.interval import Expectation, Interval
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.numerics.interval import Expectation, Interval
 
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 examples = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,10 +14,10 @@ from conformance.checks import trial
 from conformance.checks.judge import judge
 from conformance.checks.trial import ExpectationCache
 from conformance.inputs.families import FAMILIES, Descriptor, make
-from conformance.numerics.bounds import expectation
+from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity, Weights
 from conformance.numerics.formats import FORMATS
-from conformance.numerics.interval import Expectation
 from conformance.specs.load import load
 
 ERROR_MODEL = load().error_model

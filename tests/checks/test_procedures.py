@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from one_target import CHECKS, cells_of
 
-from conformance.explain import explain
+from conformance.checks.explain import explain
+from conformance.frameworks.numpy.training import perform
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training.numpy import perform
 from conformance.numerics.definition import Quantity
-from conformance.numerics.training import TrainingTask
-from conformance.results import Cell, Outcome
+from conformance.numerics.tasks import TrainingTask
+from conformance.results.records import Cell, Outcome
 from conformance.specs.load import load
 
 CHECK = "training/sgd/case/sgd-one-step"

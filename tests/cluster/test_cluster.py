@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
+from conformance.checks.profiles import PROFILES
 from conformance.cluster import node
-from conformance.cluster.executors import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
-from conformance.cluster.run import Place, SlotRun
-from conformance.cluster.suite import dependencies, packed
-from conformance.engine import Nobody, new_run
+from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
+from conformance.cluster.distributed_run import Place, SlotRun
+from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import frameworks
-from conformance.merging import merge
-from conformance.plan import Selection
-from conformance.profiles import PROFILES
-from conformance.results import Results, read
-from conformance.shards import combined
+from conformance.results.merging import merge
+from conformance.results.reading import Results, read
+from conformance.results.shards import combined
+from conformance.run.engine import Nobody, new_run
+from conformance.run.plan import Selection
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets
 

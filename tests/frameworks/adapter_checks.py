@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Evaluation, Framework, Implementation
-from conformance.frameworks.batching import VMAP, Batched
+from conformance.frameworks.vmap import VMAP, Batched
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 

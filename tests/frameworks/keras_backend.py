@@ -8,8 +8,8 @@ import sys
 
 from adapter_checks import evaluate, faults, losses
 
-from conformance.frameworks import keras
 from conformance.frameworks.base import Unsupported
+from conformance.frameworks.keras import adapter as keras
 
 backend = sys.argv[1]
 framework = {"tensorflow": keras.KerasOnTensorflow, "torch": keras.KerasOnTorch, "jax": keras.KerasOnJax}[backend]()

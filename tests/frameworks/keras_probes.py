@@ -10,7 +10,7 @@ from typing import Any
 from adapter_checks import EXPECTED, losses
 from probe_checks import faults
 
-from conformance.frameworks import keras
+from conformance.frameworks.keras import adapter as keras
 
 backend = sys.argv[1]
 framework = {"tensorflow": keras.KerasOnTensorflow, "torch": keras.KerasOnTorch, "jax": keras.KerasOnJax}[backend]()

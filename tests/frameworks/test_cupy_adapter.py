@@ -15,7 +15,7 @@ from conformance.frameworks.base import Unsupported
 from conformance.frameworks.registry import KNOWN
 
 if TYPE_CHECKING:
-    from conformance.frameworks.cupy import CupyFramework
+    from conformance.frameworks.cupy.adapter import CupyFramework
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def cupy() -> Any:
 
 @pytest.fixture(scope="module")
 def framework(cupy: Any) -> CupyFramework:
-    adapter: CupyFramework = importlib.import_module("conformance.frameworks.cupy").CupyFramework()
+    adapter: CupyFramework = importlib.import_module("conformance.frameworks.cupy.adapter").CupyFramework()
     return adapter
 
 

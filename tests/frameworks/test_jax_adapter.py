@@ -16,7 +16,7 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.frameworks.jax import JaxFramework
+    from conformance.frameworks.jax.adapter import JaxFramework
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def jax() -> Any:
 
 @pytest.fixture(scope="module")
 def framework(jax: Any) -> JaxFramework:
-    adapter: JaxFramework = importlib.import_module("conformance.frameworks.jax").JaxFramework()
+    adapter: JaxFramework = importlib.import_module("conformance.frameworks.jax.adapter").JaxFramework()
     return adapter
 
 
@@ -105,7 +105,7 @@ def subnormal_square(dtype: str) -> tuple[Any, Any]:
 FALLBACK = """
 import jax, numpy as np
 from adapter_checks import evaluate, subject
-from conformance.frameworks.jax import JaxFramework
+from conformance.frameworks.jax.adapter import JaxFramework
 jax_framework = JaxFramework()
 assert [device.name for device in jax_framework.devices()] == ["cpu", "cpu:1"]
 honest = evaluate(jax_framework, subject(lambda p, t: ((p - t) ** 2).mean()), "jit", "float32", "cpu:1")

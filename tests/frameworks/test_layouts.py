@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from adapter_checks import evaluate, inputs, subject
 
-from conformance.checks.buffers import LAYOUTS
-from conformance.frameworks.assembly import altered, arguments, same_layout
+from conformance.checks.laws.memory import LAYOUTS
 from conformance.frameworks.base import Framework
+from conformance.frameworks.helpers import altered, arguments, same_layout
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 

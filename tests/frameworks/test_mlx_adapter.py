@@ -13,7 +13,7 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.frameworks.mlx import MlxFramework
+    from conformance.frameworks.mlx.adapter import MlxFramework
 
 MODES = ["eager", "compile"]
 
@@ -25,7 +25,7 @@ def mx() -> Any:
 
 @pytest.fixture(scope="module")
 def framework(mx: Any) -> MlxFramework:
-    adapter: MlxFramework = importlib.import_module("conformance.frameworks.mlx").MlxFramework()
+    adapter: MlxFramework = importlib.import_module("conformance.frameworks.mlx.adapter").MlxFramework()
     return adapter
 
 

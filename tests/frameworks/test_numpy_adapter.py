@@ -7,8 +7,8 @@ import pytest
 from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, subject
 
 from conformance.frameworks.base import Implementation, Unsupported
-from conformance.frameworks.entries.numpy import IMPLEMENTATIONS
-from conformance.frameworks.numpy import NumpyFramework
+from conformance.frameworks.numpy.adapter import NumpyFramework
+from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.frameworks.entries import keras as entries
+from conformance.frameworks.keras import implementations as entries
 
 
 class OldLoss:
@@ -55,7 +55,7 @@ def test_bfloat16_crosses_to_tensorflow_and_back_with_its_bits() -> None:
     import ml_dtypes
     import numpy as np
 
-    from conformance.frameworks.tensorflow import constant, host
+    from conformance.frameworks.tensorflow.tensors import constant, host
 
     array = np.array([[1.5, -0.0], [np.inf, 2**-130]], ml_dtypes.bfloat16)
     back = host(constant(array))

@@ -14,7 +14,7 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.frameworks.paddle import PaddleFramework
+    from conformance.frameworks.paddle.adapter import PaddleFramework
 
 MODES = ["eager", "graph"]
 NO_VMAP = {"forward, prediction", "forward, target", "forward, both", "batched"}
@@ -23,7 +23,7 @@ NO_VMAP = {"forward, prediction", "forward, target", "forward, both", "batched"}
 @pytest.fixture(scope="module")
 def framework() -> PaddleFramework:
     pytest.importorskip("paddle", reason="PaddlePaddle is not installed: pip install 'mse-conformance[paddle]'")
-    adapter: PaddleFramework = importlib.import_module("conformance.frameworks.paddle").PaddleFramework()
+    adapter: PaddleFramework = importlib.import_module("conformance.frameworks.paddle.adapter").PaddleFramework()
     return adapter
 
 

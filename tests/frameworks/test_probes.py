@@ -18,13 +18,13 @@ import pytest
 from adapter_checks import EXPECTED, inputs, losses, subject
 from probe_checks import Probing, faults, questions
 
-from conformance.executors.protocol import Request
-from conformance.executors.worker import open_bench
+from conformance.checks.profiles import PROFILES
 from conformance.frameworks.base import NotAttested, Unsupported
-from conformance.frameworks.numpy import NumpyFramework
+from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import Probe, Raw
 from conformance.numerics.formats import FORMATS
-from conformance.profiles import PROFILES
+from conformance.workers.protocol import Request
+from conformance.workers.worker import open_bench
 
 ADAPTERS = {"numpy": "NumpyFramework", "torch": "TorchFramework", "tensorflow": "TensorflowFramework", "jax": "JaxFramework"}
 MODES = {"numpy": ["eager"], "torch": ["eager"], "tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"]}

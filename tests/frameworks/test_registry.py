@@ -20,8 +20,8 @@ OWN = (
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite's own entry point for NumPy, and one of another distribution."""
-    numpy = EntryPoint("numpy", "conformance.frameworks.numpy:NumpyFramework", registry.GROUP)
-    other = EntryPoint("abacus", "conformance.frameworks.numpy:NumpyFramework", registry.GROUP)
+    numpy = EntryPoint("numpy", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
+    other = EntryPoint("abacus", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda *, group: [other, numpy] if group == registry.GROUP else [])
 
 

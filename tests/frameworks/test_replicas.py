@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conformance.frameworks import child_processes as processes
 from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.child_processes import Launch, ReplicasFailed
 from conformance.frameworks.procedure import Setting
-from conformance.frameworks.replicas import processes
-from conformance.frameworks.replicas.processes import Launch, ReplicasFailed
 from conformance.numerics.definition import Quantity
-from conformance.numerics.replicas import ReplicasTask
+from conformance.numerics.tasks import ReplicasTask
 
 ONES = np.ones((2, 1), np.float32)
 TASK = ReplicasTask(ONES, ONES, np.ones((1, 1), np.float32), (1, 1))
@@ -31,7 +31,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
             import os
             import numpy as np
             from act import act
-            from conformance.frameworks.replicas.processes import Replica, answer
+            from conformance.frameworks.child_processes import Replica, answer
 
             def run(order):
                 act(order)

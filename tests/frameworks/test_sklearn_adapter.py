@@ -11,13 +11,13 @@ from adapter_checks import evaluate, faults, inputs
 from conformance.frameworks.base import Implementation, Refused, Unsupported
 
 if TYPE_CHECKING:
-    from conformance.frameworks.sklearn import SklearnFramework
+    from conformance.frameworks.sklearn.adapter import SklearnFramework
 
 
 @pytest.fixture(scope="module")
 def framework() -> SklearnFramework:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'mse-conformance[sklearn]'")
-    adapter: SklearnFramework = importlib.import_module("conformance.frameworks.sklearn").SklearnFramework()
+    adapter: SklearnFramework = importlib.import_module("conformance.frameworks.sklearn.adapter").SklearnFramework()
     return adapter
 
 

@@ -8,7 +8,7 @@ import pytest
 from adapter_checks import evaluate, faults
 
 import conformance
-from conformance.frameworks.numpy import NumpyFramework
+from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.subject import SubjectError, load_subjects
 
 

@@ -12,7 +12,7 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.frameworks.tensorflow import TensorflowFramework
+    from conformance.frameworks.tensorflow.adapter import TensorflowFramework
 
 MODES = ["eager", "graph", "xla"]
 
@@ -24,7 +24,7 @@ def tf() -> Any:
 
 @pytest.fixture(scope="module")
 def framework(tf: Any) -> TensorflowFramework:
-    adapter: TensorflowFramework = importlib.import_module("conformance.frameworks.tensorflow").TensorflowFramework()
+    adapter: TensorflowFramework = importlib.import_module("conformance.frameworks.tensorflow.adapter").TensorflowFramework()
     return adapter
 
 

@@ -12,7 +12,7 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
 if TYPE_CHECKING:
-    from conformance.frameworks.torch import TorchFramework
+    from conformance.frameworks.torch.adapter import TorchFramework
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def torch() -> Any:
 
 @pytest.fixture(scope="module")
 def framework(torch: Any) -> TorchFramework:
-    adapter: TorchFramework = importlib.import_module("conformance.frameworks.torch").TorchFramework()
+    adapter: TorchFramework = importlib.import_module("conformance.frameworks.torch.adapter").TorchFramework()
     return adapter
 
 

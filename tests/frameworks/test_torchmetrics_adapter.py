@@ -7,13 +7,13 @@ import pytest
 from adapter_checks import evaluate, faults
 
 if TYPE_CHECKING:
-    from conformance.frameworks.torchmetrics import TorchmetricsFramework
+    from conformance.frameworks.torchmetrics.adapter import TorchmetricsFramework
 
 
 @pytest.fixture(scope="module")
 def framework() -> TorchmetricsFramework:
     pytest.importorskip("torchmetrics", reason="torchmetrics is not installed: pip install 'mse-conformance[torchmetrics,torch]'")
-    adapter: TorchmetricsFramework = importlib.import_module("conformance.frameworks.torchmetrics").TorchmetricsFramework()
+    adapter: TorchmetricsFramework = importlib.import_module("conformance.frameworks.torchmetrics.adapter").TorchmetricsFramework()
     return adapter
 
 

@@ -12,7 +12,7 @@ from parts import Array, Floats, wide
 import conformance
 from conformance.frameworks.procedure import Produced, Setting
 from conformance.numerics.definition import Quantity
-from conformance.numerics.replicas import ReplicasTask, on_replica
+from conformance.numerics.tasks import ReplicasTask, on_replica
 
 MEAN_GRADIENT = "replicas/mean-gradient"
 

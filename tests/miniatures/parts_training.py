@@ -12,8 +12,8 @@ from parts import Array, Floats, wide
 
 import conformance
 from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training.record import Record
-from conformance.numerics.training import (
+from conformance.frameworks.training_log import Record
+from conformance.numerics.tasks import (
     HIDDEN_BIAS,
     HIDDEN_WEIGHT,
     LOSS,

@@ -9,16 +9,7 @@ import numpy as np
 from parts import Floats, wide
 from parts_training import SGD, WEIGHTED, Parameters, Pass, Trainer, trains
 
-from conformance.numerics.training import (
-    HIDDEN_BIAS,
-    HIDDEN_WEIGHT,
-    METRIC,
-    OUTPUT_BIAS,
-    OUTPUT_WEIGHT,
-    PARAMETERS,
-    WEIGHTED_METRIC,
-    Samples,
-)
+from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, METRIC, OUTPUT_BIAS, OUTPUT_WEIGHT, PARAMETERS, WEIGHTED_METRIC, Samples
 
 
 @trains(SGD)

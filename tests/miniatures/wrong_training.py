@@ -8,7 +8,7 @@ import numpy as np
 from parts import Array, Floats, wide
 from parts_training import SGD, WEIGHTED, Parameters, Pass, Trainer, trains
 
-from conformance.numerics.training import HIDDEN_BIAS, LOSS, METRIC, OUTPUT_BIAS, OUTPUT_WEIGHT, WEIGHTED_METRIC, Samples, TrainingTask
+from conformance.numerics.tasks import HIDDEN_BIAS, LOSS, METRIC, OUTPUT_BIAS, OUTPUT_WEIGHT, WEIGHTED_METRIC, Samples, TrainingTask
 
 # -- the gradient -------------------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from reference import Number, over, plus, times
 
+from conformance.numerics.exact.number import square_root
 from conformance.numerics.formats import Format
-from conformance.numerics.number import square_root
 
 
 @dataclass

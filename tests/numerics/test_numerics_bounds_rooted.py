@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds import expectation
+from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.gradient import PRODUCT_OVERFLOWS
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.gradient_bounds import PRODUCT_OVERFLOWS
-from conformance.numerics.interval import Interval
 from conformance.specs.load import load
 
 ROOT_OF_THE_MEAN = Definition(Fraction(1), Over.ALL, Divisor.COUNT, Weights.NONE, root=True)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds import expectation_of
+from conformance.numerics.bounds.expectation import expectation_of
+from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
-from conformance.numerics.exact import exact
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.numerics.interval import Expectation
 from conformance.specs.load import load
 
 ERROR_MODEL = load().error_model

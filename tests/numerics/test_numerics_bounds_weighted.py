@@ -11,12 +11,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds import expectation
+from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.gradient import NARROW_SCALE, PRODUCT_OVERFLOWS
+from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.value import SQUARE_OVERFLOWS
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.numerics.gradient_bounds import NARROW_SCALE, PRODUCT_OVERFLOWS
-from conformance.numerics.interval import Expectation
-from conformance.numerics.value_bounds import SQUARE_OVERFLOWS
 from conformance.specs.load import load
 
 ERROR_MODEL = load().error_model

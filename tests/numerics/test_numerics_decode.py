@@ -10,7 +10,7 @@ from drawing import from_bits, random_bits, width
 from hypothesis import strategies as st
 from reference import read, same
 
-from conformance.numerics.decode import decode, fractions
+from conformance.numerics.exact.decode import decode, fractions
 from conformance.numerics.formats import FORMATS, Array, Format
 
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))

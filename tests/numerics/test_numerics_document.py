@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from conformance.checks.catalogue import all_checks
-from conformance.explain import explain
-from conformance.numerics.bounds import expectation
+from conformance.checks.explain import explain
+from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.formats import FORMATS, Array
-from conformance.numerics.interval import Interval
 from conformance.specs.load import load
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "numerics.md").read_text(encoding="utf-8")

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from reference import Index, Number, Reference, reference, same, times, value_index, value_shape, weight_shape
 from reference import over as over_
 
-from conformance.numerics import exact as module
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
-from conformance.numerics.exact import Exact, ExactArray, exact
+from conformance.numerics.exact import oracle as module
+from conformance.numerics.exact.number import square_root
+from conformance.numerics.exact.oracle import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS
-from conformance.numerics.number import square_root
 from conformance.specs.literals import Number as Literal
 from conformance.specs.literals import parse as parse_literal
 

@@ -13,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.inputs.families import FAMILIES, Descriptor, make
-from conformance.numerics import grid as grids
-from conformance.numerics.bounds import expectation_of
-from conformance.numerics.decode import fractions
+from conformance.numerics.bounds.expectation import expectation_of
+from conformance.numerics.bounds.fast_path import gradient_intervals, value_intervals
+from conformance.numerics.bounds.gradient import Gradients
+from conformance.numerics.bounds.interval import Interval
+from conformance.numerics.bounds.relative import Relative
+from conformance.numerics.bounds.value import value_interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
-from conformance.numerics.exact import exact
-from conformance.numerics.far_bounds import gradient_intervals, value_intervals
+from conformance.numerics.exact import grid as grids
+from conformance.numerics.exact.decode import fractions
+from conformance.numerics.exact.grid import grid_of
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.gradient_bounds import Gradients
-from conformance.numerics.grid import grid_of
-from conformance.numerics.interval import Interval
-from conformance.numerics.relative import Relative
-from conformance.numerics.value_bounds import value_interval
 from conformance.specs.load import load
 
 ERROR_MODEL = load().error_model

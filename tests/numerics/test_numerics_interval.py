@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.inputs.families import FAMILIES, Descriptor, make
-from conformance.numerics.bounds import expectation_of
+from conformance.numerics.bounds.expectation import expectation_of
+from conformance.numerics.bounds.interval import Expectation, Interval
 from conformance.numerics.definition import Quantity
-from conformance.numerics.exact import exact
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.interval import Expectation, Interval
 from conformance.specs.load import load
 
 SPECS = load()

@@ -9,10 +9,10 @@ from drawing import examples, formats, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.numerics.bounds.last_place import in_last_place
+from conformance.numerics.bounds.relative import Relative
+from conformance.numerics.exact.grid import Grid
 from conformance.numerics.formats import FORMATS, Format, power_of_two
-from conformance.numerics.grid import Grid
-from conformance.numerics.last_place import in_last_place
-from conformance.numerics.relative import Relative
 
 units = st.builds(
     lambda n, d, e: Fraction(n, d) * power_of_two(e), st.integers(1, 2**40), st.integers(1, 10**7) | st.just(1), st.integers(-300, 60)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from conformance.numerics.number import Number, add, divide, multiply
+from conformance.numerics.exact.number import Number, add, divide, multiply
 
 BEYOND = Fraction(10) ** 400
 

@@ -12,8 +12,8 @@ from drawing import examples, formats, numbers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.numerics.bounds.partial_products import Losses, Scale
 from conformance.numerics.formats import FORMATS, Format
-from conformance.numerics.partial_products import Losses, Scale
 
 
 def slowly(scale: Scale, d: Fraction, moved: Fraction) -> Losses:

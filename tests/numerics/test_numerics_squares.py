@@ -12,9 +12,9 @@ from drawing import random_bits, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.numerics import squares as module
+from conformance.numerics.exact import squares as module
+from conformance.numerics.exact.squares import sum_of_squared_differences
 from conformance.numerics.formats import FORMATS, Array, Format
-from conformance.numerics.squares import sum_of_squared_differences
 
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 every_size = st.sampled_from([0, 1, 2, 3, 7, 8, 9, 100, 1000, 3000])

@@ -7,8 +7,9 @@ import pytest
 
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS
-from conformance.numerics.procedure import Demand, ExactRun, Exacts, Workings
-from conformance.numerics.training import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated, train
+from conformance.numerics.procedures.exact_run import Demand, ExactRun, Exacts, Workings
+from conformance.numerics.procedures.training import train
+from conformance.numerics.tasks import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated
 from conformance.specs.load import load
 from conformance.specs.model import ProcedureCase
 

@@ -21,7 +21,7 @@ from conformance.frameworks.base import Evaluate, Implementation, Unsupported
 from conformance.numerics.definition import Definition, Inputs
 from conformance.numerics.formats import FORMATS, Array
 from conformance.reports.reproduce import reproducer
-from conformance.results import Cell, Outcome, Target, Witness
+from conformance.results.records import Cell, Outcome, Target, Witness
 from conformance.specs.load import load
 
 PREDICTION, TARGET, WEIGHT = [1.0, 3.0, 0.5, -2.0], [0.0, 1.0, 1.0, 0.5], [1.0, 0.0, 1.0, 1.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.reports.background import Derivation, Pinned, Rounding, Said
-from conformance.results import Witness
+from conformance.results.records import Witness
 
 THIRDS = Witness(shape=(2, 2), prediction=("0x1.8p+0", "-0x1p+1", "0x1p-2", "nan"), target=("0x1p-1", "0x1p+0", "-0x1.8p-1", "0x0p+0"))
 

@@ -9,7 +9,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.results import AtSize, Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target, Witness
+from conformance.results.reading import Results
+from conformance.results.records import AtSize, Cell, Footer, Grade, Header, Outcome, RunEnvironment, Target, Witness
 
 OPERATIONS = ("mse/mean", "mse/sum", "mse/none", "mse/last-axis")
 QUANTITIES = ("value", "gradient/prediction", "gradient/target")

@@ -8,9 +8,9 @@ import pytest
 from sample_run import full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
-from conformance.reports.agreement import agreement, groups
+from conformance.reports.page.plots import agreement, groups
 from conformance.reports.table import Table
-from conformance.results import AtSize, Outcome
+from conformance.results.records import AtSize, Outcome
 
 
 @pytest.fixture(scope="module")

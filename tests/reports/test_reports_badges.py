@@ -18,7 +18,8 @@ from test_reports_table import cell, results
 from conformance.reports import write_all
 from conformance.reports.badges import Badge, badges
 from conformance.reports.table import Table
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 PASSES = "00639c"
 

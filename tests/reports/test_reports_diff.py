@@ -14,15 +14,16 @@ from sample_run import full_run
 from test_reports_rendering import FORBIDDEN_IN_OUTPUT, HOSTILE, assert_markdown_is_plain, hostile_results
 from test_reports_table import CELLS, cell, results
 
-from conformance.reports.blocks import MAX_BYTES, Block, fitted
 from conformance.reports.diff import Diff
 from conformance.reports.diff.groups import stem
 from conformance.reports.diff.markdown import markdown, top_changes
 from conformance.reports.diff.model import HEADINGS, TITLES
 from conformance.reports.diff.terminal import show
 from conformance.reports.diff.transitions import TRANSITIONS, Category, category
+from conformance.reports.markdown import MAX_BYTES, Block, fitted
 from conformance.reports.terminal import WIDTH
-from conformance.results import Cell, Grade, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Grade, Outcome
 
 PASS, FAIL, ERROR, DEVIATION, UNSUPPORTED, NOT_RUN = (
     Outcome.PASS,

@@ -15,7 +15,8 @@ from test_reports_table import CELLS, cell, results
 
 from conformance.reports.junit import junit
 from conformance.reports.table import Table
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 RESULTS = ("error", "failure", "skipped")
 

@@ -16,13 +16,14 @@ from sample_background import THIRDS, SampleBackground
 from sample_run import DTYPES, full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
-from conformance.reports import html
-from conformance.reports.columns import packed
-from conformance.reports.places import by_operation
+from conformance.reports.page import page as html
+from conformance.reports.page.cells import packed
+from conformance.reports.page.matrix import by_operation
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.text import visible
-from conformance.results import Cell, Footer, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Footer, Outcome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -343,7 +344,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_every_colour_of_text_has_contrast(scheme: int) -> None:
-    css = files("conformance.reports").joinpath("page.css").read_text("utf-8")
+    css = files("conformance.reports.page").joinpath("page.css").read_text("utf-8")
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]+)", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[scheme]))
     for text in ("ink", "soft", "pass", "fail", "error", "deviation", "muted"):
         for ground in ("paper", "panel"):

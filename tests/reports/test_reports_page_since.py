@@ -10,10 +10,11 @@ from browsing import count, opened, texts
 from sample_background import SampleBackground
 from sample_run import full_run
 
-from conformance.reports import html
 from conformance.reports.diff import Diff
+from conformance.reports.page import page as html
 from conformance.reports.table import Table
-from conformance.results import Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Outcome
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,9 +9,10 @@ import pytest
 from sample_run import full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
-from conformance.reports import plots
+from conformance.reports.page import plots
 from conformance.reports.table import Table
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 
 def elements(picture: str, name: str) -> list[ET.Element]:

@@ -17,14 +17,14 @@ from rich.console import Console
 from sample_run import full_run
 
 from conformance.reports import write_all
-from conformance.reports.blocks import MAX_BYTES
 from conformance.reports.diff import Diff
-from conformance.reports.html import page
-from conformance.reports.markdown import markdown
+from conformance.reports.markdown import MAX_BYTES, markdown
+from conformance.reports.page.page import page
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import Table
 from conformance.reports.terminal import WIDTH, show
-from conformance.results import Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target, Witness
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Footer, Grade, Header, Outcome, RunEnvironment, Target, Witness
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -11,7 +11,7 @@ import pytest
 
 from conformance.frameworks.registry import KNOWN
 from conformance.reports.reproduce import blanks, filled, is_whole, template
-from conformance.results import Cell, Outcome, Target, Witness
+from conformance.results.records import Cell, Outcome, Target, Witness
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 

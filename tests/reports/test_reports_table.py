@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_run import full_run
 
-from conformance.reports.summary import WORST_FIRST, Summary, Tally
-from conformance.reports.table import Table
+from conformance.reports.table import WORST_FIRST, Summary, Table, Tally
 from conformance.reports.text import figure, targets_in_words, visible
-from conformance.results import Cell, Footer, Grade, Header, Outcome, Results, RunEnvironment, Target
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Footer, Grade, Header, Outcome, RunEnvironment, Target
 
 NAMES = st.sampled_from(["a", "b", "*"])
 CELLS = st.builds(

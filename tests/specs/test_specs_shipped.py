@@ -19,7 +19,7 @@ import pytest
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
 from conformance.numerics.formats import Array
-from conformance.results import Grade
+from conformance.results.records import Grade
 from conformance.specs.arrays import Numbers
 from conformance.specs.grammar import Accuracy
 from conformance.specs.lint import lint

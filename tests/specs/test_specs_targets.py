@@ -10,7 +10,7 @@ from conformance.specs.grammar import MATRIX
 from conformance.specs.load import collect, specs_root
 from conformance.specs.problems import SpecError
 from conformance.specs.targets import Targets, read_targets
-from conformance.tox_ini import tox_ini
+from conformance.versions.tox_ini import tox_ini
 
 ROOT = Path(__file__).parents[2]
 SMALL = """
@@ -43,7 +43,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_tox_ini_is_what_the_targets_make(targets: Targets) -> None:
-    stale = "tox.ini is stale: python -m conformance.tox_ini"
+    stale = "tox.ini is stale: python -m conformance.versions.tox_ini"
     assert (ROOT / "tox.ini").read_text() == tox_ini(targets), stale
 
 

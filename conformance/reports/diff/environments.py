@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.reports.diff.pairing import Lane
 from conformance.reports.text import without_numbers
-from conformance.results import Results
+from conformance.results.reading import Results
 
 Facts = Mapping[str, str]
 """What is told of an environment: a name and what it is."""

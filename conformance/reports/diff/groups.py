@@ -11,9 +11,9 @@ from conformance.reports import causes
 from conformance.reports.behaviours import is_judged
 from conformance.reports.diff.pairing import VERDICTS_FIRST
 from conformance.reports.diff.transitions import Category, answer
-from conformance.reports.summary import error_in_u
+from conformance.reports.table import error_in_u
 from conformance.reports.text import GRADE_SHORT, figure, targets_in_words, visible, without_numbers
-from conformance.results import Cell, Outcome
+from conformance.results.records import Cell, Outcome
 
 _MOST_IDS = 1000
 """So many cells of a group are named in the plain types, and none of what is new or removed, which may be most of a run."""

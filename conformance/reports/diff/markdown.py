@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from conformance.reports.blocks import Block, fitted
 from conformance.reports.diff.environments import EnvironmentChange
 from conformance.reports.diff.groups import Group
 from conformance.reports.diff.model import HEADINGS, TITLES, Diff
 from conformance.reports.diff.transitions import Category
-from conformance.reports.markdown import escaped
+from conformance.reports.markdown import Block, escaped, fitted
 from conformance.reports.text import GLYPHS, capped, plural, visible
 
 _FOLDED = (Category.NEW, Category.REMOVED)

@@ -15,7 +15,8 @@ from conformance.reports.diff.pairing import Lane, Side, lanes, pairs, side
 from conformance.reports.diff.transitions import Category, category
 from conformance.reports.table import ANY
 from conformance.reports.text import capped, plural, visible
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 _BROKEN = (Outcome.FAIL, Outcome.ERROR)
 _NO_VERDICT = (Outcome.UNSUPPORTED, Outcome.NOT_RUN)

@@ -7,7 +7,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from conformance.reports.table import release
-from conformance.results import Cell, Outcome, Results
+from conformance.results.reading import Results
+from conformance.results.records import Cell, Outcome
 
 VERDICTS_FIRST = (Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.PASS, Outcome.UNSUPPORTED, Outcome.NOT_RUN)
 """A verdict before none, then the worst: which stands for all if one run recorded a cell several times."""

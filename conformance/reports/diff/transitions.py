@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from conformance.reports.behaviours import gist, is_judged
-from conformance.reports.summary import BEST_GRADE_FIRST, error_in_u
-from conformance.results import RAISES, Cell, Outcome
+from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
+from conformance.results.records import RAISES, Cell, Outcome
 
 
 class Category(StrEnum):

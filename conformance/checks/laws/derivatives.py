@@ -1,0 +1,141 @@
+"""Laws of derivatives: however they are asked for, they are those of one function. On exact data, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.checks.cases import exactly
+from conformance.checks.judge import judge, sentence
+from conformance.checks.laws.comparing import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same
+from conformance.checks.laws.law import law
+from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.tally import Sight, Tally, new_tallies
+from conformance.checks.trial import Trial
+from conformance.numerics.definition import Quantity, Shape
+from conformance.numerics.exact.oracle import exact
+from conformance.numerics.formats import FORMATS, Array
+
+
+def _inputs(trial: Trial, *, upstream: int = 0) -> list[Drawn]:
+    return [exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream) for shape in _shapes(trial)]
+
+
+def _shapes(trial: Trial) -> list[Shape]:
+    """Few: each of these laws has its own function, and where shapes are compiled it is compiled for each."""
+    return exact_shapes(trial)[: 2 if compiles_each_shape(trial.target) else 4]
+
+
+def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
+    """Small whole numbers: products with exact data stay exact."""
+    drawn: Array = np.random.default_rng([seed, 1]).integers(-1, 2, shape).astype(FORMATS[trial.target.dtype].dtype)
+    return drawn
+
+
+@law(
+    "value-alone",
+    "Asking for no gradient changes no bit of the value: a training step and an evaluation report the same loss.",
+    (Quantity.VALUE,),
+    own_functions=True,
+)
+def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
+    """A plain call against the value that came with gradients."""
+    tallies = new_tallies(Quantity.VALUE)
+    for drawn in _inputs(trial):
+        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
+        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, trial.attested(drawn.inputs).value, drawn, "with no gradient asked for")
+    return tallies
+
+
+@law(
+    "one-argument",
+    "The gradient of one argument is the same whether or not the other one's is asked for as well.",
+    GRADIENTS,
+    own_functions=True,
+)
+def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
+    tallies = new_tallies(*GRADIENTS)
+    for drawn in _inputs(trial, upstream=1):
+        both = trial.attested(drawn.inputs)
+        note_missing(tallies, both)
+        for quantity in GRADIENTS:
+            if quantity.value in both.gradients:
+                found = trial.probe.alone(drawn.inputs, quantity)
+                same(trial, tallies[quantity], quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
+    return tallies
+
+
+@law(
+    "forward-mode",
+    "Forward and reverse mode differentiate the same function: a directional derivative is the gradient's product with the direction.",
+    GRADIENTS,
+    own_functions=True,
+)
+def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Along the prediction, then along the target; directions of −1, 0 and 1, so that the products are exact."""
+    tallies = new_tallies(*GRADIENTS)
+    for drawn in _inputs(trial):
+        inputs = drawn.inputs
+        reverse = trial.attested(inputs)
+        note_missing(tallies, reverse)
+        direction = _direction(trial, inputs.shape, trial.profile.seeds()[0])
+        zeros = np.zeros_like(direction)
+        for quantity, along in zip(GRADIENTS, ((direction, zeros), (zeros, direction)), strict=True):
+            if quantity.value not in reverse.gradients:
+                continue
+            found = trial.probe.forward(inputs, *along)
+            products = reverse.gradients[quantity.value].astype(np.float64) * direction.astype(np.float64)
+            wanted = products.sum(axis=tuple(range(reverse.value.ndim, inputs.prediction.ndim)))
+            same(trial, tallies[quantity], quantity, found, np.asarray(wanted), drawn, "in forward mode")
+    return tallies
+
+
+@law(
+    "curvature",
+    "The second derivative is 2/N, and −2/N where it is mixed: a gradient that is right may yet be differentiated wrongly.",
+    (Quantity.CURVATURE,),
+    own_functions=True,
+)
+def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Along a direction v it is the gradient of the same loss at (v, 0), which the oracle knows: the loss is quadratic."""
+    tally = Tally()
+    for drawn in _inputs(trial, upstream=1):
+        inputs = drawn.inputs
+        direction = _direction(trial, inputs.shape, trial.profile.seeds()[0])
+        quadratic = replace(inputs, prediction=direction, target=np.zeros_like(direction))
+        oracle = exact(trial.operation.definition, quadratic)
+        for quantity, found in zip(GRADIENTS, trial.probe.curvature(inputs, direction), strict=True):
+            expectation = exactly(oracle, quantity, FORMATS[found.dtype.name])
+            judgement = judge(expectation, found, flushes=trial.flushes)
+            sight = Sight(inputs, trial.operation.definition.summands(inputs.shape), expectation, found, judgement.worst, drawn.recipe)
+            if judgement.conforms:
+                tally.note(judgement, sight)
+            else:
+                which = "own" if quantity is Quantity.GRADIENT_PREDICTION else "mixed"
+                tally.evaluations += 1
+                tally.fail(f"{which} curvature: {sentence(expectation, found, judgement)}", sight)
+    return {Quantity.CURVATURE: tally}
+
+
+@law(
+    "batching",
+    "A batch through the framework's automatic batching gives each member's own result, wherever it stands in the batch.",
+    (Quantity.VALUE,),
+    own_functions=True,
+)
+def batching(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
+    tallies = new_tallies(Quantity.VALUE)
+    for shape in _shapes(trial):
+        drawn = [exact_inputs(trial, shape, seed) for seed in range(trial.profile.seeds()[0], trial.profile.seeds()[0] + 3)]
+        found = trial.probe.batched([one.inputs for one in drawn])
+        wanted = np.stack([trial.attested(one.inputs).value for one in drawn])
+        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
+    return tallies
+
+
+DERIVATIVES = (value_alone, one_argument, forward_mode, curvature, batching)
+"""Laws that need a probe."""

@@ -1,0 +1,205 @@
+"""Laws of dtypes that differ or that are no float format: what is accepted must be computed right.
+
+A framework may refuse any of it. What it returns instead is held to the exact value of the numbers that it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from conformance.checks.judge import judge
+from conformance.checks.laws.law import law
+from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.tally import Tally
+from conformance.checks.trial import Trial
+from conformance.checks.wording import in_words
+from conformance.frameworks.messages import in_decimal, refusal
+from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.exact.oracle import Exact, exact
+from conformance.numerics.formats import FORMATS, Array, Format
+
+_SMALL = ([3.0, -2.0, 0.5, 4.0], [1.0, 1.0, 0.5, -4.0])
+"""Differences 2, -3, 0 and 8: their squares, the sum of these and its quarter are numbers of every format."""
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
+_LARGEST = 2**62
+"""As large as an integer is drawn: a power of two, so that every format but float16 holds it."""
+
+
+@dataclass
+class _Answers:
+    """What a target made of pairs of arguments: failures by pair in words, refusals with what was raised."""
+
+    trial: Trial
+    tally: Tally = field(default_factory=Tally)
+    wrong: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def call(self, name: str, prediction: Array, target: Array) -> Array | None:
+        """The value of one pair in its own dtypes and of the right shape, or None after a complaint or a refusal."""
+        if name in self.refused or name in self.wrong:
+            return None
+        try:
+            value = self.trial.probe.call(prediction, target).value
+        except Exception as error:  # noqa: BLE001 - to refuse is allowed, in whatever way
+            self.refused[name] = refusal(error)
+            return None
+        self.tally.evaluations += 1
+        wanted = self.trial.operation.definition.value_shape(prediction.shape)
+        if value.shape != wanted:
+            self.wrong[name] = f"found shape {value.shape}, expected {wanted}"
+            return None
+        return value
+
+    def finished(self, what: str) -> Mapping[Quantity, Tally]:
+        """The tally of all pairs; no verdict where every one was refused."""
+        if self.wrong:
+            self.tally.failure = "value: " + "; ".join(f"{name}: {wrong}" for name, wrong in self.wrong.items())
+        elif not self.tally.evaluations:
+            self.tally.missing = f"it refuses {what}: {next(iter(self.refused.values()))}"
+        elif self.refused:
+            self.tally.flags[f"refuses some {what}"] = None
+        return {Quantity.VALUE: self.tally}
+
+
+@law(
+    "mixed-dtypes",
+    "Two float formats in one call are refused, or give the value of the numbers that the returned format holds of them.",
+    (Quantity.VALUE,),
+    own_functions=True,
+)
+def mixed_dtypes(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Small numbers that all formats hold, and numbers that only one of the two holds; the tested dtype as prediction's and as target's."""
+    answers = _Answers(trial)
+    for first, second in _pairs(trial):
+        name = f"{first.name} against {second.name}"
+        small = np.array(_SMALL[0]).astype(first.dtype), np.array(_SMALL[1]).astype(second.dtype)
+        if (value := answers.call(name, *small)) is not None:
+            _judge_exact(answers, name, small, value)
+        for steps in ((1, 0), (0, 1)):
+            only_one_holds = _a_step_from_one(first, steps[0]), _a_step_from_one(second, steps[1])
+            if (value := answers.call(name, *only_one_holds)) is not None:
+                _judge_narrowed(answers, name, only_one_holds, value)
+    return answers.finished("mixed dtypes")
+
+
+@law(
+    "integer-inputs",
+    "Small integers and truth values are refused, or give their mean squared error: a quotient of integers is not rounded down.",
+    (Quantity.VALUE,),
+    ("float32",),
+    own_functions=True,
+)
+def integer_inputs(trial: Trial) -> Mapping[Quantity, Tally]:
+    """No difference is negative and no square is large; a mean is 5/4, or 3/4 of truth values."""
+    answers = _Answers(trial)
+    for dtype in (*_INTEGERS, "bool"):
+        numbers = ([1, 0, 1, 1], [0, 0, 0, 0]) if dtype == "bool" else ([3, 1, 2, 0], [1, 1, 1, 0])
+        pair = np.array(numbers[0], dtype), np.array(numbers[1], dtype)
+        if (value := answers.call(dtype, *pair)) is not None:
+            _judge_exact(answers, dtype, pair, value)
+    return answers.finished("integers")
+
+
+@law(
+    "integer-range",
+    "Integers whose difference or square their dtype cannot hold are refused, or computed in one that can: nothing wraps round.",
+    (Quantity.VALUE,),
+    ("float32",),
+    own_functions=True,
+)
+def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
+    """The ends of the range, the smaller one as the prediction; of an unsigned dtype that is a prediction below its target."""
+    answers = _Answers(trial)
+    for dtype in _INTEGERS:
+        limits = np.iinfo(dtype)
+        pair = np.array([max(limits.min, -_LARGEST), 0], dtype), np.array([min(limits.max, _LARGEST), 0], dtype)
+        if (value := answers.call(dtype, *pair)) is not None:
+            _judge_narrowed(answers, dtype, pair, value)
+    return answers.finished("integers")
+
+
+@law(
+    "integers-beside-floats",
+    "An integer beside a float32 is refused, or gives the value of both numbers: a half is not cut off to a whole.",
+    (Quantity.VALUE,),
+    ("float32",),
+    own_functions=True,
+)
+def integers_beside_floats(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Small integers or truth values against halves, as prediction and as target."""
+    answers = _Answers(trial)
+    halves = np.full(4, 0.5, np.float32)
+    for dtype in (*_INTEGERS, "bool"):
+        whole = np.array([1, 0, 1, 1] if dtype == "bool" else [3, 1, 2, 0], dtype)
+        for name, pair in ((f"{dtype} against float32", (whole, halves)), (f"float32 against {dtype}", (halves, whole))):
+            if (value := answers.call(name, *pair)) is not None:
+                _judge_exact(answers, name, pair, value)
+    return answers.finished("integers beside floats")
+
+
+def _pairs(trial: Trial) -> Iterator[tuple[Format, Format]]:
+    """The tested dtype beside each other one. As a target's too, unless that is compiled anew: then another dtype's cell has it."""
+    own = FORMATS[trial.target.dtype]
+    for other in FORMATS.values():
+        if other != own:
+            yield own, other
+            if not compiles_each_shape(trial.target):
+                yield other, own
+
+
+def _a_step_from_one(fmt: Format, steps: int) -> Array:
+    """Ones, or the numbers next to them."""
+    return np.full(4, 1 + steps * 2.0 ** (1 - fmt.precision)).astype(fmt.dtype)
+
+
+def _oracle(trial: Trial, pair: Sequence[Array], fmt: Format) -> Exact:
+    prediction, target = (array.astype(fmt.dtype) for array in pair)
+    upstream = np.ones(trial.operation.definition.value_shape(prediction.shape), fmt.dtype)
+    return exact(trial.operation.definition, Inputs(prediction, target, None, upstream))
+
+
+def _judge_exact(answers: _Answers, name: str, pair: Sequence[Array], value: Array) -> None:
+    """The exact value and nothing else, in whatever dtype holds it."""
+    wanted = _oracle(answers.trial, pair, FORMATS["float64"]).value
+    numbers = [wanted.at(i) for i in range(value.size)]
+    found = [Fraction(x) for x in value.astype(np.float64).ravel().tolist() if np.isfinite(x)]
+    if found != numbers:
+        exactly = ", ".join(in_words(number) for number in numbers)
+        answers.wrong[name] = f"found {in_decimal(value)} of dtype {value.dtype.name}, expected exactly {exactly}"
+
+
+def _judge_narrowed(answers: _Answers, name: str, pair: Sequence[Array], value: Array) -> None:
+    """The interval of the numbers given, or of what the returned format holds of them where it cannot hold them all."""
+    trial = answers.trial
+    output = FORMATS.get(value.dtype.name)
+    if output is None:
+        _judge_exact(answers, name, pair, value)
+        return
+    held = [bool((array.astype(output.dtype).astype(np.float64) == array.astype(np.float64)).all()) for array in pair]
+    expectation = trial.expect(_oracle(trial, pair, output), Quantity.VALUE, output)
+    if all(held):
+        if not judge(expectation, value, flushes=trial.flushes).conforms:
+            answers.wrong[name] = _sentence(value, expectation)
+        return
+    kept = trial.expect(_oracle(trial, pair, FORMATS["float64"]), Quantity.VALUE, output)
+    if judge(kept, value, flushes=trial.flushes).conforms:
+        return
+    if not judge(expectation, value, flushes=trial.flushes).conforms:
+        answers.wrong[name] = _sentence(value, kept)
+        return
+    for argument, is_held in zip(("prediction", "target"), held, strict=True):
+        if not is_held:
+            answers.tally.flags[f"narrows the {argument}"] = None
+
+
+def _sentence(value: Array, expectation: Expectation) -> str:
+    return f"found {in_decimal(value)} of dtype {value.dtype.name}, expected {in_words(expectation.at(0).exact)}"
+
+
+DTYPES = (mixed_dtypes, integer_inputs, integers_beside_floats, integer_range)
+"""Laws of dtypes that differ or that are no float format."""

@@ -1,0 +1,155 @@
+"""Laws of memory: how the inputs lie in it changes no bit, and they are left as they were. On exact data, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, same_evaluation
+from conformance.checks.laws.law import law
+from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.tally import Sight, Tally, new_tallies
+from conformance.checks.trial import Trial
+from conformance.frameworks.base import Unsupported
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import Array
+
+_SHAPE = (4, 8)
+"""Two axes to transpose, more elements than a vector register, and a power of two of them per row and in all."""
+
+
+def transposed(array: Array) -> Array:
+    """The transpose of a contiguous array."""
+    return np.ascontiguousarray(array.T).T
+
+
+def strided(array: Array) -> Array:
+    """Every second element of a row; what lies between is NaN, so that reading it is seen."""
+    wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), np.nan, array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+def window(array: Array) -> Array:
+    """The inner part of an array with a border of NaN."""
+    framed = np.full([length + 2 for length in array.shape], np.nan, array.dtype)
+    inner = framed[tuple(slice(1, -1) for _ in array.shape)]
+    inner[...] = array
+    return inner
+
+
+def backwards(array: Array) -> Array:
+    """Both axes with a negative stride."""
+    flipped = np.ascontiguousarray(array[::-1, ::-1])
+    return flipped[::-1, ::-1]
+
+
+def repeated(array: Array) -> Array:
+    """The first row everywhere, with a stride of zero."""
+    return np.broadcast_to(array[:1], array.shape)
+
+
+def unaligned(array: Array) -> Array:
+    """One byte beyond an aligned address."""
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    shifted: Array = np.ndarray(array.shape, array.dtype, memory, 1)
+    shifted[...] = array
+    return shifted
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "transposed": transposed,
+    "strided": strided,
+    "a window": window,
+    "backwards": backwards,
+    "repeated": repeated,
+    "unaligned": unaligned,
+}
+"""How the same numbers may lie in memory; ``repeated`` has other numbers, which are compared with their own contiguous copy."""
+
+
+@law(
+    "layouts",
+    "Where the elements lie in memory (transposed, strided, backwards, repeated, unaligned, read-only) changes no bit of the result.",
+    own_functions=True,
+)
+def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
+    tallies = new_tallies()
+    drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
+    each = not compiles_each_shape(trial.target)  # some compile for each layout too
+    for where, laid in _laid_out(drawn.inputs, each=each):
+        plain = replace(drawn, inputs=_contiguous(laid))
+        wanted = trial.attested(plain.inputs)
+        try:
+            found = trial.attested(laid)
+        except Unsupported as reason:
+            for tally in tallies.values():
+                tally.flags[str(reason)] = None
+            continue
+        except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
+            for quantity, tally in tallies.items():
+                said = f"raises {type(error).__name__}"
+                sight = Sight(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
+                tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
+            continue
+        same_evaluation(trial, tallies, found, wanted, plain, where)
+    return tallies
+
+
+def _laid_out(inputs: Inputs, *, each: bool) -> Iterator[tuple[str, Inputs]]:
+    """In words, and the inputs: both, and if ``each`` also one of them, in each layout, and both protected against writing."""
+    for name, lay_out in LAYOUTS.items():
+        for which in (*((("prediction",), ("target",)) if each else ()), ("prediction", "target")):
+            laid: dict[str, Any] = {key: lay_out(getattr(inputs, key)) for key in which}
+            yield f"with {' and '.join(which)} {name}", replace(inputs, **laid)
+    yield "with prediction and target read-only", replace(inputs, read_only=True)
+
+
+def _contiguous(inputs: Inputs) -> Inputs:
+    prediction, target = (np.array(array, order="C") for array in (inputs.prediction, inputs.target))
+    return replace(inputs, prediction=prediction, target=target, read_only=False)
+
+
+@law(
+    "inputs-unchanged",
+    "Prediction and target hold the same bits after value and gradients as before: they belong to the caller.",
+    (Quantity.VALUE,),
+)
+def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Seen by the adapter on the very tensors that the implementation was given."""
+    tally = Tally()
+    for shape in exact_shapes(trial):
+        for upstream in (0, 1):
+            drawn = exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream)
+            evaluation = trial.attested(drawn.inputs)
+            tally.evaluations += 1
+            if evaluation.changed:
+                names = " and ".join(evaluation.changed)
+                sight = Sight(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
+                tally.fail(f"value: the {names} holds other bits after the call", sight)
+    return {Quantity.VALUE: tally}
+
+
+@law(
+    "one-buffer",
+    "Prediction and target may be one and the same tensor: the loss of anything against itself is exactly 0.",
+    (Quantity.VALUE,),
+    own_functions=True,
+)
+def one_buffer(trial: Trial) -> Mapping[Quantity, Tally]:
+    """As when an autoencoder is perfect; the sign of zero is that of a square."""
+    tallies = new_tallies(Quantity.VALUE)
+    for shape in exact_shapes(trial)[:3]:
+        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
+        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
+        zeros = np.zeros(trial.operation.definition.value_shape(shape), found.dtype)
+        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
+    return tallies
+
+
+BUFFERS = (layouts, inputs_unchanged, one_buffer)
+"""Laws of memory."""

@@ -1,0 +1,177 @@
+"""Laws of streams: a loss that is accumulated over batches is the loss of the whole, however the whole is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from conformance.checks.cases import exactly
+from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
+from conformance.checks.laws.law import law
+from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.tally import Tally, new_tallies
+from conformance.checks.trial import Expect, Trial
+from conformance.frameworks.base import Attestation, Evaluation, NotAttested, Unsupported
+from conformance.frameworks.messages import refusal
+from conformance.inputs.families import ordinary
+from conformance.numerics.definition import Inputs, Quantity, Shape
+
+Split = Callable[[int], Sequence[int]]
+"""From a number of rows to those of each batch."""
+
+_ROWS: tuple[Shape, ...] = ((8, 4), (16, 2, 2))
+"""Powers of two of elements, so that the division is exact too; 8 and 16 rows make 3 + 3 + 2 and a last batch of one."""
+_VECTORS: tuple[Shape, ...] = ((8,), (64,))
+_T = TypeVar("_T")
+
+
+def in_threes(rows: int) -> list[int]:
+    """Batches of three rows, and one of what is left over."""
+    return [*[3] * (rows // 3), rows % 3]
+
+
+def in_halves(rows: int) -> list[int]:
+    """Two batches of equal length."""
+    return [rows // 2, rows - rows // 2]
+
+
+SPLITS: tuple[Split, ...] = (
+    in_threes,
+    lambda rows: [1, rows - 1],
+    lambda rows: [rows - 1, 1],
+    in_halves,
+    lambda rows: [1] * rows,
+    lambda rows: [rows],
+)
+"""Ragged batches, of which any weighting other than by their rows makes another number; equal ones; one."""
+WITH_NOTHING: tuple[Split, ...] = (
+    lambda rows: [rows // 2, 0, rows - rows // 2],
+    lambda rows: [rows, 0],
+    lambda rows: [0, rows],
+)
+"""A batch without rows between others, at the end, at the beginning."""
+
+
+@law(
+    "any-split",
+    "A loss accumulated over batches of rows is the loss of the whole, equal or ragged, however the whole is cut: "
+    "bit for bit where nothing rounds, within the interval of the whole elsewhere.",
+    (Quantity.VALUE,),
+    own_functions=True,
+    rare=True,
+)
+def any_split(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Exact data first, whose sums are exact in any order; then ordinary numbers, for which every batch may add its roundings."""
+    tally = Tally()
+    for shape in _few(trial, _ROWS):
+        for seed in trial.profile.seeds()[:2]:
+            for split in _few(trial, SPLITS, 2):
+                _hold(trial, tally, exact_inputs(trial, shape, seed), split, ("exact-data", shape, seed), exactly)
+                _hold(trial, tally, draw(trial, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
+    return {Quantity.VALUE: tally}
+
+
+@law(
+    "any-split-of-a-vector",
+    "A loss accumulated over batches of single numbers, without a further axis, is the loss of the whole: "
+    "a batch counts as many elements as it has, and not as one.",
+    (Quantity.VALUE,),
+    own_functions=True,
+    rare=True,
+)
+def any_split_of_a_vector(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Exact data; what takes the mean of each vector and counts it once gives the mean of the batches' means."""
+    tally = Tally()
+    for shape in _few(trial, _VECTORS):
+        seed = trial.profile.seeds()[0]
+        for split in _few(trial, SPLITS, 2):
+            _hold(trial, tally, exact_inputs(trial, shape, seed), split, ("exact-data", shape, seed), exactly)
+    return {Quantity.VALUE: tally}
+
+
+@law(
+    "empty-batch",
+    "A batch without rows, where one is taken, changes nothing: it has no squares to add and no elements to count.",
+    (Quantity.VALUE,),
+    own_functions=True,
+    rare=True,
+)
+def empty_batch(trial: Trial) -> Mapping[Quantity, Tally]:
+    """Of rows and of a vector. An implementation may also refuse it, and its cell then says so."""
+    tally = Tally()
+    seed = trial.profile.seeds()[0]
+    for shape in (_ROWS[0], _VECTORS[0]):
+        drawn, key = exact_inputs(trial, shape, seed), ("exact-data", shape, seed)
+        _hold(trial, tally, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
+        for split in _few(trial, WITH_NOTHING):
+            try:
+                _hold(trial, tally, drawn, split, key, exactly)
+            except (NotAttested, Unsupported):
+                raise
+            except Exception as error:  # noqa: BLE001 - to refuse nothing at all is allowed, in whatever way
+                tally.flags[f"refuses an empty batch: {refusal(error)}"] = None
+    return {Quantity.VALUE: tally}
+
+
+@law(
+    "updates-reset",
+    "A stream begins from nothing: after another one, and once what was accumulated is reset, the same batches give the same bits.",
+    (Quantity.VALUE,),
+    own_functions=True,
+    rare=True,
+)
+def updates_reset(trial: Trial) -> Mapping[Quantity, Tally]:
+    """One stream, another of other numbers and other batches, and the first again; here results may be rounded."""
+    tallies = new_tallies(Quantity.VALUE)
+    seeds = trial.profile.seeds()
+    for shape in _few(trial, _ROWS):
+        first, other = (draw(trial, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
+        lengths = in_threes(shape[0])
+        before = trial.probe.streamed(first.inputs, lengths)
+        trial.probe.streamed(other.inputs, in_halves(shape[0]))
+        after = trial.probe.streamed(first.inputs, lengths)
+        again = replace(first, recipe=f"{first.recipe} {in_batches(lengths)}")
+        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, after, before, again, "of a stream that came again")
+    return tallies
+
+
+def _few(trial: Trial, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:
+    """All of them in eager mode; elsewhere each split of a shape is a program of its own, and the first ones have to do."""
+    return everything if trial.target.mode == "eager" and not compiles_each_shape(trial.target) else everything[:most]
+
+
+def in_batches(lengths: Iterable[int]) -> str:
+    """The word of a recipe that says how inputs were cut: ``batches=3,3,2``."""
+    return f"batches={','.join(map(str, lengths))}"
+
+
+def _hold(trial: Trial, tally: Tally, drawn: Drawn, split: Split, key: tuple[Hashable, ...], expect: Expect | None = None) -> None:
+    """Judge a stream by what is expected of the whole. Nothing is shrunk: with fewer rows it would be cut in another way."""
+    if tally.failure:
+        return
+    lengths = split(drawn.inputs.shape[0])
+    _streamed(trial, lengths).observe(
+        {Quantity.VALUE: tally},
+        drawn.inputs,
+        key=("streams", trial.operation.name, trial.target.dtype, *key),
+        recipe=f"{drawn.recipe} {in_batches(lengths)}",
+        expect=expect,
+        minimise=False,
+    )
+    if tally.failed is not None:
+        tally.failure += f"; in batches of {', '.join(map(str, lengths))} rows"
+
+
+def _streamed(trial: Trial, lengths: Sequence[int]) -> Trial:
+    """The trial, with a stream of batches wherever it would evaluate inputs as a whole. Its probe attests device and mode."""
+
+    def evaluate(inputs: Inputs) -> Evaluation:
+        value = trial.probe.streamed(inputs, lengths)
+        return Evaluation(value, {}, Attestation(trial.target.device, trial.target.mode, value.dtype.name, value.shape))
+
+    return replace(trial, evaluate=evaluate)
+
+
+STREAMS = (any_split, any_split_of_a_vector, empty_batch, updates_reset)
+"""Laws of streams."""

@@ -1,0 +1,114 @@
+"""What commands share: exit codes, options, and arguments made into parts of the suite, every mistake in them one sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from conformance.results.records import Shard
+    from conformance.run.plan import Selection
+    from conformance.specs.model import Specs
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+CONFORMS, NONCONFORMING, USAGE, INCOMPLETE = 0, 1, 2, 3
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+PROFILE_NAMES = ("quick", "full", "deep")
+
+
+def fail(sentence: object) -> NoReturn:
+    """One sentence on stderr and exit code 2."""
+    click.echo(f"conformance: {sentence}", err=True)
+    sys.exit(USAGE)
+
+
+def load_specs(root: Path | None = None) -> Specs:
+    """The specs of a folder, those of the suite by default."""
+    from conformance.specs.load import load
+    from conformance.specs.problems import SpecError
+
+    try:
+        return load(root)
+    except SpecError as error:
+        fail(error)
+
+
+def many(*names: str, help: str, **options: Any) -> Callable[[_Command], _Command]:  # noqa: A002 - click's own name for it
+    """An option that may be given several times."""
+    return click.option(*names, multiple=True, help=help, **options)
+
+
+def profile_option(default: str) -> Callable[[_Command], _Command]:
+    """The option of how much is run."""
+    return click.option("--profile", type=click.Choice(PROFILE_NAMES), default=default, show_default=True, help="How much is run.")
+
+
+FRAMEWORK = many("--framework", metavar="F", help="Only this framework (keras: all its backends); may be repeated, as all of these.")
+DEVICE = many("--device", metavar="D", help="Only this device: cpu, cuda, tpu, cuda:1.")
+MODE = many("--mode", metavar="M", help="Only this mode: eager, compile, graph, xla, jit, vmap.")
+DTYPE = many("--dtype", type=click.Choice(DTYPES), help="Only this dtype.")
+OPERATION = many("--operation", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
+IMPLEMENTATION = many("--implementation", metavar="GLOB", help="Only implementations that match, such as 'written-out.*'.")
+CHECK = many("--check", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Draw other inputs: the same for the same N, in every profile."
+)
+FORMAT = click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text", help="What stdout gets.")
+STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
+
+
+def chosen_frameworks(names: Sequence[str]) -> list[Any]:
+    """The frameworks of these names, all of them where there is none."""
+    from conformance.frameworks.registry import UnknownFramework, frameworks, select
+
+    try:
+        chosen = select(names)
+    except UnknownFramework as error:
+        fail(error)
+    known = frameworks()
+    return [known[name] for name in chosen]
+
+
+def needed_by(files: Sequence[Path], specs: Specs) -> list[str]:
+    """The frameworks the subject files need; every mistake in them is one sentence."""
+    from conformance.subject import SubjectError
+    from conformance.workers.subjects import inspect
+
+    needed: dict[str, None] = {}
+    for file in files:
+        try:
+            found = inspect(file)
+        except SubjectError as error:
+            fail(error)
+        for framework, operation in found:
+            if operation not in specs.titles:
+                fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.titles)}")
+            needed[framework] = None
+    return list(needed)
+
+
+def needed_shard(text: str) -> Shard:
+    """The shard that an option names."""
+    from conformance.results.shards import ShardError, shard_of
+
+    try:
+        return shard_of(text)
+    except ShardError as error:
+        fail(f"--shard: {error}")
+
+
+def selection_of(specs: Specs, **options: Any) -> Selection:
+    """What the options of a command select."""
+    from fnmatch import fnmatchcase
+
+    from conformance.run.plan import Selection
+
+    for glob in options.get("operations", ()):
+        if not any(fnmatchcase(name, glob) for name in specs.titles):
+            fail(f"--operation: found {glob!r}, which matches none of {', '.join(specs.titles)}")
+    return Selection(**options)

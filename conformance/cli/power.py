@@ -1,0 +1,68 @@
+"""The command ``power``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.cli.options import (
+    CONFORMS,
+    FORMAT,
+    INCOMPLETE,
+    NONCONFORMING,
+    fail,
+    load_specs,
+    many,
+    profile_option,
+)
+
+
+@click.command("power")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
+@profile_option("full")
+@many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
+@click.option("--once", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@FORMAT
+def command(
+    files: tuple[Path, ...],
+    seeds: int,
+    profile: str,
+    group: tuple[str, ...],
+    once: bool,  # noqa: FBT001 - click passes it
+    jobs: int | None,
+    as_format: str,
+) -> None:
+    """Put wrong and right miniatures to the checks: which are killed, by what, and whether right ones are accused.
+
+    FILES are Python files named wrong_<group>….py or right….py, as --subject takes them; by default those that came with the suite.
+    """
+    from rich.console import Console
+
+    from conformance.checks.profiles import PROFILES
+    from conformance.power.power_run import PowerRun
+    from conformance.power.report import Power, show
+    from conformance.power.variants import GROUPS, MiniatureError, examine, own_files
+    from conformance.run.engine import default_jobs
+    from conformance.run.progress import counting
+
+    for name in group:
+        if name not in GROUPS:
+            fail(f"--group: found {name!r}, expected some of {', '.join(GROUPS)}")
+    specs, at_once = load_specs(), jobs or default_jobs()
+    try:
+        found = examine(files or own_files(), group, at_once)
+        with counting("miniatures") as step:
+            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
+            shown = Power(task.execute(), task.seeds, profile, found)
+    except MiniatureError as error:
+        fail(error)
+    if as_format == "json":
+        click.echo(json.dumps(shown.summary(), allow_nan=False))
+    else:
+        show(shown, Console(width=None if sys.stdout.isatty() else 140))
+    sys.exit(INCOMPLETE if not shown.verdicts else CONFORMS if shown.proven else NONCONFORMING)

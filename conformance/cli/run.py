@@ -1,0 +1,231 @@
+"""Commands that run checks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from conformance.cli.options import INCOMPLETE, fail
+from conformance.cli.output import finish
+
+if TYPE_CHECKING:
+    from conformance.cluster.backends import Executor
+    from conformance.cluster.distributed_run import Place, SlotRun
+    from conformance.frameworks.registry import FrameworkInfo
+    from conformance.specs.model import Specs
+
+
+from conformance.cli.options import (
+    CHECK,
+    DEVICE,
+    DTYPE,
+    FORMAT,
+    FRAMEWORK,
+    IMPLEMENTATION,
+    MODE,
+    OPERATION,
+    SEED,
+    STRICT,
+    chosen_frameworks,
+    load_specs,
+    many,
+    needed_by,
+    needed_shard,
+    profile_option,
+    selection_of,
+)
+
+
+@click.command("run")
+@FRAMEWORK
+@DEVICE
+@MODE
+@DTYPE
+@OPERATION
+@IMPLEMENTATION
+@CHECK
+@many(
+    "--subject",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run the implementations in this Python file instead. It is code and runs as you.",
+)
+@profile_option("quick")
+@SEED
+@click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR that was interrupted: keep what had finished.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@click.option(
+    "--executor",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="Where it runs: here, or on all machines of a Ray cluster (--address, or RAY_ADDRESS).",
+)
+@click.option("--address", metavar="HOST:PORT", help="The Ray cluster; without it, the one that this machine belongs to, or a new one.")
+@many("--environment", metavar="GLOB", help="In environments of specs/targets.toml that match, which uv makes where they run.")
+@click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts each framework or environment is cut there.")
+@click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0.25),
+    metavar="GIB",
+    help="What each worker may use; by default as much as the machine has.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("conformance-results"),
+    show_default=True,
+    metavar="DIR",
+)
+@FORMAT
+@STRICT
+def command(
+    framework: tuple[str, ...],
+    device: tuple[str, ...],
+    mode: tuple[str, ...],
+    dtype: tuple[str, ...],
+    operation: tuple[str, ...],
+    implementation: tuple[str, ...],
+    check: tuple[str, ...],
+    subject: tuple[Path, ...],
+    profile: str,
+    seed: int | None,
+    shard: str | None,
+    resume: bool,  # noqa: FBT001 - click passes it
+    jobs: int | None,
+    executor: str,
+    address: str | None,
+    environment: tuple[str, ...],
+    slots: int | None,
+    timeout: float | None,
+    memory: float | None,
+    output: Path,
+    as_format: str,
+    strict: bool,  # noqa: FBT001 - click passes it
+) -> None:
+    """Run what is installed, write results and reports into DIR, print the matrix."""
+    from conformance.checks.profiles import profile_of
+    from conformance.cluster.distributed_run import SlotRun
+    from conformance.results.lock import FolderTaken, claimed
+    from conformance.results.writing import WriteLost
+    from conformance.run.engine import default_jobs, default_memory, new_run
+    from conformance.run.progress import ProgressDisplay
+    from conformance.run.resume import ResumeError
+
+    part = None if shard is None else needed_shard(shard)
+    specs = load_specs()
+    chosen = chosen_frameworks([*framework, *needed_by(subject, specs)] if subject else framework)
+    selection = selection_of(
+        specs,
+        frameworks=framework,
+        devices=device,
+        modes=mode,
+        dtypes=dtype,
+        operations=operation,
+        implementations=implementation,
+        checks=check,
+        subjects=tuple(path.resolve() for path in subject),
+    )
+    if executor == "ray" or environment:
+        if subject or part:
+            fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
+        in_slots = SlotRun(
+            specs,
+            profile_of(profile, seed, timeout),
+            selection,
+            output / "results",
+            executor_of(executor, address, jobs or default_jobs()),
+            slots,
+            resume,
+            int(memory * 2**30) if memory else None,
+        )
+        run_in_slots(in_slots, places_to_run(specs, chosen, environment), output, as_format, strict=strict)
+    display = ProgressDisplay([info.name for info in chosen])
+    task = new_run(
+        specs,
+        profile_of(profile, seed, timeout),
+        selection,
+        output / "results",
+        display,
+        shard=part,
+        resume=resume,
+        memory=int(memory * 2**30) if memory else default_memory(),
+    )
+    try:
+        with claimed(task.folder):
+            with display:
+                files = task.execute(chosen, jobs or default_jobs())
+            finish(
+                specs, files, output, as_format, lambda _: task.complaints(), strict=strict, subjects=bool(subject), alone=part is not None
+            )
+    except KeyboardInterrupt:
+        click.echo(f"conformance: interrupted; what had finished is in {task.folder}: --resume goes on with it", err=True)
+        sys.exit(INCOMPLETE)
+    except WriteLost as lost:
+        click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
+        sys.exit(INCOMPLETE)
+    except (FolderTaken, ResumeError) as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{output}: {error.strerror}; expected a folder that can be written to")
+
+
+def executor_of(name: str, address: str | None, jobs: int) -> Executor:
+    """Who works: threads of this machine, or a Ray cluster."""
+    from conformance.cluster.backends import LocalExecutor, NoExecutor, RayExecutor
+
+    try:
+        return RayExecutor(address) if name == "ray" else LocalExecutor(jobs)
+    except NoExecutor as error:
+        fail(error)
+
+
+def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[Place]:
+    """The frameworks as they are found where they run; or the environments that match."""
+    from conformance.cluster.distributed_run import Place
+    from conformance.frameworks.registry import frameworks
+    from conformance.specs.problems import SpecError
+    from conformance.specs.targets import read_targets
+
+    if not globs:
+        return [Place(info) for info in chosen]
+    try:
+        known = list(read_targets(specs.root).environments())
+    except SpecError as error:
+        fail(error)
+    for glob in globs:
+        if not any(fnmatchcase(each.name, glob) for each in known):
+            fail(f"--environment: found {glob!r}, which matches none of {', '.join(each.name for each in known)}")
+    infos = frameworks()
+    return [Place(infos[each.framework], each) for each in known if any(fnmatchcase(each.name, glob) for glob in globs)]
+
+
+def run_in_slots(run: SlotRun, places: Sequence[Place], output: Path, as_format: str, *, strict: bool) -> NoReturn:
+    """Work on all of them, and report what came of it."""
+    from conformance.results.lock import FolderTaken, claimed
+    from conformance.run.progress import counting
+
+    try:
+        with claimed(run.folder):
+            with counting("slots") as step:
+                files = run.execute(places, step)
+            for done in run.failed:
+                click.echo(f"conformance: {done.slot.stem}: {done.reason}; --resume runs it again", err=True)
+            if not files:
+                sys.exit(INCOMPLETE)
+            finish(run.specs, files, output, as_format, run.complaints, strict=strict)
+    except KeyboardInterrupt:
+        click.echo(f"conformance: interrupted; what had finished is in {run.folder}: --resume goes on with it", err=True)
+        sys.exit(INCOMPLETE)
+    except FolderTaken as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{output}: {error.strerror}; expected a folder that can be written to")

@@ -1,0 +1,51 @@
+"""What a slot is asked to do: one shard of one framework's run, said in plain types so that it can travel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict
+
+from conformance.checks.profiles import PROFILES, Profile
+from conformance.results.records import Shard
+from conformance.run.plan import Selection
+
+_SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
+"""What an order takes over from a selection."""
+
+
+class Order(BaseModel):
+    """One shard of one framework's run, as its process reads it from its standard input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    framework: str
+    shard: Shard
+    profile: str
+    seed: int | None
+    timeout: float
+    memory: int | None = None
+    devices: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    implementations: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> Order:
+        """The order for a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
+        return cls(
+            framework=framework,
+            shard=shard,
+            profile=profile.name,
+            seed=profile.seed,
+            timeout=profile.timeout,
+            memory=memory,
+            **{name: tuple(getattr(selection, name)) for name in _SELECTED},
+        )
+
+    def asked(self) -> tuple[Profile, Selection]:
+        """The profile and the selection of the run that the shard is of."""
+        profile = replace(PROFILES[self.profile], seed=self.seed, timeout=self.timeout)
+        return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in _SELECTED})

@@ -1,0 +1,44 @@
+"""Does what one order says: ``python -m conformance.cluster.run_job FOLDER``, with the order as the first line of its standard input.
+
+The results file is in the folder when the process has ended with exit code 0. It ends at once when its standard input is closed: whoever
+asked is gone then, and somebody else may have been asked already.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import conformance
+from conformance.cluster.job import Order
+from conformance.frameworks.registry import frameworks
+from conformance.run.engine import Nobody, default_memory, new_run
+from conformance.specs.load import load
+
+
+def perform(order: Order, folder: Path, specs_root: Path) -> Path:
+    """Run the shard; its results file is in the folder, and has its footer."""
+    profile, selection = order.asked()
+    memory = order.memory or default_memory()  # of the machine that this is
+    run = new_run(load(specs_root), profile, selection, folder, Nobody(), shard=order.shard, memory=memory)
+    (path,) = run.execute([frameworks()[order.framework]], 1)
+    return path
+
+
+def _end_with_whoever_asked() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Entry point."""
+    order = Order.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
+    perform(order, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
+    os._exit(0)  # its thread waits for input: an ordinary end would wait for it
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""The entry points of each framework, as tables of implementations: name, operation, entry and call."""

@@ -1,0 +1,120 @@
+"""JAX beyond value and gradients: one argument alone, ``jvp``, ``vjp`` of ``vjp``, ``vmap``, streams; op by op and under ``jax.jit``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.helpers import arguments, batches, same_layout
+from conformance.frameworks.jax.tensors import device_named
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import Array
+
+
+class JaxProbe(Probe):
+    """Op by op, or each question as a whole under ``jit``: one jitted function per question, compiled once per shape."""
+
+    def __init__(self, implementation: Implementation, device: str, mode: str) -> None:
+        self._implementation = implementation
+        self._plain = implementation.call
+        self._device = device_named(device)
+        self._mode = mode
+        self._functions: dict[Hashable, Callable[..., Any]] = {}
+        self._traced: set[bool] = set()  # filled on every execution of the Python code: each call, or each trace
+
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
+        """``jit`` of the implementation itself: lists and NumPy arrays are traced as JAX does for its users."""
+        first = self._given(prediction)
+        second = first if target is prediction else self._given(target)
+        more = () if weight is None else (self._given(weight),)
+        run = self._in_mode("call", self._plain)
+        with jax.default_device(self._device), listening() as said:
+            value = run(first, second, *more)
+        self._attest()
+        return Returned(np.asarray(value), "jax.Array" if isinstance(value, jax.Array) else type_of(value), tuple(said))
+
+    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
+        chosen = 0 if quantity is Quantity.GRADIENT_PREDICTION else 1
+        return np.asarray(self._ask(("alone", chosen), partial(_gradient, self._plain, chosen), inputs.upstream, *arguments(inputs)))
+
+    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+        return np.asarray(self._ask("forward", partial(_forward, self._plain), prediction, target, *arguments(inputs)))
+
+    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+        own, mixed = self._ask("curvature", partial(_curvature, self._plain), inputs.upstream, direction, *arguments(inputs))
+        return np.asarray(own), np.asarray(mixed)
+
+    def batched(self, stack: Sequence[Inputs]) -> Array:
+        parts = [np.stack(part) for part in zip(*(arguments(inputs) for inputs in stack), strict=True)]
+        return np.asarray(self._ask("batched", jax.vmap(self._plain), *parts))
+
+    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
+        raise Unsupported("JAX's arrays cannot be changed")
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        """Under ``jit`` the whole stream is one program, compiled once per split."""
+        run = self._in_mode("streamed", stream_of(self._implementation))
+        value = run(jax.device_put(batches(inputs, lengths), self._device))
+        self._attest()
+        if isinstance(value, jax.Array) and value.devices() != {self._device}:
+            raise NotAttested(f"asked for the device {self._device}, the stream ended on {value.devices()}")
+        return np.asarray(value)
+
+    def _ask(self, question: Hashable, body: Callable[..., Any], *arrays: Array) -> Any:
+        placed = jax.device_put([np.array(array, order="C") for array in arrays], self._device)
+        found = self._in_mode(question, body)(*placed)
+        self._attest()
+        return found
+
+    def _in_mode(self, key: Hashable, body: Callable[..., Any]) -> Callable[..., Any]:
+        """The body as the mode runs it; what is jitted for a key is kept."""
+
+        def watched(*arrays: Any) -> Any:
+            self._traced.add(any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(arrays)))
+            return body(*arrays)
+
+        if self._mode == "eager":
+            return watched
+        if key not in self._functions:
+            self._functions[key] = jax.jit(watched)
+        return self._functions[key]
+
+    def _attest(self) -> None:
+        ran = "eager" if False in self._traced else "jit"
+        if ran != self._mode:
+            raise NotAttested(f"asked for {self._mode}, but the function was run in {ran}")
+
+    def _given(self, argument: Any) -> Any:
+        return jax.device_put(same_layout(argument), self._device) if is_array(argument) else unwrapped(argument)
+
+
+def _gradient(call: Callable[..., jax.Array], chosen: int, upstream: jax.Array, *arrays: jax.Array) -> jax.Array:
+    """Along the upstream gradient, with respect to one argument: the others are constants."""
+
+    def of_one(argument: jax.Array) -> jax.Array:
+        return call(*arrays[:chosen], argument, *arrays[chosen + 1 :])
+
+    value, pullback = jax.vjp(of_one, arrays[chosen])
+    (gradient,) = pullback(upstream.astype(value.dtype))
+    return gradient
+
+
+def _forward(call: Callable[..., jax.Array], prediction: jax.Array, target: jax.Array, *arrays: jax.Array) -> jax.Array:
+    """The derivative of the value in the direction (prediction, target)."""
+    _, tangent = jax.jvp(lambda p, t: call(p, t, *arrays[2:]), arrays[:2], (prediction, target))
+    return tangent
+
+
+def _curvature(
+    call: Callable[..., jax.Array], upstream: jax.Array, direction: jax.Array, *arrays: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """``vjp`` of the gradient with respect to the prediction, which is a ``vjp`` itself."""
+    first, pullback = jax.vjp(lambda p, t: _gradient(call, 0, upstream, p, t, *arrays[2:]), *arrays[:2])
+    own, mixed = pullback(direction.astype(first.dtype))
+    return own, mixed

@@ -1,0 +1,96 @@
+"""MLX: ``mse_loss`` and the written-out forms, op by op and under ``mlx.core.compile``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import ml_dtypes
+import mlx.core as mx
+import numpy as np
+
+from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested, Unsupported
+from conformance.frameworks.helpers import altered, arguments, assemble, not_differentiable, require
+from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx
+from conformance.frameworks.probe import Probe
+from conformance.numerics.definition import Inputs, Shape
+
+_PACKAGES = ("mlx-cpu", "mlx-metal", "mlx-cuda-12", "mlx-cuda-13")
+"""The distributions that hold the kernels of a device."""
+
+
+class MlxFramework:
+    """MLX on the CPU, and on the GPU where there is one: it is observed on CPUs only."""
+
+    name = "mlx"
+
+    def environment(self) -> Environment:
+        """Versions, and what MLX says of the device."""
+        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        for package in _PACKAGES:
+            try:
+                packages[package] = version(package)
+            except PackageNotFoundError:
+                continue
+        flags = {name: str(said) for name, said in mx.device_info(mx.cpu).items()}
+        flags |= {variable: os.environ[variable] for variable in ("MLX_DISABLE_COMPILE", "MLX_ENABLE_TF32") if variable in os.environ}
+        return Environment(self.name, version("mlx"), packages, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The CPU, which flushes no subnormals, then the GPU."""
+        return devices()
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The function and the written-out forms."""
+        return IMPLEMENTATIONS
+
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
+        """What goes beyond value and gradients."""
+        from conformance.frameworks.mlx.probe import MlxProbe  # which needs this module
+
+        return MlxProbe(implementation, device, mode)
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Value and gradients come from one ``mlx.core.vjp``, which ``compile`` takes as a whole, once per shape."""
+        require(self.name, implementation, mode, MODES, dtype)
+        with running_on(device):
+            pass
+        if device == "gpu" and dtype == "float64":
+            raise Unsupported("MLX has float64 on the CPU only")
+        traced: dict[tuple[Shape, ...], bool] = {}
+
+        def differentiated(upstream: mx.array, *inputs: mx.array) -> list[mx.array]:
+            traced[(upstream.shape, *(array.shape for array in inputs))] = is_traced(inputs[0])
+            value = implementation.call(*inputs)  # MLX is lazy: this tells shape and dtype, and nothing of it is computed
+            if not isinstance(value, mx.array):
+                raise TypeError(f"the implementation returned {type(value).__name__}, expected an mlx.core.array")
+            if why_not(value, upstream.shape):
+                return [value]
+            (value,), gradients = mx.vjp(implementation.call, inputs, [upstream.astype(value.dtype)])
+            return [value, *gradients]
+
+        run = mx.compile(differentiated) if mode == "compile" else differentiated
+
+        def evaluate(inputs: Inputs) -> Evaluation:
+            with running_on(device):
+                upstream, *arrays = (to_mlx(array) for array in (inputs.upstream, *arguments(inputs)))
+                value, *gradients = run(upstream, *arrays)
+                mx.eval(value, *gradients)
+                where = place()
+                changed = altered(inputs, [to_array(array) for array in arrays])
+                found, parts = to_array(value), [to_array(gradient) for gradient in gradients]
+            ran = "compile" if traced[tuple(array.shape for array in (upstream, *arrays))] else "eager"
+            if ran != mode:
+                raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
+            return assemble(found, parts, Attestation(where, ran, dtype_name(value), value.shape), why_not(value, upstream.shape), changed)
+
+        return evaluate
+
+
+def why_not(value: mx.array, upstream: Shape) -> str:
+    """Why the value has no gradient to ask for, or an empty string."""
+    if not mx.issubdtype(value.dtype, mx.floating):
+        return f"the value is of dtype {dtype_name(value)}, which has no gradient"
+    return not_differentiable(value.shape, upstream)

@@ -1,0 +1,79 @@
+"""NumPy: the mean squared error as people write it out, run on the host; no automatic differentiation."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from inspect import signature
+
+import ml_dtypes
+import numpy as np
+
+from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
+from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.numpy.probe import NumpyProbe
+from conformance.frameworks.numpy.training import implementations
+from conformance.frameworks.probe import Probe
+from conformance.numerics.definition import Inputs
+
+NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
+
+
+def _simd() -> str:
+    """The extensions that this build and this processor have in common."""
+    if "mode" not in signature(np.show_config).parameters:
+        return "only told by NumPy 1.26 and later"
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    return " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
+
+
+class NumpyFramework:
+    """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes."""
+
+    name = "numpy"
+
+    def environment(self) -> Environment:
+        """Versions, and the SIMD extensions in use: they decide the order of a sum."""
+        flags = {"simd": _simd()}
+        for variable in ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"):
+            if variable in os.environ:
+                flags[variable] = os.environ[variable]
+        return Environment(self.name, np.__version__, {"ml_dtypes": ml_dtypes.__version__}, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The host."""
+        return (Device("cpu", "cpu"),)
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The four operations, the mean of a stream, and training, written out."""
+        return (*IMPLEMENTATIONS, *implementations())
+
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule
+        """Plain calls, editing in place and streams: NumPy differentiates nothing."""
+        return NumpyProbe(implementation)
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """Nothing to prepare: NumPy runs as it is called."""
+        require(self.name, implementation, mode, MODES, dtype)
+        if device != "cpu":
+            raise no_device(self.name, device, ["cpu"])
+
+        def evaluate(inputs: Inputs) -> Evaluation:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # overflow and empty means are judged by their result
+                arrays = arguments(inputs)
+                value = np.asarray(implementation.call(*arrays))
+                attested = Attestation("cpu", "eager", value.dtype.name, value.shape)
+                if implementation.gradient is None:
+                    return Evaluation(value, {}, attested, NO_AUTODIFF, altered(inputs, arrays))
+                if reason := not_differentiable(value.shape, inputs.upstream.shape):
+                    return Evaluation(value, {}, attested, reason, altered(inputs, arrays))
+                upstream = np.array(inputs.upstream, dtype=value.dtype, order="C")
+                parts = implementation.gradient(*arrays, upstream)
+            return assemble(
+                value, [None if part is None else np.asarray(part) for part in parts], attested, changed=altered(inputs, arrays)
+            )
+
+        return evaluate

@@ -1,0 +1,46 @@
+"""NumPy beyond the value: plain calls with any input, arrays that are edited in place, streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from conformance.frameworks.base import Implementation
+from conformance.frameworks.helpers import arguments, batches, same_layout
+from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
+
+
+class NumpyProbe(Probe):
+    """Nothing is differentiated and nothing is batched by itself."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self._call = implementation.call
+        self._implementation = implementation
+
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
+        first = _given(prediction)
+        second = first if target is prediction else _given(target)
+        more = () if weight is None else (_given(weight),)
+        with listening() as said:
+            value = self._call(first, second, *more)
+        return Returned(np.asarray(value), type_of(value), tuple(said))
+
+    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+        prediction, target = arguments(inputs)[:2]
+        with np.errstate(all="ignore"):
+            first = np.array(self._call(prediction, target))
+            prediction[...], target[...] = after.prediction, after.target
+            return first, np.array(self._call(prediction, target))
+
+    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        stream = stream_of(self._implementation)
+        with np.errstate(all="ignore"):
+            return np.asarray(stream(batches(inputs, lengths)))
+
+
+def _given(argument: Any) -> Any:
+    return same_layout(argument) if is_array(argument) else unwrapped(argument)

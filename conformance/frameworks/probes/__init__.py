@@ -1,1 +1,0 @@
-"""What each adapter answers beyond value and gradients; see ``conformance.frameworks.probe``."""

@@ -1,0 +1,188 @@
+"""PyTorch: ``mse_loss``, ``MSELoss`` and the written-out forms, eager, through ``torch.compile`` and through ``torch.vmap``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor
+from torch import _dynamo as dynamo
+
+from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested, Unsupported
+from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.probe import Probe
+from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
+from conformance.frameworks.torch.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.torch.tensors import dtype_name, to_array, to_tensor
+from conformance.frameworks.vmap import VMAP, member_shape, require_batched
+from conformance.numerics.definition import Inputs, Shape
+
+NO_PATH = "the value does not depend on the inputs as autograd sees it"
+
+for _names, _setting in _LIMITS.items():
+    for _name in _names:
+        if hasattr(dynamo.config, _name):
+            setattr(dynamo.config, _name, _setting)
+            break
+if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
+    dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
+
+
+class TorchFramework:
+    """PyTorch on the CPU and on every CUDA device."""
+
+    name = "torch"
+
+    def environment(self) -> Environment:
+        """Versions, and what changes numerics: threads, vector width, reduced precision, flushing, determinism."""
+        tiny = torch.tensor(1e-20)
+        flags = {
+            "num_threads": str(torch.get_num_threads()),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "flush_denormal": str(bool((tiny * tiny == 0).item())),  # observed: torch has a setter and no getter
+            "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()),
+            "cuda.allow_tf32": str(torch.backends.cuda.matmul.allow_tf32),
+        }
+        for variable in ("ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "TORCH_COMPILE_DISABLE", "TORCHINDUCTOR_FREEZING"):
+            if variable in os.environ:
+                flags[variable] = os.environ[variable]
+        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        if torch.version.cuda:
+            packages["cuda"] = str(torch.version.cuda)
+        return Environment(self.name, str(torch.__version__), packages, flags)
+
+    def devices(self) -> Sequence[Device]:
+        """The CPU, then each CUDA device. None of them flushes subnormals by default."""
+        return (Device("cpu", "cpu"), *(Device(f"cuda:{index}", "cuda") for index in range(torch.cuda.device_count())))
+
+    def implementations(self) -> Sequence[Implementation]:
+        """The function, the module, the written-out forms, and training and replicas with them."""
+        from conformance.frameworks.torch import replicas, training
+
+        return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
+
+    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
+        """What goes beyond value and gradients, of single inputs."""
+        if mode == VMAP:
+            return Probe()
+        from conformance.frameworks.torch.probe import TorchProbe  # which needs this module
+
+        return TorchProbe(implementation, device, mode)
+
+    def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
+        """One forward and one backward pass per evaluation; a compiled target starts from an empty compiler.
+
+        Preparing a compiled target drops the graphs of those prepared before: they would be compiled again.
+        """
+        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
+        if device not in (names := [known.name for known in self.devices()]):
+            raise no_device(self.name, device, names)
+        if mode == VMAP:
+            return lambda stack: _evaluate_batch(implementation.call, stack, device)
+
+        def marked(*inputs: Tensor) -> tuple[Any, bool]:
+            # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
+            return implementation.call(*inputs), torch.compiler.is_compiling()
+
+        run: Callable[..., tuple[Any, bool]] = marked
+        before = 0
+        if mode == "compile":
+            before = fresh_compiler()
+            run = torch.compile(marked, fullgraph=True)
+        return lambda inputs: _evaluate(run, inputs, device, mode, before)
+
+
+def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str, before: int) -> Evaluation:
+    tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
+
+    def changed() -> tuple[str, ...]:
+        return altered(inputs, [to_array(tensor) for tensor in tensors])
+
+    try:
+        value, compiled = run(*tensors)
+        _attest_mode(mode, compiled=compiled, graphs=graphs() - before if mode == "compile" else 0)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
+        attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
+        reason = not_differentiable(attested.shape, inputs.upstream.shape) or ("" if value.requires_grad else NO_PATH)
+        if reason:
+            return Evaluation(to_array(value), {}, attested, reason, changed())
+        upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
+        gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
+    except LimitReached as error:
+        raise NotAttested("torch.compile reached its recompile limit and would have run eager") from error
+    except (NotImplementedError, RuntimeError) as error:
+        if "not implemented for" in str(error):  # how torch says that it has no kernel for a dtype
+            raise Unsupported(str(error).splitlines()[0]) from error
+        raise
+    _require_one_device(value, gradients)
+    parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
+    return assemble(to_array(value), parts, attested, changed=changed())
+
+
+def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Evaluation:
+    """``torch.vmap`` over value and ``torch.func.vjp`` of one member. A gradient to which no path leads is zero there, not missing."""
+    tensors = [to_tensor(array, device) for array in arguments(stack)]
+    seen: list[Shape] = []
+
+    def differentiated(upstream: Tensor, *inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        seen.append(tuple(inputs[0].shape))
+        value, pullback = torch.func.vjp(call, *inputs)
+        return value, pullback(upstream.to(value.dtype)) if value.shape == upstream.shape else ()
+
+    try:
+        with _no_loops():
+            value, gradients = torch.vmap(differentiated)(to_tensor(np.array(stack.upstream, order="C"), device), *tensors)
+    except (NotImplementedError, RuntimeError) as error:
+        if any(said in str(error) for said in _NOT_BATCHED):
+            raise Unsupported(str(error).splitlines()[0]) from error
+        raise
+    require_batched(seen, stack)
+    _require_one_device(value, gradients)
+    attested = Attestation(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
+    reason = not_differentiable(member_shape(VMAP, attested.shape), member_shape(VMAP, stack.upstream.shape))
+    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason)
+
+
+_NOT_BATCHED = (
+    "vmap: ",
+    "You tried to vmap over",
+    "must override the setup_context",
+    "hit the vmap fallback which is currently disabled",
+    "not implemented for",
+)
+"""How torch says that it has no rule for batches, or no kernel."""
+
+
+@contextmanager
+def _no_loops() -> Iterator[None]:
+    """Inside, what has no rule for batches raises; otherwise ``torch.vmap`` runs it in a loop, with a warning."""
+    allow = getattr(torch._C._functorch, "_set_vmap_fallback_enabled", None)  # noqa: SLF001 - torch offers no public way
+    if allow is None:
+        yield
+        return
+    allow(False)  # noqa: FBT003 - torch's own, which names no argument
+    try:
+        yield
+    finally:
+        allow(True)  # noqa: FBT003 - likewise
+
+
+def _require_one_device(value: Tensor, gradients: Sequence[Tensor | None]) -> None:
+    elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
+    if elsewhere:
+        raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
+
+
+def _attest_mode(mode: str, *, compiled: bool, graphs: int) -> None:
+    if mode == "compile" and not (compiled and graphs > 0):
+        raise NotAttested("torch.compile ran the function eager instead of compiling it")
+    if mode == "eager" and compiled:
+        raise NotAttested("the function was asked to run eager but was compiled")

@@ -1,0 +1,1 @@
+"""The allowed interval of a result: every rounding counted, with its reason."""

@@ -1,0 +1,150 @@
+"""The error model applied to one situation: which steps a conforming evaluation has, and the relative bound they give."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Protocol
+
+from conformance.numerics.definition import Definition, Divisor, Over, Quantity
+from conformance.numerics.exact.number import Number, is_power_of_two, square_root
+from conformance.numerics.formats import Format
+
+
+class Step(Protocol):
+    """One entry of specs/error-model.toml (``conformance.specs.model.Rounding``)."""
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def quantity(self) -> str:
+        """``value``, ``gradient`` or ``gradient-weight``."""
+        ...
+
+    @property
+    def count(self) -> int | str:
+        """How many roundings, or ``n-1`` or ``division``, which depend on the inputs."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """``input``, ``accumulator`` or ``output``: the narrowest format the step may be rounded in."""
+        ...
+
+    @property
+    def when(self) -> str:
+        """The situation in which the step exists."""
+        ...
+
+    @property
+    def because(self) -> str:
+        """Why the count is what it is."""
+        ...
+
+
+def _has_an_exact_root(divisor: Number) -> bool:
+    """Whether it is a power of four: dividing by its root is then exact as well."""
+    return is_power_of_two(divisor) and is_power_of_two(square_root(divisor))
+
+
+_KEPT = 4096
+_THETAS: dict[tuple[int, Hashable], tuple[Sequence[Step], Fraction]] = {}
+"""θ of the situations met: inputs of one shape share it. A model is told by its identity, and kept so that no other one takes it over."""
+
+
+@dataclass(frozen=True)
+class Roundings:
+    """The steps of a conforming evaluation of one element of one quantity.
+
+    ``summands`` is n, ``divisor`` what the sum is divided by, ``unit_upstream`` whether the upstream gradient is one.
+    """
+
+    model: Sequence[Step]
+    definition: Definition
+    quantity: Quantity
+    input: Format
+    output: Format
+    summands: int
+    divisor: Number
+    weighted: bool
+    unit_upstream: bool
+
+    @property
+    def accumulator(self) -> Format:
+        """The format sums are kept in: float32 for the half formats."""
+        return self.input.accumulator
+
+    @cached_property
+    def situation(self) -> frozenset[str]:
+        """Which of the error model's situations hold (specs/README.md explains each)."""
+        reduced = self.definition.over is not Over.NONE
+        by_weights = self.definition.divisor is Divisor.WEIGHTS and not self.definition.masked
+        divided = self._divisor_rounds or (self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor))
+        rooted, cast = self.definition.root, (reduced or divided) and self.accumulator.is_wider_than(self.output)
+        holds = {
+            "always": True,
+            "reduced": reduced,
+            "weighted": self.weighted,
+            "by-weights": by_weights,
+            "rows": self.definition.by_sample or self.definition.divisor is Divisor.LAST_AXIS,
+            "sum-apart": reduced and (by_weights or self.definition.divisor is Divisor.NONZERO_WEIGHTS or self.definition.factor != 1),
+            "divided": divided,
+            "factored": not is_power_of_two(abs(self.definition.factor)),
+            "upstream": not self.unit_upstream,
+            "rooted": rooted,
+            "rooted-divided": rooted and not _has_an_exact_root(self.divisor),
+            "cast": cast,
+            "rooted-cast": rooted and cast,
+        }
+        return frozenset(name for name, value in holds.items() if value)
+
+    @property
+    def _divisor_rounds(self) -> bool:
+        """Whether the divisor is itself a rounded sum, so that it may come out as another number than the exact one."""
+        return self.definition.divisor is Divisor.WEIGHTS and self.summands > 1 and not self.definition.masked
+
+    def format_of(self, step: Step) -> Format:
+        """The format in which a step is rounded."""
+        return {"input": self.input, "accumulator": self.accumulator, "output": self.output}[step.format]
+
+    def _count(self, step: Step) -> int:
+        if step.count == "n-1":
+            return max(self.summands - 1, 0)
+        if step.count == "division":
+            # One rounding for a true division, two for multiplying by a rounded 1/N, three when N itself is rounded first.
+            representable = isinstance(self.divisor, Fraction) and self.format_of(step).contains(self.divisor)
+            return 2 if representable and not self._divisor_rounds else 3
+        if step.when == "factored" and not self.format_of(step).contains(self.definition.factor):
+            return int(step.count) + 1  # the factor itself is rounded before it is multiplied in
+        return int(step.count)
+
+    @cached_property
+    def steps(self) -> tuple[tuple[Step, int], ...]:
+        """Each step that exists here, with its number of roundings."""
+        kind = {Quantity.VALUE: "value", Quantity.GRADIENT_WEIGHT: "gradient-weight"}.get(self.quantity, "gradient")
+        return tuple((s, self._count(s)) for s in self.model if s.quantity == kind and s.when in self.situation)
+
+    @cached_property
+    def theta(self) -> Fraction:
+        """θ = Π(1+v)^count · (1+(n−1)u) − 1: the relative bound, the sum's in any order by Jeannerod and Rump (2013)."""
+        d = self.divisor
+        divisor = (d.numerator, d.denominator) if isinstance(d, Fraction) else d
+        situation = (self.definition, self.quantity, self.input, self.output, self.summands, divisor, self.weighted, self.unit_upstream)
+        key = (id(self.model), situation)
+        if key not in _THETAS:
+            if len(_THETAS) >= _KEPT:
+                _THETAS.clear()
+            _THETAS[key] = self.model, self._theta()
+        return _THETAS[key][1]
+
+    def _theta(self) -> Fraction:
+        product = Fraction(1)
+        for step, count in self.steps:
+            chosen = self.format_of(step)
+            product *= 1 + count * chosen.unit_roundoff if step.count == "n-1" else (1 + chosen.rounding) ** count
+        return product - 1

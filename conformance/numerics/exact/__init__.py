@@ -1,0 +1,1 @@
+"""The exact value: rational arithmetic, alone and on many numbers at once."""

@@ -1,0 +1,146 @@
+"""What a power run found, for a terminal and as plain types: by group, by miniature, the survivors and the false alarms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from conformance.checks.base import Kind
+from conformance.power.variants import GROUPS, MiniatureFile
+from conformance.power.verdicts import Verdict
+from conformance.reports.text import plural, visible
+from conformance.results.records import Cell
+
+KINDS: tuple[Kind, ...] = ("law", "case", "bound", "behaviour")
+
+
+@dataclass(frozen=True)
+class Power:
+    """The verdicts of a run, and what could not be run."""
+
+    verdicts: Sequence[Verdict]
+    seeds: Sequence[int]
+    profile: str
+    files: Sequence[MiniatureFile]
+
+    @property
+    def wrong(self) -> list[Verdict]:
+        """The wrong ones."""
+        return [v for v in self.verdicts if v.miniature.wrong]
+
+    @property
+    def right(self) -> list[Verdict]:
+        """The right ones."""
+        return [v for v in self.verdicts if not v.miniature.wrong]
+
+    @property
+    def survivors(self) -> list[Verdict]:
+        """Wrong ones that at least one seed lets through."""
+        return [v for v in self.wrong if v.how(self.seeds) == "survived"]
+
+    @property
+    def accused(self) -> list[Verdict]:
+        """Right ones that some check rejects."""
+        return [v for v in self.right if v.how(self.seeds) == "accused"]
+
+    @property
+    def proven(self) -> bool:
+        """Every wrong one killed with every seed, no right one accused, and there were some of each."""
+        return bool(self.verdicts) and not self.survivors and not self.accused
+
+    def group(self, name: str) -> list[Verdict]:
+        """The wrong ones of one group."""
+        return [v for v in self.wrong if v.miniature.group == name]
+
+    def summary(self) -> dict[str, Any]:
+        """All of it in plain types."""
+        return {
+            "profile": self.profile,
+            "seeds": list(self.seeds),
+            "groups": {
+                name: {"miniatures": len(found), "killed": len(found) - len(survivors), "survivors": survivors}
+                for name in GROUPS
+                for found in [self.group(name)]
+                for survivors in [[v.miniature.name for v in found if v in self.survivors]]
+            },
+            "wrong": [_wrong(v, self.seeds) for v in self.wrong],
+            "right": [
+                {
+                    "name": v.miniature.name,
+                    "file": v.miniature.file,
+                    "passes": v.passes,
+                    "accusations": [_accusation(*a) for a in v.accusations],
+                }
+                for v in self.right
+            ],
+            "not-run": {file.path.name: file.not_run for file in self.files if file.not_run},
+            "proven": self.proven,
+        }
+
+
+def _wrong(verdict: Verdict, seeds: Sequence[int]) -> dict[str, Any]:
+    first = next(iter(verdict.kills.values()), None)
+    return {
+        "name": verdict.miniature.name,
+        "group": verdict.miniature.group,
+        "file": verdict.miniature.file,
+        "killed": not verdict.survived(seeds),
+        "with-every-seed-alike": verdict.always,
+        "survives-seeds": verdict.survived(seeds),
+        "first-killer": first.id if first else "",
+        "reason": first.reason if first else "",
+        "killers": dict(Counter(cell.kind for cell in verdict.kills.values())),
+    }
+
+
+def _accusation(seed: int, cell: Cell) -> dict[str, Any]:
+    shown = cell.witness.model_dump(exclude_defaults=True) if cell.witness else None
+    return {"seed": seed, "cell": cell.id, "outcome": cell.outcome.value, "reason": cell.reason, "witness": shown}
+
+
+def show(power: Power, console: Console) -> None:
+    """Print it: details first, so that the verdict stands where the eye is."""
+    console.print(_by_miniature(power))
+    console.print(_by_group(power))
+    for file in power.files:
+        if file.not_run:
+            console.print(f"not run: {file.path.name}: {visible(file.not_run)}")
+    for verdict in power.survivors:
+        seeds = verdict.survived(power.seeds)
+        how = "every seed" if len(seeds) == len(power.seeds) else f"seed {', '.join(map(str, seeds))}"
+        console.print(f"survivor: {verdict.miniature.name} ({verdict.miniature.file}), with {how}", style="bold red")
+    for verdict in power.accused:
+        for seed, cell in verdict.accusations[:3]:
+            console.print(f"false alarm: {verdict.miniature.name}, seed {seed}: {cell.id}: {visible(cell.reason)}", style="bold red")
+        if not verdict.accusations:
+            console.print(f"false alarm: {verdict.miniature.name}: no check passed", style="bold red")
+    killed = len(power.wrong) - len(power.survivors)
+    console.print(
+        f"{killed} of {plural(len(power.wrong), 'wrong miniature')} killed with each of {plural(len(power.seeds), 'seed')}, "
+        f"{len(power.accused)} of {plural(len(power.right), 'right one')} accused, profile {power.profile}",
+        style="bold",
+    )
+
+
+def _by_miniature(power: Power) -> Grid:
+    grid = Grid("wrong miniature", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
+    for verdict in sorted(power.wrong, key=lambda v: (GROUPS.index(v.miniature.group), v.miniature)):
+        kinds = Counter(cell.kind for cell in verdict.kills.values())
+        first = next(iter(verdict.kills), "-")
+        grid.add_row(verdict.miniature.name, first, *(str(kinds[kind] or "·") for kind in KINDS))
+    return grid
+
+
+def _by_group(power: Power) -> Grid:
+    grid = Grid("group", "miniatures", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None)
+    for name in GROUPS:
+        found = power.group(name)
+        survivors = sum(v in power.survivors for v in found)
+        grid.add_row(name, str(len(found)), str(len(found) - survivors), str(survivors))
+    grid.add_row("all", str(len(power.wrong)), str(len(power.wrong) - len(power.survivors)), str(len(power.survivors)))
+    return grid

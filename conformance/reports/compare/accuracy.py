@@ -1,0 +1,231 @@
+"""What was measured on both sides: the dtype that comes back, the worst error and its grade, and where the range ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from conformance.numerics.formats import FORMATS
+from conformance.reports.compare.advice import Advice, Aspect, Bite, Evidence, Shown, Swap, Topic, without_link
+from conformance.reports.compare.operations import written
+from conformance.reports.compare.sides import EAGER, Entry, Pair, Side, plainest
+from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
+from conformance.reports.text import GRADE_SHORT, dtype_order, figure, short_dtype, visible
+from conformance.results.records import Cell, Outcome
+from conformance.specs.model import Specs
+from conformance.specs.where import stands_on
+
+RETURNS = "returns "
+FLUSHES = "flushes subnormals"
+_ACCURACY = "bound/accuracy"
+_HALF_SUMS = "half-accumulation"
+_MUCH = 4
+"""Errors that differ by less than this factor are called alike: they are the worst that a search found, lower bounds of the true ones."""
+
+
+def figure_advice(pairs: Sequence[Pair], a: Side, b: Side, specs: Specs) -> list[Advice]:
+    """Lines about dtypes, accuracy and range, each of the first pair that shows it."""
+    alike = [pair for pair in pairs if not pair.a.streamed]
+    makers: list[Callable[[Pair], Advice | None]] = [
+        lambda pair: _dtypes(pair, a, b),
+        lambda pair: _halves(pair, a, b, specs),
+        lambda pair: _subnormals(pair, a, b),
+        lambda pair: _accuracy(pair, a, b),
+    ]
+    first = (next(filter(None, map(make, alike)), None) for make in makers)
+    return [line for line in first if line is not None]
+
+
+# ---- dtypes ----
+
+
+def _dtypes(pair: Pair, a: Side, b: Side) -> Advice | None:
+    """What comes back for inputs of each dtype, where the two differ."""
+    one, other = (_returned(entry) for entry in (pair.a, pair.b))
+    differing = [dtype for dtype in sorted(one.keys() & other.keys(), key=dtype_order) if one[dtype][0] != other[dtype][0]]
+    if not differing:
+        return None
+    told: dict[tuple[str, str], list[str]] = {}
+    for dtype in differing:
+        old, new = ("their own dtype" if side[dtype][0] == dtype else side[dtype][0] for side in (one, other))
+        told.setdefault((old, new), []).append(dtype)
+    parts = [f"{', '.join(dtypes)} inputs give {old} in {a.framework}, {new} in {b.framework}" for (old, new), dtypes in told.items()]
+    narrower = [dtype for dtype in differing if _precision(other[dtype][0]) < min(_precision(one[dtype][0]), _precision(dtype))]
+    less = [dtype for dtype in differing if _precision(other[dtype][0]) < _precision(one[dtype][0])]
+    kept = [e for e in b.of(pair.b.operation) if not e.streamed and all(_returned(e).get(d, ("",))[0] == d for d in narrower)]
+    if narrower and kept:
+        write = tuple(Swap(written(entry)) for entry in kept[:2])
+    elif narrower:
+        write = (Swap(f"No entry point of {b.framework} for this keeps {', '.join(narrower)}."),)
+    elif less:
+        write = (Swap(f"Cast both arguments to {one[less[0]][0]} before the loss, if you need its digits and range as before."),)
+    else:
+        write = (Swap("Nothing to do; to have the old numbers back, cast both arguments to the old dtype before the loss."),)
+    bite = Bite.LOST if narrower or less else Bite.GAINED
+    reasons = dict.fromkeys(
+        without_link(cell.reason) for dtype in narrower for cell in [other[dtype][1]] if cell.outcome is Outcome.DEVIATION
+    )
+    evidence = tuple(Evidence(_dtype_shown(one[d]), _dtype_shown(other[d])) for d in differing)
+    says = f"{visible(pair.a.brief, 160)} and {visible(pair.b.brief, 160)}: {'; '.join(parts)}."
+    return Advice(Topic.DTYPES, bite, says, write, evidence, because=" ".join(reasons))
+
+
+def _returned(entry: Entry) -> Mapping[str, tuple[str, Cell]]:
+    """For every dtype of the inputs, that of the value, and a cell that shows it; one that differs, if there is any."""
+    found: dict[str, tuple[str, Cell]] = {}
+    narrowed: dict[str, tuple[str, Cell]] = {}
+    plain = (c for c in entry.cells if c.quantity == "value" and c.kind == "case" and c.target.mode == EAGER)
+    for cell in sorted(plain, key=lambda c: (plainest(c), c.check)):
+        said = _returned_of(cell).removeprefix(RETURNS)
+        if said:
+            narrowed.setdefault(cell.target.dtype, (said, cell))
+        elif cell.outcome is Outcome.PASS:
+            found.setdefault(cell.target.dtype, (cell.target.dtype, cell))
+    return found | narrowed
+
+
+def _dtype_shown(found: tuple[str, Cell]) -> Shown:
+    return Shown(found[1], "dtype", found[0])
+
+
+def _precision(dtype: str) -> int:
+    return FORMATS[dtype].precision if dtype in FORMATS else 0
+
+
+# ---- accuracy ----
+
+
+@dataclass(frozen=True)
+class _Measured:
+    cell: Cell
+
+    @property
+    def error(self) -> float:
+        return error_in_u(self.cell)
+
+    @property
+    def words(self) -> str:
+        grade = f" {GRADE_SHORT[self.cell.grade]}" if self.cell.grade else ""
+        return f"{figure(self.error)} u{grade}"
+
+    @property
+    def step(self) -> int:
+        return BEST_GRADE_FIRST.index(self.cell.grade) if self.cell.grade else 0
+
+
+def _accuracy(pair: Pair, a: Side, b: Side) -> Advice | None:
+    """The worst error on the same many inputs, where the two differ much or grow otherwise with n."""
+    parts, evidence, worse = [], [], False
+    for how, compiled in (("eager", False), ("compiled", True)):
+        one, other = (_measured(entry, compiled=compiled) for entry in (pair.a, pair.b))
+        both = sorted(one.keys() & other.keys(), key=dtype_order)
+        differing = [d for d in both if _differ(one[d], other[d]) and _returned_of(one[d].cell) == _returned_of(other[d].cell)]
+        parts += [f"{how} {', '.join(f'{short_dtype(d)} {one[d].words} → {other[d].words}' for d in differing)}"] if differing else []
+        evidence += [Evidence(Shown(one[d].cell, "error", one[d].words), Shown(other[d].cell, "error", other[d].words)) for d in differing]
+        worse = worse or any(other[d].error > one[d].error for d in differing)
+    if not parts:
+        return None
+    names = f"{a.framework} ({_name(pair.a)}) to {b.framework} ({_name(pair.b)})"
+    says = f"The worst error found, from {names}: {'; '.join(parts)}."
+    write = "Sum long losses in float64 or in parts, if these digits count." if worse else "Nothing to do; expect other last digits."
+    because = "u is the unit roundoff; n goes up to a million elements."
+    return Advice(Topic.ACCURACY, Bite.LOST if worse else Bite.GAINED, says, (Swap(write),), tuple(evidence), because=because)
+
+
+def _measured(entry: Entry, *, compiled: bool) -> Mapping[str, _Measured]:
+    """By dtype, the worst of an entry point's cells that measure how the error grows, in eager execution or in compiled modes."""
+    found: dict[str, _Measured] = {}
+    for cell in entry.on(f"{entry.operation}/{_ACCURACY}", "value"):
+        if cell.error_u is not None and cell.grade is not None and (cell.target.mode != EAGER) == compiled:
+            held = found.get(cell.target.dtype)
+            found[cell.target.dtype] = max((m for m in (held, _Measured(cell)) if m), key=lambda m: m.error)
+    return found
+
+
+def _differ(one: _Measured, other: _Measured) -> bool:
+    low, high = sorted((one.error, other.error))
+    return high > 1 and (high > _MUCH * low or (one.step != other.step and high > 2 * low))
+
+
+def _name(entry: Entry) -> str:
+    return visible(entry.implementation, 60)
+
+
+def _returned_of(cell: Cell) -> str:
+    return next((flag for flag in cell.flags if flag.startswith(RETURNS)), "")
+
+
+# ---- policies and flags ----
+
+_SUMMED: Mapping[str, str] = {"wider": "in something wider", "input format": "in that format itself"}
+
+
+def _halves(pair: Pair, a: Side, b: Side, specs: Specs) -> Advice | None:
+    """What half formats are summed in, eagerly, where the two differ: it is declared, and observed as declared."""
+    one, other = (_declared(entry, _HALF_SUMS) for entry in (pair.a, pair.b))
+    differing = [d for d in sorted(one.keys() & other.keys(), key=dtype_order) if one[d][0] != other[d][0]]
+    if not differing:
+        return None
+    old, new = one[differing[0]][0], other[differing[0]][0]
+    dtypes = [d for d in differing if (one[d][0], other[d][0]) == (old, new)]
+    before, now = (_SUMMED.get(said, visible(said, 60)) for said in (old, new))
+    says = f"{a.framework} ({_name(pair.a)}) adds up {' and '.join(dtypes)} {before}, {b.framework} ({_name(pair.b)}) {now}."
+    lost = new != "wider"
+    narrow = [(other if lost else one)[d][1].target.model_dump() for d in dtypes]
+    because = [p.because for p in specs.policies if p.policy == _HALF_SUMS and any(stands_on(p.where, target) for target in narrow)]
+    evidence = tuple(Evidence(Shown(one[d][1], "flag", before), Shown(other[d][1], "flag", now)) for d in dtypes)
+    write = "Cast to float32 before the loss." if lost else "Nothing to do; a cast to float32 before the loss is no longer needed for that."
+    return Advice(
+        Topic.ACCURACY, Bite.LOST if lost else Bite.GAINED, says, (Swap(write),), evidence, because=because[-1] if because else ""
+    )
+
+
+def _declared(entry: Entry, policy: str) -> Mapping[str, tuple[str, Cell]]:
+    found: dict[str, tuple[str, Cell]] = {}
+    for cell in entry.on(f"{entry.operation}/law/policy-{policy}", "value"):
+        said = next((flag.partition(": ")[2] for flag in cell.flags if flag.startswith(f"{policy}: ")), "")
+        if said and cell.target.mode == EAGER:
+            found.setdefault(cell.target.dtype, (said, cell))
+    return found
+
+
+def _subnormals(pair: Pair, a: Side, b: Side) -> Advice | None:
+    """In which dtypes subnormals become zero on one side only, with a check that shows both."""
+    here, there = ({cell.target.dtype for cell in _eager(entry.cells) if FLUSHES in cell.flags} for entry in (pair.a, pair.b))
+    found: dict[str, Evidence] = {}
+    for one, other in _side_by_side(pair):
+        flushed = [FLUSHES in cell.flags for cell in (one, other)]
+        if flushed[0] != flushed[1] and one.target.dtype in here ^ there:
+            shown = [Shown(c, _flagged(is_so), "flushes" if is_so else "keeps") for c, is_so in zip((one, other), flushed, strict=True)]
+            found.setdefault(one.target.dtype, Evidence(*shown))
+    lost = bool(found.keys() & there)
+    dtypes = sorted(found.keys() & (there if lost else here), key=dtype_order)
+    if not dtypes:
+        return None
+    who, keeps = (b, a) if lost else (a, b)
+    widest = dtypes[-1]
+    limit = (
+        f"{sqrt(float(FORMATS[widest].smallest_normal)):.0e} in {widest}" if widest in FORMATS else "the root of the smallest normal number"
+    )
+    says = f"{who.framework} flushes subnormals to zero in {', '.join(dtypes)}; {keeps.framework} keeps them."
+    write = f"Scale up where residuals come below {limit}: their squares are 0." if lost else "Nothing to do."
+    return Advice(Topic.RANGE, Bite.LOST if lost else Bite.GAINED, says, (Swap(write),), tuple(found[dtype] for dtype in dtypes))
+
+
+def _flagged(is_so: bool) -> Aspect:  # noqa: FBT001 - it is the one thing asked
+    return "flag" if is_so else "no flag"
+
+
+def _side_by_side(pair: Pair) -> Iterator[tuple[Cell, Cell]]:
+    """Passing cells of both sides of one check, quantity and dtype, in eager execution."""
+    here: dict[tuple[str, str, str], Cell] = {}
+    for cell in _eager(pair.b.cells):
+        here.setdefault((cell.check, cell.quantity, cell.target.dtype), cell)
+    for cell in _eager(pair.a.cells):
+        if (other := here.get((cell.check, cell.quantity, cell.target.dtype))) is not None:
+            yield cell, other
+
+
+def _eager(cells: Iterable[Cell]) -> Iterator[Cell]:
+    return (c for c in cells if c.outcome is Outcome.PASS and c.target.mode == EAGER and c.target.device == "cpu" and c.kind != "behaviour")

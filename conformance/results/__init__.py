@@ -1,0 +1,1 @@
+"""Results files: JSON lines, a header, one cell a line, a footer."""

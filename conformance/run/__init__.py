@@ -1,0 +1,1 @@
+"""A run: what is planned, how it is carried out, resumed and watched."""

@@ -1,0 +1,60 @@
+"""What is installed, which devices each framework sees, which flags change numerics, and why a target is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from conformance.checks.profiles import PROFILES
+from conformance.frameworks.registry import FrameworkInfo
+from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+
+
+def examine(info: FrameworkInfo) -> dict[str, Any]:
+    """Start the framework's worker and ask it; plain types."""
+    if reason := info.why_missing():
+        return {"framework": info.name, "status": "missing", "reason": reason}
+    worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
+    try:
+        description = worker.start()
+    except WorkerLost as lost:
+        return {"framework": info.name, "status": "broken", "reason": str(lost)}
+    finally:
+        worker.dismiss()
+    devices = [{"name": d.name, "kind": d.kind, "flushes subnormals": list(d.flushes_subnormals)} for d in description.devices]
+    here = {d.kind for d in description.devices}
+    return {
+        "framework": info.name,
+        "status": "ready",
+        "version": description.version,
+        "python": description.python,
+        "devices": devices,
+        "absent devices": [kind for kind in info.device_kinds if kind not in here],
+        "implementations": len(description.implementations),
+        "packages": description.packages,
+        "flags": description.flags,
+    }
+
+
+def show(reports: Sequence[dict[str, Any]], console: Console) -> None:
+    """One block a framework."""
+    for report in reports:
+        console.print(f"[bold]{escape(report['framework'])}[/bold] {escape(report.get('version', ''))} — {report['status']}")
+        if "reason" in report:
+            console.print(f"  {escape(report['reason'])}", highlight=False)
+            continue
+        grid = Table.grid(padding=(0, 2))
+        for device in report["devices"]:
+            flushes = ", ".join(device["flushes subnormals"])
+            grid.add_row("  device", escape(device["name"]) + (f" (declared to flush subnormals in {flushes})" if flushes else ""))
+        if report["absent devices"]:
+            grid.add_row("  not here", ", ".join(report["absent devices"]))
+        grid.add_row("  under test", f"{report['implementations']} implementations")
+        grid.add_row("  packages", escape(", ".join(f"{k} {v}" for k, v in report["packages"].items())))
+        for flag, value in report["flags"].items():
+            grid.add_row("  flag", escape(f"{flag} = {value}"))
+        console.print(grid)

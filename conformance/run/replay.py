@@ -1,0 +1,57 @@
+"""Run one cell again: the same check on the same target, with the inputs of a profile and a seed."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from conformance.checks.catalogue import all_checks
+from conformance.checks.profiles import Profile
+from conformance.frameworks.registry import frameworks
+from conformance.results.records import Cell, split_id
+from conformance.run.ledger import DeviationLedger
+from conformance.run.plan import Selection, items
+from conformance.specs.model import Specs
+from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+
+
+class ReplayError(Exception):
+    """A cell that cannot be run again here; the message is one sentence."""
+
+
+def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path, ...]) -> list[tuple[Cell, str]]:
+    """The cells of one check on one target, with the implementation's entry point; only one if the id names a quantity.
+
+    Raises:
+        ReplayError: the id is not that of a cell, or its target cannot run here.
+    """
+    check, quantity, target = split_id(identifier)
+    parts = target.split("/")
+    checks = all_checks(specs)
+    if check not in checks:
+        raise ReplayError(f"unknown check {check!r}: expected an id from `conformance list checks`")
+    if len(parts) != 5:
+        raise ReplayError(f"{identifier}: found the target {target!r}, expected framework/implementation/device/mode/dtype after an @")
+    framework, implementation, device, mode, dtype = parts
+    known = frameworks()
+    if framework not in known:
+        raise ReplayError(f"unknown framework {framework!r}: expected one of {', '.join(known)}")
+    if reason := known[framework].why_missing():
+        raise ReplayError(reason)
+    worker = Worker(framework, WorkerOptions(profile, specs.root, subjects))
+    try:
+        description = worker.start()
+        selection = Selection(implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,))
+        planned = items(description, {check: checks[check]}, selection, profile)
+        if not planned:
+            raise ReplayError(
+                f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
+            )
+        cells = worker.ask(planned[0].request, profile.timeout).cells
+        entry = next(i.entry for i in description.implementations if i.name == implementation)
+    except WorkerLost as lost:
+        raise ReplayError(f"{identifier}: {lost}") from None
+    finally:
+        worker.dismiss()
+    ledger = DeviationLedger(specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+    return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

@@ -1,0 +1,1 @@
+"""What runs beside the framework: it knows no check, no spec and no expectation."""

@@ -1,1 +1,0 @@
-"""``pytest --pyargs conformance`` collects this file, through the plugin: one item per check and target."""

@@ -1,0 +1,67 @@
+"""What of the matrix has no results file gets one in which every check is not run: ``python -m conformance.versions.not_run FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from conformance.checks.base import Check
+from conformance.checks.catalogue import all_checks
+from conformance.checks.profiles import PROFILES
+from conformance.frameworks.registry import frameworks
+from conformance.results.writing import Writer
+from conformance.run.engine import header_of
+from conformance.run.plan import Selection, absent
+from conformance.specs.grammar import MATRIX
+from conformance.specs.load import load, specs_root
+from conformance.specs.model import Specs
+from conformance.specs.targets import VersionEnvironment, read_targets
+from conformance.workers.protocol import Description
+
+NOT_RUN = "not-run"
+"""The run that such a file says it is of."""
+REASON = "the environment {name} wrote no results: it was not made, could not be, or its run did not begin"
+
+
+def mark(folder: Path, specs: Specs, environments: list[VersionEnvironment], options: Selection) -> list[str]:
+    """Write a results file for every environment that has none in ``folder``; return their names."""
+    checks = all_checks(specs)
+    missing = [one for one in environments if one.label == MATRIX and not _results(folder / one.name)]
+    for environment in missing:
+        _write(folder / environment.name / "results" / f"{environment.framework}.jsonl", environment, specs, checks, options)
+    return [environment.name for environment in missing]
+
+
+def selection(options: tuple[str, ...]) -> Selection:
+    """What the options of the matrix select, as far as they are about checks."""
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+
+    def given(option: str) -> tuple[str, ...]:
+        return tuple(value for name, value in pairs if name == option)
+
+    return Selection(operations=given("--operation"), checks=given("--check"))
+
+
+def _results(folder: Path) -> bool:
+    return any(folder.rglob("*.jsonl"))
+
+
+def _write(path: Path, environment: VersionEnvironment, specs: Specs, checks: dict[str, Check], chosen: Selection) -> None:
+    info = frameworks()[environment.framework]
+    description = Description(framework=environment.framework, version=environment.version)
+    with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, NOT_RUN)) as writer:
+        for cell in absent(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
+            writer.append(cell)
+        writer.close(0.0)
+
+
+def main() -> None:
+    """Mark, and say what was marked."""
+    folder = Path(sys.argv[1])
+    targets = read_targets(specs_root())
+    for name in mark(folder, load(), list(targets.environments()), selection(targets.options)):
+        print(f"not run: {name}")  # noqa: T201 - a program of tox, whose output is its report
+
+
+if __name__ == "__main__":
+    main()

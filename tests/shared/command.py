@@ -1,0 +1,25 @@
+"""Run the command line in a process of its own, and look at how it ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def conformance(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd, env=environment
+    )
+
+
+def one_sentence(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Exit code 2, one line on stderr, no traceback, and these words in it."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    for part in parts:
+        assert part in lines[0]
