@@ -28,7 +28,7 @@ from pathlib import Path
 import click
 import mutations
 from rich.console import Console
-from rich.table import Table as Grid
+from rich.table import Table as ScaledIntegers
 from rig import LOSS_OF_TORCH, NOBODYS, PATIENCE, Injection, Rig, wait_until, workers
 
 from conformance.results.reading import read
@@ -247,7 +247,7 @@ def _show(found: dict[str, list[Injection]], as_format: str) -> None:
         named = {name: dict(zip(("injected", "survived", "lost"), row, strict=True)) for name, row in counts.items()}
         click.echo(json.dumps({name: {**row, "problems": problems[name]} for name, row in named.items()}))
         return
-    grid = Grid("fault", "injected", "survived", "cells lost")
+    grid = ScaledIntegers("fault", "injected", "survived", "cells lost")
     for name, row in counts.items():
         grid.add_row(name, *(f"{count:,}" for count in row))
     grid.add_section()

@@ -22,9 +22,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from conformance.numerics.definition import Quantity
-from conformance.reports import Table, write_all
 from conformance.reports.behaviours import is_judged
 from conformance.reports.markdown import markdown
+from conformance.reports.table import ResultTable
+from conformance.reports.write import write_all
 from conformance.results.reading import ResultsError, read
 from conformance.results.records import Cell, Grade, Header, Outcome, RunEnvironment, Target, Witness
 from conformance.results.writing import Writer
@@ -241,7 +242,7 @@ def results_files(folder: Path, count: int, first: int) -> list[str]:
             results = read(path)
         except ResultsError as error:
             return "" if _is_clear(str(error), "found") else f"an unclear sentence: {str(error)[:300]!a}"
-        table = Table.of([results])
+        table = ResultTable.of([results])
         lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
         named = Counter(line["outcome"] for line in lines if line["record"] == "cell" and line["kind"] != "behaviour")
         shown = {outcome.value: number for outcome, number in table.total.tally if number}

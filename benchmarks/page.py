@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from conformance.reports.page.page import page
 from conformance.reports.spec_background import SpecsBackground
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read
 from conformance.specs.load import load
@@ -87,7 +87,7 @@ def filters(opened: Page) -> dict[str, dict[str, float]]:
 @click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text")
 def main(results: tuple[Path, ...], cells: int, as_format: str) -> None:
     """Print the size of the page of RESULTS, or of a made-up run, and how quick it is."""
-    table = Table.of(merge(read(path) for path in find(results)) if results else made_up(cells))
+    table = ResultTable.of(merge(read(path) for path in find(results)) if results else made_up(cells))
     started = time.process_time()
     text = page(table, SpecsBackground.of(load()))
     rendered = time.process_time() - started

@@ -46,7 +46,7 @@ from conformance.results.writing import Writer
 from conformance.run.engine import header_of
 from conformance.run.plan import Selection
 from conformance.workers.protocol import Request
-from conformance.workers.worker import Bench, open_bench
+from conformance.workers.worker import Harness, open_harness
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 CHECK = "mse/mean/bound/ordinary"
@@ -192,9 +192,9 @@ class Stopwatch:
         return keep
 
     @contextmanager
-    def watching(self, bench: Bench) -> Iterator[None]:
+    def watching(self, bench: Harness) -> Iterator[None]:
         """Everything of a check that has a part of its own."""
-        prepare, expect = bench.framework.prepare, trial.Trial.expect
+        prepare, expect = bench.framework.prepare, trial.CheckContext.expect
 
         def worked_out(*args: Any) -> Any:
             expectation = expect(*args)
@@ -206,7 +206,7 @@ class Stopwatch:
             stack.enter_context(patch.object(bounds, "findings", self.timed("recording", findings)))
             for module in (trial, together):
                 stack.enter_context(patch.object(module, "judge", self.timed("judging", judge)))
-            stack.enter_context(patch.object(trial.Trial, "expect", self.timed("exact value", worked_out)))
+            stack.enter_context(patch.object(trial.CheckContext, "expect", self.timed("exact value", worked_out)))
             stack.enter_context(patch.object(bench.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
             yield
 
@@ -216,12 +216,12 @@ def profile_of(inputs: int, batch: int) -> Profile:
     return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0, first=None, further=None, stack=None)
 
 
-def implementation_of(bench: Bench) -> Implementation:
+def implementation_of(bench: Harness) -> Implementation:
     """The first implementation of the mean."""
     return next(one for one in bench.implementations.values() if one.operation == "mse/mean")
 
 
-def run_suite(bench: Bench, folder: Path, mode: str = "eager") -> tuple[float, int]:
+def run_suite(bench: Harness, folder: Path, mode: str = "eager") -> tuple[float, int]:
     """CPU seconds of the check, to the last cell in a results file, and how many values it judged."""
     request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32")
     header = header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")  # once a run, whatever its length
@@ -234,10 +234,10 @@ def run_suite(bench: Bench, folder: Path, mode: str = "eager") -> tuple[float, i
     return time.process_time() - started, cells[0].evaluations
 
 
-def fresh(bench: Bench, inputs: int, batch: int = BATCHES["eager"]) -> Bench:
+def fresh(bench: Harness, inputs: int, batch: int = BATCHES["eager"]) -> Harness:
     """The same framework, with nothing kept."""
     make_stack.cache_clear()
-    return Bench(bench.framework, bench.implementations, bench.specs, profile_of(inputs, batch), bench.version, bench.checks)
+    return Harness(bench.framework, bench.implementations, bench.specs, profile_of(inputs, batch), bench.version, bench.checks)
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class Measured:
     """Seconds, once: what the first call of each shape took longer than the second."""
 
 
-def measure(bench: Bench, count: int, folder: Path, mode: str, batch: int) -> Measured:
+def measure(bench: Harness, count: int, folder: Path, mode: str, batch: int) -> Measured:
     """Floor and suite on the same inputs. What compiles does so in a first run, on the target that the others are run on too."""
     name, implementation = bench.framework.name, implementation_of(bench)
     with patch.object(bench.framework, "prepare", cache(bench.framework.prepare)):
@@ -292,7 +292,7 @@ def warm(call: Bare, inputs: Sequence[Inputs]) -> float:
     return max(slower, 0.0)
 
 
-def grown(bench: Bench, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
+def grown(bench: Harness, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
     """The suite on more and more inputs of one shape: microseconds for each, and what the process takes at its peak.
 
     Fewer inputs are put to it as often as makes as many, so that whatever else the machine does weighs as much on each line.
@@ -307,7 +307,7 @@ def grown(bench: Bench, folder: Path, counts: Sequence[int]) -> list[dict[str, f
     return lines
 
 
-def _of_one_shape(bench: Bench) -> Bench:
+def _of_one_shape(bench: Harness) -> Harness:
     """How many elements an input has must not depend on how many inputs there are: few are drawn of few shapes."""
     bench.profile = replace(bench.profile, shapes=((64,),), compiled_shapes=((64,),))
     return bench
@@ -322,7 +322,7 @@ def _of_one_shape(bench: Bench) -> Bench:
 def main(inputs: int, examples: int, names: tuple[str, ...], growth: bool, as_format: str) -> None:  # noqa: FBT001 - click passes it by name
     """Print what an input costs: naively, in this suite, and at the least."""
     started = time.process_time()
-    benches = [open_bench(name, None, profile_of(inputs, BATCHES["eager"]), ()) for name in names]
+    benches = [open_harness(name, None, profile_of(inputs, BATCHES["eager"]), ()) for name in names]
     loading = time.process_time() - started
     ways = {
         "one by one": [(bench, "eager", BATCHES["eager"]) for bench in benches],

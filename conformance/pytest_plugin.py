@@ -128,7 +128,7 @@ class Session:
     def run(self, item: Item) -> list[Cell]:
         """The cells of one item, from its worker."""
         from conformance.results.records import Outcome
-        from conformance.workers.process import WorkerLost
+        from conformance.workers.process import WorkerDied
 
         worker = self._workers[item.target.framework]
         try:
@@ -136,7 +136,7 @@ class Session:
                 worker.start()
             asked = [] if item.left_out else worker.ask(item.request, self.profile.timeout).cells
             cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.left_out))]
-        except WorkerLost as lost:
+        except WorkerDied as lost:
             cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
         self._record(item.target.framework, cells)
         return cells
@@ -173,7 +173,7 @@ class SuiteFile(pytest.File):
         from conformance.run.plan import items
         from conformance.specs.problems import SpecError
         from conformance.subject import SubjectError
-        from conformance.workers.process import WorkerLost
+        from conformance.workers.process import WorkerDied
 
         try:
             session = _session(self.config)
@@ -187,7 +187,7 @@ class SuiteFile(pytest.File):
                 continue
             try:
                 description = session.describe(name)
-            except WorkerLost as lost:
+            except WorkerDied as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue
             for planned in items(description, session.checks, session.selection, session.profile):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import click
 
-from conformance.reports.text import GRADE_SHORT, decimal, figure
+from conformance.reports.text import GRADE_SHORT, decimal, format_error
 from conformance.results.reading import ResultsError, read
 from conformance.results.records import BETWEEN, RAISES, Cell, Outcome
 
@@ -68,8 +68,8 @@ def _observed(cell: Cell) -> str:
 FIELDS: Mapping[str, Callable[[Cell], str]] = {
     "outcome": lambda cell: cell.outcome.value,
     "grade": lambda cell: GRADE_SHORT[cell.grade] if cell.grade else "",
-    "error_ulp": lambda cell: figure(cell.error_ulp),
-    "error_u": lambda cell: figure(cell.error_u),
+    "error_ulp": lambda cell: format_error(cell.error_ulp),
+    "error_u": lambda cell: format_error(cell.error_u),
     "chain": _chain,
     "observed": _observed,
     "answer": _answer,

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import click
 
-from conformance.reports.diff import Diff
-from conformance.reports.diff.groups import Group
-from conformance.reports.diff.model import TITLES
+from conformance.reports.diff.groups import ChangeGroup
+from conformance.reports.diff.model import TITLES, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.text import plural
 from conformance.results.reading import Results, read
@@ -63,10 +62,10 @@ def _between(title: str, before: Results, after: Results) -> Iterator[str]:
     yield f"\n{diff.unchanged:,} cells unchanged{'; ' + ', '.join(counted) if counted else ''}.\n"
 
 
-def _line(category: Category, group: Group) -> str:
+def _line(category: Category, group: ChangeGroup) -> str:
     said = group.sentence.replace("`", "'").replace("|", "¦").replace("<", "‹").replace("\n", " ")
     short = said if len(said) <= _MOST else f"{said[:_MOST]}…"
-    return f"- **{TITLES[category]}**, {plural(len(group.changes), 'cell')}: {short}\n  `{group.exemplar.cell.id}`"
+    return f"- **{TITLES[category]}**, {plural(len(group.changes), 'cell')}: {short}\n  `{group.representative.cell.id}`"
 
 
 def take_over(folder: Path) -> None:

@@ -170,9 +170,10 @@ def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
 
 
 def test_the_law_of_the_guide_holds_for_numpy() -> None:
+    from conformance.checks.trial import CheckContext, ExpectationCache
+
     from conformance.checks.laws.law import law as laws
     from conformance.checks.profiles import PROFILES
-    from conformance.checks.trial import ExpectationCache, Trial
     from conformance.frameworks.numpy.adapter import NumpyFramework
     from conformance.inputs import families
     from conformance.numerics.formats import Format
@@ -187,7 +188,7 @@ def test_the_law_of_the_guide_holds_for_numpy() -> None:
     mean = framework.implementations()[0]
     target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
     evaluate = framework.prepare(mean, "cpu", "eager", "float32")
-    trial = Trial(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"], ExpectationCache())  # noqa: FBT003 - a field
+    trial = CheckContext(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"], ExpectationCache())  # noqa: FBT003 - a field
     (value, *_) = added.test(trial).values()
     assert value.failure == ""
     assert value.evaluations > 0
@@ -206,7 +207,7 @@ def test_the_adapter_of_the_guide_evaluates() -> None:
     prediction, target = np.array([1.0, 2.0]), np.array([0.0, 0.0])
     evaluation = adapter.prepare(mean, "cpu", "eager", "float64")(Inputs(prediction, target, None, np.ones(())))
     assert evaluation.value == 2.5
-    assert evaluation.attested.dtype == "float64"
+    assert evaluation.executed_as.dtype == "float64"
 
 
 def test_the_framework_of_the_guide_runs(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from conformance.checks.context import CheckContext
 from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
-from conformance.checks.tally import Tally, outcome_of
-from conformance.checks.trial import Trial
+from conformance.checks.tally import QuantityRecord, outcome_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.results.records import AtSize, Grade, Outcome, Witness
@@ -59,7 +59,7 @@ class Check(Protocol):
 class Evaluating(Check, Protocol):
     """A check of an operation."""
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """One finding for each quantity.
 
         Raises:
@@ -69,12 +69,14 @@ class Evaluating(Check, Protocol):
         ...
 
 
-def findings(trial: Trial, tallies: Mapping[Quantity, Tally], grades: Mapping[Quantity, Grade | None] | None = None) -> list[Finding]:
+def findings(
+    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], grades: Mapping[Quantity, Grade | None] | None = None
+) -> list[Finding]:
     """Turn finished tallies into findings; a passing one gets its grade, by default from its own worst error."""
-    return [_finding(trial, quantity, tally, grades) for quantity, tally in tallies.items()]
+    return [_finding(context, quantity, tally, grades) for quantity, tally in tallies.items()]
 
 
-def _finding(trial: Trial, quantity: Quantity, tally: Tally, grades: Mapping[Quantity, Grade | None] | None) -> Finding:
+def _finding(context: CheckContext, quantity: Quantity, tally: QuantityRecord, grades: Mapping[Quantity, Grade | None] | None) -> Finding:
     outcome, reason = outcome_of(tally)
     flags = tuple(tally.flags)
     if outcome is Outcome.FAIL and tally.failed is not None:
@@ -82,20 +84,20 @@ def _finding(trial: Trial, quantity: Quantity, tally: Tally, grades: Mapping[Qua
         return Finding(quantity, outcome, reason, flags, error_u, error_ulp, None, None, tally.failed.witness(), tally.evaluations)
     if outcome is not Outcome.PASS or tally.worst is None:
         return Finding(quantity, outcome, reason, flags, evaluations=tally.evaluations)
-    chosen = grades[quantity] if grades is not None else _grade(trial, quantity, tally, tally.worst.summands)
+    chosen = grades[quantity] if grades is not None else _grade(context, quantity, tally, tally.worst.summands)
     witness = tally.worst.witness(arrays=8) if tally.worst.recipe else None  # a pinned case is its own witness
     return Finding(
         quantity, outcome, reason, flags, tally.error_u, tally.error_ulp, tally.error_over_bound, chosen, witness, tally.evaluations
     )
 
 
-def _grade(trial: Trial, quantity: Quantity, tally: Tally, summands: int) -> Grade:
-    fmt = FORMATS[trial.target.dtype]
+def _grade(context: CheckContext, quantity: Quantity, tally: QuantityRecord, summands: int) -> Grade:
+    fmt = FORMATS[context.target.dtype]
     bound = 0.0
     if tally.error_ulp > CONSTANT_ULP:
         if quantity is not Quantity.VALUE:  # no element of it is a sum: what its few roundings add up to is the same for every n
             return Grade.CONSTANT
-        bound = tree_bound_u(trial.operation.definition, trial.error_model, fmt, summands)
+        bound = tree_bound_u(context.operation.definition, context.error_model, fmt, summands)
     return grade(
         error_u=tally.error_u,
         error_ulp=tally.error_ulp,

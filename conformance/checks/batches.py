@@ -14,9 +14,9 @@ from itertools import groupby
 
 import numpy as np
 
-from conformance.checks.judge import Judgement, judge, without_a_name
-from conformance.checks.tally import Sight, Tally
-from conformance.checks.trial import Expect, Trial
+from conformance.checks.context import CheckContext, Expect
+from conformance.checks.judge import Judgement, conforms_without_allowance, judge
+from conformance.checks.tally import Observation, QuantityRecord
 from conformance.frameworks.base import Evaluation, Refused
 from conformance.frameworks.vmap import Batched, member
 from conformance.numerics.bounds.interval import Expectation
@@ -47,24 +47,31 @@ class _Results:
     evaluation: Callable[[int], Evaluation]
 
 
-def observe_together(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, expect: Expect | None = None) -> float:
+def observe_together(
+    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], batch: Batch, expect: Expect | None = None
+) -> float:
     """Evaluate all inputs of a batch and judge every quantity in ``tallies``; the largest error over its bound."""
-    results = _evaluated(trial, tallies, batch)
+    results = _evaluated(context, tallies, batch)
     if len(results.places) < len(batch.stack):
-        return _judged_alone(trial, tallies, batch, results, results.places, expect)
+        return _judged_alone(context, tallies, batch, results, results.places, expect)
     at_once = max(BULK // max(math.prod(batch.stack.arrays.prediction.shape[1:]), 1), 1)
     pieces = (results.places[start : start + at_once] for start in range(0, len(results.places), at_once))
-    return max((_judged(trial, tallies, batch, results, piece, expect) for piece in pieces), default=0.0)
+    return max((_judged(context, tallies, batch, results, piece, expect) for piece in pieces), default=0.0)
 
 
 def _judged(
-    trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, results: _Results, places: Sequence[int], expect: Expect | None
+    context: CheckContext,
+    tallies: Mapping[Quantity, QuantityRecord],
+    batch: Batch,
+    results: _Results,
+    places: Sequence[int],
+    expect: Expect | None,
 ) -> float:
     """Members that follow each other, together as far as that goes."""
     piece = slice(places[0], places[-1] + 1)
-    whole = stacked(trial.operation.definition, batch.stack.part(piece).arrays) if len(places) > 1 else None
+    whole = stacked(context.operation.definition, batch.stack.part(piece).arrays) if len(places) > 1 else None
     if whole is None:
-        return _judged_alone(trial, tallies, batch, results, places, expect)
+        return _judged_alone(context, tallies, batch, results, places, expect)
     oracle: list[Exact] = []
 
     def of_all() -> Exact:
@@ -74,33 +81,38 @@ def _judged(
 
     largest, alone = 0.0, {}
     for quantity, tally in tallies.items():
-        over_bound = _judged_together(trial, quantity, tally, batch, results, places, expect, of_all)
+        over_bound = _judged_together(context, quantity, tally, batch, results, places, expect, of_all)
         if over_bound is None:
             alone[quantity] = tally
         else:
             largest = max(largest, over_bound)
-    return max(largest, _judged_alone(trial, alone, batch, results, places, expect) if alone else 0.0)
+    return max(largest, _judged_alone(context, alone, batch, results, places, expect) if alone else 0.0)
 
 
 def _judged_alone(
-    trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch, results: _Results, places: Sequence[int], expect: Expect | None
+    context: CheckContext,
+    tallies: Mapping[Quantity, QuantityRecord],
+    batch: Batch,
+    results: _Results,
+    places: Sequence[int],
+    expect: Expect | None,
 ) -> float:
     largest = 0.0
     for place in places:
         inputs, key = batch.stack.member(place), (batch.key, "alone", place)
-        found = trial.judged(tallies, inputs, results.evaluation(place), key=key, recipe=batch.recipe(place), expect=expect)
+        found = context.judged(tallies, inputs, results.evaluation(place), key=key, recipe=batch.recipe(place), expect=expect)
         largest = max([largest, *(judgement.error_over_bound for judgement in found.values())])
     return largest
 
 
-def _evaluated(trial: Trial, tallies: Mapping[Quantity, Tally], batch: Batch) -> _Results:
-    if isinstance(trial.evaluate, Batched):
+def _evaluated(context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], batch: Batch) -> _Results:
+    if isinstance(context.evaluate, Batched):
         with suppress(Refused):  # then the members are asked one by one
-            evaluation = trial.as_asked(trial.evaluate.together(batch.stack))
+            evaluation = context.as_asked(context.evaluate.together(batch.stack))
             return _Results(range(len(batch.stack)), {q: evaluation.of(q) for q in tallies}, lambda place: member(evaluation, place))
     rows = {}
     for place in range(len(batch.stack)):
-        if (found := trial.evaluated(tallies, batch.stack.member(place))) is not None:
+        if (found := context.evaluated(tallies, batch.stack.member(place))) is not None:
             rows[place] = found
     return _Results(list(rows), {q: _one_array([row.of(q) for row in rows.values()]) for q in tallies}, rows.__getitem__)
 
@@ -131,9 +143,9 @@ def stacked(definition: Definition, arrays: Inputs) -> tuple[Definition, Inputs]
 
 
 def _judged_together(
-    trial: Trial,
+    context: CheckContext,
     quantity: Quantity,
-    tally: Tally,
+    tally: QuantityRecord,
     batch: Batch,
     results: _Results,
     places: Sequence[int],
@@ -146,38 +158,42 @@ def _judged_together(
     """
     every = results.of[quantity]
     found = None if every is None else every[places[0] : places[-1] + 1]
-    if found is None or found.shape[1:] != trial.shape_of(quantity, batch.stack.member(places[0])):
+    if found is None or found.shape[1:] != context.shape_of(quantity, batch.stack.member(places[0])):
         return None
     size = found[0].size
-    expectation = trial.expectation((batch.key, places[0]), quantity, format_of(found), expect, oracle)
-    judgement = judge(expectation, found, flushes=trial.flushes)
+    expectation = context.expectation((batch.key, places[0]), quantity, format_of(found), expect, oracle)
+    judgement = judge(expectation, found, flushes=context.flushes)
     if judgement.conforms and not judgement.names:
-        return _noted(trial, tally, batch, expectation, judgement, found, places[0])
-    alike = [bool(member.all()) for member in without_a_name(expectation, found, flushes=trial.flushes).reshape(len(found), size)]
+        return _noted(context, tally, batch, expectation, judgement, found, places[0])
+    alike = [
+        bool(member.all()) for member in conforms_without_allowance(expectation, found, flushes=context.flushes).reshape(len(found), size)
+    ]
     largest = 0.0
     for right, group in groupby(range(len(found)), alike.__getitem__):
         members = list(group)
         start, stop = members[0], members[-1] + 1
         if right:
             some, part = found[start:stop], expectation.part(slice(start * size, stop * size))
-            judgement = judge(part, some, flushes=trial.flushes)
-            over_bound = _noted(trial, tally, batch, part, judgement, some, places[start])
+            judgement = judge(part, some, flushes=context.flushes)
+            over_bound = _noted(context, tally, batch, part, judgement, some, places[start])
         else:
-            over_bound = _judged_alone(trial, {quantity: tally}, batch, results, places[start:stop], expect)
+            over_bound = _judged_alone(context, {quantity: tally}, batch, results, places[start:stop], expect)
         largest = max(largest, over_bound)
     return largest
 
 
-def _noted(trial: Trial, tally: Tally, batch: Batch, expectation: Expectation, judgement: Judgement, results: Array, first: int) -> float:
+def _noted(
+    context: CheckContext, tally: QuantityRecord, batch: Batch, expectation: Expectation, judgement: Judgement, results: Array, first: int
+) -> float:
     """Note members from the first on, which are right."""
     output = format_of(results)
-    if output.name != trial.target.dtype:
+    if output.name != context.target.dtype:
         tally.flags[f"returns {output.name}"] = None
     tally.see(results)
     size = results[0].size
     place, element = divmod(judgement.worst, size)
     inputs = batch.stack.member(first + place)
-    summands = trial.operation.definition.summands(inputs.shape)
-    sight = Sight(inputs, summands, expectation, results, element, batch.recipe(first + place), offset=place * size)
+    summands = context.operation.definition.summands(inputs.shape)
+    sight = Observation(inputs, summands, expectation, results, element, batch.recipe(first + place), offset=place * size)
     tally.note(judgement, sight, evaluations=len(results))
     return judgement.error_over_bound

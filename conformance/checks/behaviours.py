@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level
-from conformance.checks.trial import Trial
+from conformance.checks.context import CheckContext
 from conformance.frameworks.messages import in_decimal, refusal, settled
 from conformance.frameworks.probe import Raw, Returned
 from conformance.numerics.definition import Quantity
@@ -61,12 +61,12 @@ class BehaviourCheck:
         """Why one would want to know."""
         return self.question.why
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Call the implementation once; whatever it raises is its answer."""
         asked = self.question
         weight = None if asked.weight is None else given(asked.weight)
         try:
-            answer = in_words(trial.probe.call(given(asked.prediction), given(asked.target), weight))
+            answer = in_words(context.probe.call(given(asked.prediction), given(asked.target), weight))
         except Exception as error:  # noqa: BLE001 - what an implementation raises is what was asked
             answer = f"{RAISES}{refusal(error)}"
         return [Finding(Quantity.VALUE, Outcome.PASS, self.question.title, answer=answer, evaluations=1)]

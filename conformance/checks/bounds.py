@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.batches import Batch, observe_together
-from conformance.checks.tally import QUANTITIES, Tally, new_tallies
-from conformance.checks.trial import Expect, Trial
-from conformance.inputs.families import FAMILIES, Descriptor, Family, make_stack
+from conformance.checks.context import CheckContext, Expect
+from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
+from conformance.inputs.families import FAMILIES, Descriptor, InputFamily, make_stack
 from conformance.numerics.definition import Definition, Quantity, Shape
 from conformance.numerics.formats import FORMATS
 
@@ -29,22 +29,22 @@ def descriptors(shapes: Sequence[Shape], *, upstreams: int = 3) -> st.SearchStra
 
 
 def search(
-    trial: Trial, family: Family, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 3
-) -> dict[Quantity, Tally]:
+    context: CheckContext, family: InputFamily, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 3
+) -> dict[Quantity, QuantityRecord]:
     """Run a family through Hypothesis; it stops drawing work once something has failed.
 
     Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
     """
-    profile, dtype, definition = trial.profile, trial.target.dtype, trial.operation.definition
+    profile, dtype, definition = context.profile, context.target.dtype, context.operation.definition
     tallies = new_tallies(*definition.quantities)
 
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in tallies.values()):
             return
         drawn = make_stack(family, descriptor, profile.batch, definition, dtype)
-        key = (trial.operation.name, dtype, name, descriptor, profile.batch)
+        key = (context.operation.name, dtype, name, descriptor, profile.batch)
         batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, profile.batch))
-        largest = observe_together(trial, tallies, batch, expect)
+        largest = observe_together(context, tallies, batch, expect)
         target(min(largest, 2.0), label="error/bound")
 
     chosen = settings(
@@ -92,7 +92,7 @@ class BoundCheck:
         """All of them."""
         return tuple(FORMATS)
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Search the family."""
-        shapes = fitting(trial.profile.shapes_for(trial.target), trial.operation.definition)
-        return findings(trial, search(trial, FAMILIES[self.family], self.family, shapes))
+        shapes = fitting(context.profile.shapes_for(context.target), context.operation.definition)
+        return findings(context, search(context, FAMILIES[self.family], self.family, shapes))

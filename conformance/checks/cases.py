@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.context import CheckContext, Expect
 from conformance.checks.tally import QUANTITIES, new_tallies
-from conformance.checks.trial import Expect, Trial
 from conformance.numerics.bounds.interval import Expectation, Interval
-from conformance.numerics.bounds.relative import Relative
+from conformance.numerics.bounds.relative import RelativeIntervals
 from conformance.numerics.definition import Quantity, Shape
-from conformance.numerics.exact.grid import Grid
+from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format
 from conformance.specs.model import Case
@@ -32,8 +32,8 @@ def _points(oracle: Exact, quantity: Quantity, output: Format, *, rounded: bool)
     array = oracle.of(quantity)
     unsigned = quantity is Quantity.VALUE and oracle.element_weight is None
     intervals: Sequence[Interval]
-    if not rounded and isinstance(array.distinct, Grid):
-        intervals = Relative(array.distinct, (Fraction(0),), None, {})
+    if not rounded and isinstance(array.distinct, ScaledIntegers):
+        intervals = RelativeIntervals(array.distinct, (Fraction(0),), None, {})
     else:
         intervals = [Interval.special(output.round(x) if rounded and not isinstance(x, float) else x) for x in array.distinct]
     return Expectation(quantity, array.shape, output, intervals, array.index, unsigned, oracle.inputs.format.unit_for(output))
@@ -76,10 +76,10 @@ class CaseCheck:
         """Shape of its prediction and target, the same in every dtype."""
         return self.case.shape
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Evaluate the example once."""
         tallies = new_tallies(*self.quantities)
-        inputs = self.case.inputs(trial.target.dtype)
+        inputs = self.case.inputs(context.target.dtype)
         rule = _RULES[self.case.tighten]
-        trial.observe(tallies, inputs, key=(self.id, trial.target.dtype), recipe="", expect=rule, minimise=False)
-        return findings(trial, tallies)
+        context.observe(tallies, inputs, key=(self.id, context.target.dtype), recipe="", expect=rule, minimise=False)
+        return findings(context, tallies)

@@ -8,7 +8,7 @@ from conformance.checks.base import Check, operation_of
 from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.procedures import ProcedureCheck
-from conformance.checks.wording import allowed_in_words, approximately, hexadecimal, in_words
+from conformance.checks.wording import allowed_in_words, approximately, describe, hexadecimal
 from conformance.numerics.bounds.error_model import Roundings
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.value import divisor_drift
@@ -63,7 +63,7 @@ def _pinned(check: ProcedureCheck, only: str) -> Iterator[str]:
             if not only or quantity.value == only:
                 numbers = stated.numbers.ravel().tolist()
                 more = f", … ({len(numbers)} numbers)" if len(numbers) > _SHOWN else ""
-                yield f"  {quantity}  {name}: {', '.join(in_words(number) for number in numbers[:_SHOWN])}{more}"
+                yield f"  {quantity}  {name}: {', '.join(describe(number) for number in numbers[:_SHOWN])}{more}"
 
 
 def _case(check: CaseCheck, operation: Operation, specs: Specs, dtype: str, only: str, *, flushes: bool) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _quantity(check: CaseCheck, oracle: Exact, specs: Specs, quantity: Quantity,
     for flat in range(min(expectation.index.size, _SHOWN)):
         interval = expectation.at(flat)
         place = f"[{flat}] " if expectation.index.size > 1 else ""
-        yield f"    {place}exactly {in_words(interval.exact)}; allowed {allowed_in_words(interval)}"
+        yield f"    {place}exactly {describe(interval.exact)}; allowed {allowed_in_words(interval)}"
     if expectation.index.size > _SHOWN:
         yield f"    … {expectation.index.size} elements"
 

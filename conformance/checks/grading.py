@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from conformance.numerics.bounds.error_model import Roundings, Step
+from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.definition import Definition, Quantity
 from conformance.numerics.formats import Format
 from conformance.results.records import Grade
@@ -25,7 +25,7 @@ def tree_height(n: int) -> int:
     return 2 * math.ceil(math.log2(max(n, 1))) + 64
 
 
-def tree_bound_u(definition: Definition, model: Sequence[Step], fmt: Format, n: int) -> float:
+def tree_bound_u(definition: Definition, model: Sequence[RoundingStep], fmt: Format, n: int) -> float:
     """The error model's relative bound for a summation tree of that height, for inputs and results in a format, in its u."""
     steps = Roundings(
         model, definition, Quantity.VALUE, fmt, fmt, min(n, tree_height(n) + 1), Fraction(max(n, 1)), weighted=False, unit_upstream=True

@@ -11,10 +11,10 @@ from hashlib import blake2b
 import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.context import CheckContext
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
-from conformance.checks.tally import Tally
-from conformance.checks.trial import Trial
+from conformance.checks.tally import QuantityRecord
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import AtSize, Grade, Outcome
@@ -83,30 +83,30 @@ class GrowthCheck:
         """All of them."""
         return tuple(FORMATS)
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Measure at every size of the profile; the grade is the worst over all of it."""
-        tallies = {Quantity.VALUE: Tally()}
+        tallies = {Quantity.VALUE: QuantityRecord()}
         chain = _Chain()
         tally = tallies[Quantity.VALUE]
-        for n in trial.profile.growth_sizes:
+        for n in context.profile.growth_sizes:
             tally.bits = blake2b(digest_size=6)
             for name in _DATA:
-                self._measure(trial, tallies, chain, n, name)
+                self._measure(context, tallies, chain, n, name)
             if n in chain.sizes:
                 chain.sizes[n] = chain.sizes[n].model_copy(update={"bits": tally.bits.hexdigest()})
         if chain.at:
             tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
-        (found,) = findings(trial, tallies, {Quantity.VALUE: worst(chain.grades)})
-        trial.kept[self.id] = [replace(found, growth=tuple(chain.sizes.values()))]
-        return list(trial.kept[self.id])
+        (found,) = findings(context, tallies, {Quantity.VALUE: worst(chain.grades)})
+        context.kept[self.id] = [replace(found, growth=tuple(chain.sizes.values()))]
+        return list(context.kept[self.id])
 
-    def _measure(self, trial: Trial, tallies: Mapping[Quantity, Tally], chain: _Chain, n: int, name: str) -> None:
-        fmt = FORMATS[trial.target.dtype]
+    def _measure(self, context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], chain: _Chain, n: int, name: str) -> None:
+        fmt = FORMATS[context.target.dtype]
         if name == "probe" and fmt.precision < 24:
             return  # the result has too few digits to count in
         prediction, target = _data(name, n, fmt)
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
-        judgements = trial.observe(tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
+        judgements = context.observe(tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
         judgement = judgements.get(Quantity.VALUE)
         if judgement is None or not judgement.conforms:
             return
@@ -116,7 +116,7 @@ class GrowthCheck:
         lost = None
         if name == "probe":
             # In ulp of the value; for a mean, n of the value's ulp are one element of the sum.
-            scale = n if trial.operation.definition.divisor is Divisor.COUNT else 1
+            scale = n if context.operation.definition.divisor is Divisor.COUNT else 1
             exact_value = (2.0 ** (2 * ((fmt.precision + 2) // 2)) + n - 1) / scale
             ulp = float(fmt.ulp(Fraction(exact_value)))
             lost = judgement.error_ulp * ulp * scale
@@ -126,7 +126,7 @@ class GrowthCheck:
                 error_u=judgement.error_u,
                 error_ulp=judgement.error_ulp,
                 correctly_rounded=judgement.correctly_rounded,
-                tree_bound=tree_bound_u(trial.operation.definition, trial.error_model, fmt, n),
+                tree_bound=tree_bound_u(context.operation.definition, context.error_model, fmt, n),
                 n=n,
                 random=name == "random",
                 chain=lost,
@@ -165,10 +165,10 @@ class AccuracyCheck:
         """All of them."""
         return tuple(FORMATS)
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Judge the grade that the growth check found, which is run where it has not been."""
         growth = GrowthCheck(self.operation)
-        (found,) = trial.kept.get(growth.id) or growth.run(trial)
+        (found,) = context.kept.get(growth.id) or growth.run(context)
         if found.outcome is not Outcome.PASS or found.grade is None:
             return [Finding(Quantity.VALUE, Outcome.UNSUPPORTED, f"there is no grade: {growth.id} is a {found.outcome.value}")]
         if worst((found.grade, self.expected)) is self.expected:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from conformance.checks.wording import allowed_in_words, digits_of, in_words
+from conformance.checks.wording import allowed_in_words, describe, digits_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.formats import Array
 
@@ -79,7 +79,7 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
     )
 
 
-def without_a_name(expectation: Expectation, observed: Array, *, flushes: bool = False) -> npt.NDArray[np.bool_]:
+def conforms_without_allowance(expectation: Expectation, observed: Array, *, flushes: bool = False) -> npt.NDArray[np.bool_]:
     """Where :func:`judge` finds a result that conforms, and under no name."""
     x = observed.astype(np.float64).ravel()
     inside = _inside(expectation, x)
@@ -151,4 +151,4 @@ def sentence(expectation: Expectation, observed: Array, judgement: Judgement) ->
         digits = "" if unit == expectation.output else f" of {unit.name}"
         distance = f", off by {float(ulp):.3g} ulp{digits}" if ulp < 10**15 else ""
     allowed = allowed_in_words(interval, digits_of(expectation))
-    return f"{expectation.quantity}{place}: found {x!r}, expected {in_words(interval.exact)}{distance}; allowed {allowed}"
+    return f"{expectation.quantity}{place}: found {x!r}, expected {describe(interval.exact)}{distance}; allowed {allowed}"

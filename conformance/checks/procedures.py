@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 
 from conformance.checks.base import Finding, Kind, Level
-from conformance.checks.wording import hexadecimal, in_words
-from conformance.frameworks.procedure import Perform, Produced, Setting
+from conformance.checks.wording import describe, hexadecimal
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureCall, ProcedureResult
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array
 from conformance.results.records import Outcome, Target, Witness
@@ -52,22 +52,22 @@ class ProcedureCheck:
         """What comes back."""
         return tuple(self.case.stated)
 
-    def perform(self, target: Target, call: Perform) -> Sequence[Finding]:
+    def perform(self, target: Target, call: ProcedureCall) -> Sequence[Finding]:
         """Run the procedure once, and hold all that came back to what is stated.
 
         Raises:
             NotAttested: what ran is not what was asked for.
             Exception: whatever the implementation raises; the engine makes it an error.
         """
-        asked = Setting(target.device, target.mode, target.dtype)
+        asked = ExecutionSetting(target.device, target.mode, target.dtype)
         produced = call(self.case.task(target.dtype), asked)
-        if not isinstance(produced, Produced):
+        if not isinstance(produced, ProcedureResult):
             raise TypeError(f"the implementation returned {type(produced).__name__}, expected a Produced")
         produced.require(asked)
         return [_finding(quantity, produced, stated, target.dtype) for quantity, stated in self.case.stated.items()]
 
 
-def _finding(quantity: Quantity, produced: Produced, stated: Mapping[str, Stated], dtype: str) -> Finding:
+def _finding(quantity: Quantity, produced: ProcedureResult, stated: Mapping[str, Stated], dtype: str) -> Finding:
     if reason := produced.missing.get(quantity):
         return Finding(quantity, Outcome.UNSUPPORTED, reason)
     arrays = produced.arrays.get(quantity, {})
@@ -92,7 +92,7 @@ def _compared(quantity: Quantity, name: str, found: Array, wanted: Stated, dtype
         return None
     at, x, exact = differs
     place = "".join(f"[{i}]" for i in np.unravel_index(at, found.shape)) if found.shape else ""
-    words, fmt = in_words(exact), FORMATS[dtype]
+    words, fmt = describe(exact), FORMATS[dtype]
     error = abs(Fraction(x) - exact) if math.isfinite(x) else None
     return Finding(
         quantity,

@@ -40,7 +40,7 @@ def compiles_each_shape(target: Target) -> bool:
 
 
 @dataclass(frozen=True)
-class Thrift:
+class Restriction:
     """What a profile runs of what is dear: one implementation of each of these operations, in these dtypes."""
 
     operations: tuple[str, ...]
@@ -56,7 +56,7 @@ class Thrift:
 
 
 @dataclass(frozen=True)
-class Effort:
+class Budget:
     """How many inputs are put to a target, and of how many shapes; the words are those of :class:`Profile`."""
 
     examples: int
@@ -86,20 +86,20 @@ class Profile:
     case_shapes: frozenset[Shape] | None = None
     largest_case: int | None = None
     """Pinned cases of more elements are left out."""
-    compile_thrift: Thrift | None = None
+    compile_thrift: Restriction | None = None
     """What is run of ``torch.compile``, which takes seconds a target; None is all."""
-    batch_thrift: Thrift | None = None
+    batch_thrift: Restriction | None = None
     """What is run of the batched mode; None is all."""
     law_dtypes: tuple[str, ...] = ()
     """Where each shape is compiled, laws with functions of their own run in these dtypes, on the first implementations; () is all."""
     lengths: tuple[int, ...] = tuple(range(1, 131))
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
-    foremost: tuple[str, ...] = ()
+    primary_operations: tuple[str, ...] = ()
     """But for the first implementations of these operations, what is traced or compiled is run in float32 only; () is none of that.
 
     What was asked for by name is run in all dtypes.
     """
-    sparing: bool = False
+    minimal: bool = False
     """Whether only the first implementation of the foremost operations is put to all checks, in its usual mode.
 
     In its other modes it is put to cases, families and exact arithmetic in float32; all else to cases and exact arithmetic, in float32 and
@@ -113,9 +113,9 @@ class Profile:
     """Every how many-th pair of special values is run where each pair is a call of its own."""
     draws: int = 4
     """How many inputs of a shape a law draws."""
-    first: Effort | None = None
+    first: Budget | None = None
     """What the first implementation of an operation is put to in its usual mode; None is as much as what a subject file has."""
-    further: Effort | None = None
+    further: Budget | None = None
     """What a framework's further targets are put to, most of which call the same kernels; None is as much as the first."""
     stack: int | None = None
     """How many inputs an example stands for where a stack of them is one call; None is ``batch``."""
@@ -125,7 +125,7 @@ class Profile:
 
         ``first``: it is the first of its operation; ``subject``: it is one of a subject file.
         """
-        first = first and (operation in self.foremost or not self.sparing)
+        first = first and (operation in self.primary_operations or not self.minimal)
         effort = self.first if first and target.mode in {usual_mode(target.framework, modes), VMAP} else self.further
         profile = self if subject or effort is None else replace(self, **vars(effort))
         return replace(profile, batch=self.stack) if target.mode == VMAP and self.stack else profile
@@ -150,32 +150,32 @@ class Profile:
         alone: bool = False,
         modes: Sequence[str] = (),
         shape: Shape | None,
-        own_functions: bool = False,
+        needs_extra_calls: bool = False,
     ) -> str:
         """Why this profile does not run a check on a target; empty where it does.
 
         ``check`` is its kind and name, such as ``law/swap``; ``first``: the target's implementation is the first of its operation;
         ``rare``: few implementations offer what the check asks for, and all that do count as first; ``alone``: it is one of few that were
-        asked for; ``modes``: all that it has; ``shape``: that of a pinned case; ``own_functions``: the check asks for functions beside
+        asked for; ``modes``: all that it has; ``shape``: that of a pinned case; ``needs_extra_calls``: the check asks for functions beside
         value and gradients.
         """
-        if self.sparing and not alone and (reason := self._spares(target, operation, check, modes, first=first, rare=rare)):
+        if self.minimal and not alone and (reason := self._spares(target, operation, check, modes, first=first, rare=rare)):
             return reason
         first = first or rare
         thrift = self.compile_thrift
-        chief = not self.foremost or (first and operation in self.foremost)
+        chief = not self.primary_operations or (first and operation in self.primary_operations)
         if target.mode == VMAP and (few := self.batch_thrift) and not few.covers(target, operation, first=first):
             return f"the profile {self.name} batches one implementation of {few}: a fuller one runs more of them"
         if not chief and not alone and target.dtype != "float32" and (target.mode != "eager" or compiles_each_shape(target)):
             return f"the profile {self.name} traces and compiles most implementations in float32 only: a fuller one runs them all"
-        if own_functions and target.mode == "compile" and thrift:
+        if needs_extra_calls and target.mode == "compile" and thrift:
             return f"the profile {self.name} compiles value and gradients only: a fuller one compiles further functions"
         if thrift and target.mode == "compile" and not thrift.covers(target, operation, first=first):
             return f"the profile {self.name} compiles one implementation of {thrift}: a fuller one runs them all"
-        if self.law_dtypes and own_functions and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
+        if self.law_dtypes and needs_extra_calls and compiles_each_shape(target) and not (first and target.dtype in self.law_dtypes):
             where = f"one implementation of each operation, in {' and '.join(self.law_dtypes)}"
             return f"the profile {self.name} compiles further functions of {where}: a fuller one runs them all"
-        largest = _SPARED if self.sparing and not alone else self.largest_case
+        largest = _SPARED if self.minimal and not alone else self.largest_case
         if largest is not None and shape is not None and math.prod(shape) > largest:
             return f"the profile {self.name} runs no case of more than {largest} elements: a fuller one does"
         if self.case_shapes is not None and shape is not None and shape not in self.case_shapes and compiles_each_shape(target):
@@ -183,7 +183,7 @@ class Profile:
         return ""
 
     def _spares(self, target: Target, operation: str, check: str, modes: Sequence[str], *, first: bool, rare: bool) -> str:
-        one = f"the profile {self.name} runs one implementation of {' and '.join(self.foremost)}"
+        one = f"the profile {self.name} runs one implementation of {' and '.join(self.primary_operations)}"
         usual = usual_mode(target.framework, modes)
         if operation.partition("/")[0] in self.apart:
             return f"the profile {self.name} starts no processes beside a framework's own: a fuller one does"
@@ -191,7 +191,7 @@ class Profile:
             return f"the profile {self.name} runs one implementation of {operation}: a fuller one runs them all"
         few = check.startswith("case/") or check in _SPARING_CHECKS
         in_float32 = target.dtype == "float32"
-        chief = operation in self.foremost and (first or (rare and in_float32))
+        chief = operation in self.primary_operations and (first or (rare and in_float32))
         if chief and target.mode == usual:
             return ""
         if chief and not in_float32:
@@ -219,15 +219,15 @@ _FULL = Profile(
     growth_sizes=(1_000, 1_000_000),
     timeout=120.0,
     case_shapes=frozenset({(2,), (4,), (64,), (70000,)}),
-    compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float16", "float32")),
-    batch_thrift=Thrift(operations=("mse/mean", "mse/none"), dtypes=("float32",)),
+    compile_thrift=Restriction(operations=("mse/mean",), dtypes=("float16", "float32")),
+    batch_thrift=Restriction(operations=("mse/mean", "mse/none"), dtypes=("float32",)),
     largest_case=70_000,
     law_dtypes=("float32",),
     lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
     pair_stride=5,
-    foremost=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
-    first=Effort(examples=3, draws=2, shapes=_SHAPES, compiled_shapes=_COMPILED),
-    further=Effort(examples=1, draws=2, shapes=((7,), (64,), (3, 5)), compiled_shapes=_COMPILED[1:]),
+    primary_operations=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
+    first=Budget(examples=3, draws=2, shapes=_SHAPES, compiled_shapes=_COMPILED),
+    further=Budget(examples=1, draws=2, shapes=((7,), (64,), (3, 5)), compiled_shapes=_COMPILED[1:]),
     stack=64,
 )
 
@@ -242,15 +242,15 @@ PROFILES = {
             compiled_shapes=(_COMPILED[0], _COMPILED[2]),
             case_shapes=frozenset({(2,), (4,)}),
             growth_sizes=(1_000, 100_000),
-            compile_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
-            batch_thrift=Thrift(operations=("mse/mean",), dtypes=("float32",)),
-            foremost=("mse/mean",),
-            sparing=True,
+            compile_thrift=Restriction(operations=("mse/mean",), dtypes=("float32",)),
+            batch_thrift=Restriction(operations=("mse/mean",), dtypes=("float32",)),
+            primary_operations=("mse/mean",),
+            minimal=True,
             apart=("replicas",),
             once=("training",),
             draws=2,
             first=None,
-            further=Effort(examples=1, draws=2, shapes=((7,), (4, 16)), compiled_shapes=((4, 16),)),
+            further=Budget(examples=1, draws=2, shapes=((7,), (4, 16)), compiled_shapes=((4, 16),)),
             stack=None,
         ),
         _FULL,

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import numpy as np
 
 from conformance.checks.judge import Judgement
-from conformance.checks.wording import allowed_in_words, digits_of, hexadecimal, hexadecimals, in_words
+from conformance.checks.wording import allowed_in_words, describe, digits_of, hexadecimal, hexadecimals
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -19,12 +19,12 @@ from conformance.results.records import Outcome, Witness
 QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 
 
-OF_THE_OPERATION: tuple[Quantity, ...] = ()
+ALL_QUANTITIES: tuple[Quantity, ...] = ()
 """In the place of a law's quantities: all that the operation has."""
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """One evaluation that is worth telling: what went in, what came out, what was expected, and how to make it again."""
 
     inputs: Inputs
@@ -47,7 +47,7 @@ class Sight:
         return self._with(
             arrays,
             observed=hexadecimal(self.observed.ravel()[self.offset + self.element]),
-            expected=in_words(interval.exact),
+            expected=describe(interval.exact),
             allowed=(allowed_in_words(interval, digits_of(self.expectation)),),
         )
 
@@ -83,7 +83,7 @@ class Sight:
 
 
 @dataclass
-class Tally:
+class QuantityRecord:
     """What a check has seen of one quantity: the worst conforming error, the first failure, the flags."""
 
     evaluations: int = 0
@@ -92,9 +92,9 @@ class Tally:
     error_over_bound: float = 0.0
     correctly_rounded: bool = True
     flags: dict[str, None] = field(default_factory=dict)
-    worst: Sight | None = None
+    worst: Observation | None = None
     failure: str = ""
-    failed: Sight | None = None
+    failed: Observation | None = None
     missing: str = ""
     refused: str = ""
     """What the implementation said of inputs that it does not take; it may have taken others."""
@@ -106,12 +106,12 @@ class Tally:
         if self.bits is not None:
             self.bits.update(observed.astype(np.float64).tobytes())
 
-    def fail(self, sentence: str, sight: Sight) -> None:
+    def fail(self, sentence: str, sight: Observation) -> None:
         """Keep the first failure."""
         if not self.failure:
             self.failure, self.failed = sentence, sight
 
-    def note(self, judgement: Judgement, sight: Sight, *, evaluations: int = 1) -> None:
+    def note(self, judgement: Judgement, sight: Observation, *, evaluations: int = 1) -> None:
         """Count conforming evaluations that were judged together, and keep what was seen of the worst if it is the worst so far."""
         self.evaluations += evaluations
         self.flags.update(dict.fromkeys(judgement.names))
@@ -128,12 +128,12 @@ def is_finite(observed: Array, judgement: Judgement) -> bool:
     return bool(np.isfinite(observed.ravel()[judgement.worst].astype(np.float64)))
 
 
-def new_tallies(*quantities: Quantity) -> dict[Quantity, Tally]:
+def new_tallies(*quantities: Quantity) -> dict[Quantity, QuantityRecord]:
     """One empty tally for each of them; for the value and both gradients where none is named."""
-    return {quantity: Tally() for quantity in quantities or QUANTITIES}
+    return {quantity: QuantityRecord() for quantity in quantities or QUANTITIES}
 
 
-def outcome_of(tally: Tally) -> tuple[Outcome, str]:
+def outcome_of(tally: QuantityRecord) -> tuple[Outcome, str]:
     """The outcome of a finished tally and its reason."""
     if tally.failure:
         return Outcome.FAIL, tally.failure

@@ -25,7 +25,7 @@ def hexadecimal(x: Any) -> str:
     return float(x).hex()
 
 
-def in_words(number: Number) -> str:
+def describe(number: Number) -> str:
     """An exact number as a person reads it: a short fraction, or its decimal value to 17 digits."""
     if isinstance(number, float):
         return str(number)
@@ -58,7 +58,7 @@ def allowed_in_words(interval: Interval, digits: int = 17) -> str:
     if interval.nan:
         return "nan"
     if interval.lower == interval.upper:
-        return f"exactly {in_words(interval.lower)}"
+        return f"exactly {describe(interval.lower)}"
     also = [f"{'inf' if interval.infinity > 0 else '-inf'} ({', '.join(interval.names)})"] if interval.infinity else []
     ends = (approximately(x, digits) if isinstance(x, Fraction) else str(x) for x in (interval.lower, interval.upper))
     return " or ".join([" … ".join(ends), *also])

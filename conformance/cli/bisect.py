@@ -70,7 +70,7 @@ def command(
     Each release is installed with uv into an environment of its own, which is thrown away; what it answered is kept. Exit code 0 if the
     two were found, 3 if A and B do not differ or could not be run.
     """
-    from conformance.versions.environments import Maker
+    from conformance.versions.environments import EnvironmentBuilder
     from conformance.versions.search import BisectError, search
 
     chosen = chosen_frameworks([framework])
@@ -79,7 +79,7 @@ def command(
     specs = load_specs()
     targets, table = _table(specs.root, chosen[0].name, package)
     options = [*_selected(check, implementation, mode, dtype), "--profile", profile]
-    maker = Maker(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
+    maker = EnvironmentBuilder(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
     try:
         releases = maker.releases(good, bad)
         click.echo(f"{len(releases)} releases of {table.distribution} from {releases[0]} to {releases[-1]}", err=True)

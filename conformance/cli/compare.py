@@ -38,9 +38,9 @@ def command(a: str, b: str, results: tuple[Path, ...], as_format: str, output: P
     Each is a framework, such as torch or keras, or one entry point of it, such as torch:mse_loss.mean. RESULTS are results files, or
     folders of them: by default those in conformance-results, or those that came with the project.
     """
-    from conformance.reports.compare import SideError, port
+    from conformance.reports.compare.compare import port
     from conformance.reports.compare.render import markdown, page, text
-    from conformance.reports.compare.sides import choose
+    from conformance.reports.compare.sides import SideError, choose
     from conformance.results.reading import ResultsError
 
     try:

@@ -14,7 +14,7 @@ from conformance.cli.options import CONFORMS, INCOMPLETE, NONCONFORMING, STRICT
 from conformance.cli.output import read_results, write_output
 
 if TYPE_CHECKING:
-    from conformance.reports.diff import Diff
+    from conformance.reports.diff.model import Diff
 
 
 @click.command("diff")
@@ -36,7 +36,7 @@ def command(old: Path, new: Path, output: Path | None, as_format: str, strict: b
     OLD and NEW are results files, or folders of them. Versions of a framework do not matter, or this could not tell what an upgrade
     changed. Exit code 1 on a regression, 3 if there is none to be seen because a run did not reach its end or ran a framework no longer.
     """
-    from conformance.reports.diff import Diff
+    from conformance.reports.diff.model import Diff
 
     compared = Diff.of(read_results([old]), read_results([new]))
     if output:

@@ -64,18 +64,19 @@ def finish(
     """
     from rich.console import Console
 
-    from conformance.reports import Table, write_all
     from conformance.reports.behaviours import is_judged
-    from conformance.reports.diff import Diff
+    from conformance.reports.diff.model import Diff
     from conformance.reports.reproduce import most_readable
     from conformance.reports.spec_background import SpecsBackground  # imports Hypothesis, with the checks
+    from conformance.reports.table import ResultTable
     from conformance.reports.terminal import show
+    from conformance.reports.write import write_all
     from conformance.results.records import Outcome
 
     results = read_results(files)
     complaints = complain(results)
     diff = Diff.of(read_results([since]), results) if since else None
-    table = Table.of(results)
+    table = ResultTable.of(results)
     try:
         written = write_all(table, output, SpecsBackground.of(specs), diff=diff, strict=strict)
     except OSError as error:

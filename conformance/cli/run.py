@@ -15,7 +15,7 @@ from conformance.cli.output import finish
 
 if TYPE_CHECKING:
     from conformance.cluster.backends import Executor
-    from conformance.cluster.distributed_run import Place, SlotRun
+    from conformance.cluster.distributed_run import DistributedRun, JobTarget
     from conformance.frameworks.registry import FrameworkInfo
     from conformance.specs.model import Specs
 
@@ -113,9 +113,9 @@ def command(
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
     from conformance.checks.profiles import profile_of
-    from conformance.cluster.distributed_run import SlotRun
-    from conformance.results.lock import FolderTaken, claimed
-    from conformance.results.writing import WriteLost
+    from conformance.cluster.distributed_run import DistributedRun
+    from conformance.results.lock import FolderLocked, lock_folder
+    from conformance.results.writing import WriteError
     from conformance.run.engine import default_jobs, default_memory, new_run
     from conformance.run.progress import ProgressDisplay
     from conformance.run.resume import ResumeError
@@ -137,7 +137,7 @@ def command(
     if executor == "ray" or environment:
         if subject or part:
             fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
-        in_slots = SlotRun(
+        in_slots = DistributedRun(
             specs,
             profile_of(profile, seed, timeout),
             selection,
@@ -160,7 +160,7 @@ def command(
         memory=int(memory * 2**30) if memory else default_memory(),
     )
     try:
-        with claimed(task.folder):
+        with lock_folder(task.folder):
             with display:
                 files = task.execute(chosen, jobs or default_jobs())
             finish(
@@ -169,10 +169,10 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"conformance: interrupted; what had finished is in {task.folder}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
-    except WriteLost as lost:
+    except WriteError as lost:
         click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
-    except (FolderTaken, ResumeError) as error:
+    except (FolderLocked, ResumeError) as error:
         fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
@@ -188,15 +188,15 @@ def executor_of(name: str, address: str | None, jobs: int) -> Executor:
         fail(error)
 
 
-def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[Place]:
+def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[JobTarget]:
     """The frameworks as they are found where they run; or the environments that match."""
-    from conformance.cluster.distributed_run import Place
+    from conformance.cluster.distributed_run import JobTarget
     from conformance.frameworks.registry import frameworks
     from conformance.specs.problems import SpecError
     from conformance.specs.targets import read_targets
 
     if not globs:
-        return [Place(info) for info in chosen]
+        return [JobTarget(info) for info in chosen]
     try:
         known = list(read_targets(specs.root).environments())
     except SpecError as error:
@@ -205,16 +205,16 @@ def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence
         if not any(fnmatchcase(each.name, glob) for each in known):
             fail(f"--environment: found {glob!r}, which matches none of {', '.join(each.name for each in known)}")
     infos = frameworks()
-    return [Place(infos[each.framework], each) for each in known if any(fnmatchcase(each.name, glob) for glob in globs)]
+    return [JobTarget(infos[each.framework], each) for each in known if any(fnmatchcase(each.name, glob) for glob in globs)]
 
 
-def run_in_slots(run: SlotRun, places: Sequence[Place], output: Path, as_format: str, *, strict: bool) -> NoReturn:
+def run_in_slots(run: DistributedRun, places: Sequence[JobTarget], output: Path, as_format: str, *, strict: bool) -> NoReturn:
     """Work on all of them, and report what came of it."""
-    from conformance.results.lock import FolderTaken, claimed
+    from conformance.results.lock import FolderLocked, lock_folder
     from conformance.run.progress import counting
 
     try:
-        with claimed(run.folder):
+        with lock_folder(run.folder):
             with counting("slots") as step:
                 files = run.execute(places, step)
             for done in run.failed:
@@ -225,7 +225,7 @@ def run_in_slots(run: SlotRun, places: Sequence[Place], output: Path, as_format:
     except KeyboardInterrupt:
         click.echo(f"conformance: interrupted; what had finished is in {run.folder}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
-    except FolderTaken as error:
+    except FolderLocked as error:
         fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")

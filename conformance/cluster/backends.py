@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conformance.cluster import node
-from conformance.cluster.job import Order
+from conformance.cluster.job import JobSpec
 
 RETRIES = 3
 """So many times a slot is given to another machine after the one that had it was lost."""
@@ -20,7 +20,7 @@ RETRIES = 3
 class Slot:
     """An order, the environment it needs (none: the one that is there), and the accelerators that it can use, as Ray calls them."""
 
-    order: Order
+    order: JobSpec
     name: str = ""
     requirements: tuple[str, ...] = ()
     python: str = ""
@@ -71,7 +71,7 @@ class LocalExecutor:
         def work(slot: Slot) -> Done:
             try:
                 return Done(slot, node.perform(suite, slot.order.model_dump_json(), slot.requirements, slot.python, overrides))
-            except (node.SlotFailed, OSError) as error:
+            except (node.JobFailed, OSError) as error:
                 return Done(slot, None, str(error))
 
         with ThreadPoolExecutor(max_workers=self.jobs) as pool:

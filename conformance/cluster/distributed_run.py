@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.checks.profiles import Profile
 from conformance.cluster.backends import Done, Executor, Slot
-from conformance.cluster.job import Order
+from conformance.cluster.job import JobSpec
 from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import FrameworkInfo
 from conformance.results.reading import Results, ResultsError, read
@@ -24,13 +24,13 @@ Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Place:
+class JobTarget:
     """A framework and the environment to run it in; without one it is run as it is found."""
 
     framework: FrameworkInfo
     environment: VersionEnvironment | None = None
 
-    def slot(self, order: Order) -> Slot:
+    def slot(self, order: JobSpec) -> Slot:
         """The slot of an order here."""
         accelerators = tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in self.framework.device_kinds if kind in _RAY_NAMES))
         made = self.environment
@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass
-class SlotRun:
+class DistributedRun:
     """One run in slots."""
 
     specs: Specs
@@ -54,17 +54,17 @@ class SlotRun:
     memory: int | None = None
     failed: list[Done] = field(default_factory=list)
 
-    def slots(self, places: Sequence[Place]) -> list[Slot]:
+    def slots(self, places: Sequence[JobTarget]) -> list[Slot]:
         """The slots of these places."""
         processors = self.executor.capacity().get("CPU", 1)
         of = self.parts or max(1, math.ceil(processors / max(1, len(places))))
         return [
-            place.slot(Order.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory))
+            place.slot(JobSpec.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory))
             for number in range(1, of + 1)
             for place in places
         ]
 
-    def execute(self, places: Sequence[Place], step: Step = lambda done, planned: None) -> list[Path]:  # noqa: ARG005 - nobody need watch
+    def execute(self, places: Sequence[JobTarget], step: Step = lambda done, planned: None) -> list[Path]:  # noqa: ARG005 - nobody need watch
         """Work on everything that is missing; returns the results files there are. What failed is in ``failed``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         slots = self.slots(places)

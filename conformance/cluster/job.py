@@ -14,7 +14,7 @@ _SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "che
 """What an order takes over from a selection."""
 
 
-class Order(BaseModel):
+class JobSpec(BaseModel):
     """One shard of one framework's run, as its process reads it from its standard input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +33,7 @@ class Order(BaseModel):
     checks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> Order:
+    def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> JobSpec:
         """The order for a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
         return cls(
             framework=framework,

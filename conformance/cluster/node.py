@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-class SlotFailed(Exception):
+class JobFailed(Exception):
     """The process of a slot, or what was needed for it, failed; the message is one sentence."""
 
 
@@ -53,7 +53,7 @@ def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: 
             code = process.wait()
         made = sorted(Path(folder).glob("*.jsonl"))
         if code or not made:
-            raise SlotFailed(f"exit code {code}; its last words: {_last_words(Path(folder, 'log'))}")
+            raise JobFailed(f"exit code {code}; its last words: {_last_words(Path(folder, 'log'))}")
         return made[0].read_bytes()
 
 
@@ -79,7 +79,7 @@ def _install(folder: Path, requirements: Sequence[str], version: str, overrides:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - the installer of this machine
         if done.returncode:
             words = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise SlotFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {words}")
+            raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {words}")
 
 
 def uv() -> str:
@@ -91,7 +91,7 @@ def uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        raise SlotFailed("uv is not installed: pip install uv")
+        raise JobFailed("uv is not installed: pip install uv")
     return found
 
 
@@ -108,7 +108,7 @@ def _home() -> Path:
     folder = Path(tempfile.gettempdir()) / f"conformance-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise SlotFailed(f"{folder}: found a folder that others can write to, expected one of this user's alone")
+        raise JobFailed(f"{folder}: found a folder that others can write to, expected one of this user's alone")
     return folder
 
 

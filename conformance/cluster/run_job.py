@@ -12,13 +12,13 @@ import threading
 from pathlib import Path
 
 import conformance
-from conformance.cluster.job import Order
+from conformance.cluster.job import JobSpec
 from conformance.frameworks.registry import frameworks
 from conformance.run.engine import Nobody, default_memory, new_run
 from conformance.specs.load import load
 
 
-def perform(order: Order, folder: Path, specs_root: Path) -> Path:
+def perform(order: JobSpec, folder: Path, specs_root: Path) -> Path:
     """Run the shard; its results file is in the folder, and has its footer."""
     profile, selection = order.asked()
     memory = order.memory or default_memory()  # of the machine that this is
@@ -34,7 +34,7 @@ def _end_with_whoever_asked() -> None:
 
 def main() -> None:
     """Entry point."""
-    order = Order.model_validate_json(sys.stdin.readline())
+    order = JobSpec.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
     perform(order, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
     os._exit(0)  # its thread waits for input: an ordinary end would wait for it

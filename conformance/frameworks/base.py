@@ -21,7 +21,7 @@ class Refused(Unsupported):
     """The implementation does not take these inputs, and documents that it does not; it may take others. The message is its own."""
 
 
-class NotAttested(Exception):
+class ExecutionMismatch(Exception):
     """What ran is not what was asked for (device, mode, dtype): the cell is an error, never a pass.
 
     ``returned`` is the dtype that came back, where that is what was not as asked.
@@ -78,7 +78,7 @@ class Implementation:
 
 
 @dataclass(frozen=True)
-class Attestation:
+class ExecutionReport:
     """Where and how an evaluation really ran, read off the result rather than off the request."""
 
     device: str
@@ -98,7 +98,7 @@ class Evaluation:
 
     value: Array
     gradients: Mapping[str, Array]
-    attested: Attestation
+    executed_as: ExecutionReport
     no_gradient: str = ""
     changed: tuple[str, ...] = ()
 

@@ -1,6 +1,6 @@
 """Runs replicas in child processes, since logical devices and process groups must be set up before a framework starts.
 
-A child is ``python -m`` with the module of a framework, which calls :func:`answer`. It reads orders on stdin, one a line, and answers each
+A child is ``python -m`` with the module of a framework, which calls :func:`serve`. It reads orders on stdin, one a line, and answers each
 on stdout, JSON with arrays as hexadecimal digits of their bytes; what the framework prints goes to stderr. Imports no framework.
 """
 
@@ -19,15 +19,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.messages import one_line
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array
 from conformance.numerics.tasks import ReplicasTask, on_replica
 
-PATIENCE = 100
+REPLY_TIMEOUT = 100
 """Seconds that children are given for an answer: less than a worker is given for a check."""
 
 
@@ -36,7 +36,7 @@ class ReplicasFailed(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class ReplicaRequest:
     """What a child is to do: a task, in one of its module's ways. ``rank`` is its own among children that share the ``folder``."""
 
     task: ReplicasTask
@@ -56,7 +56,7 @@ class Replica:
     loss: Array
 
 
-class Crew:
+class ReplicaProcesses:
     """Child processes that wait for orders, each on its own pipe. They end when this process does, however it ends: their pipes close."""
 
     def __init__(self, module: str, environment: Mapping[str, str], children: int) -> None:
@@ -80,18 +80,18 @@ class Crew:
         Raises:
             ReplicasFailed: a child died, raised, answered nothing sensible or hung.
         """
-        orders = [_order_text(Order(task, way, rank, self._folder.name)) for rank in range(len(self._children))]
+        orders = [_order_text(ReplicaRequest(task, way, rank, self._folder.name)) for rank in range(len(self._children))]
         pool = ThreadPoolExecutor(len(orders))
         asked = [pool.submit(_answer_of, *pair) for pair in zip(self._children, orders, strict=True)]
         try:
-            for done in as_completed(asked, PATIENCE):
+            for done in as_completed(asked, REPLY_TIMEOUT):
                 done.result()
         except TimeoutError:
-            raise ReplicasFailed(f"the replicas hung: no answer in {PATIENCE} s; their processes were ended") from None
+            raise ReplicasFailed(f"the replicas hung: no answer in {REPLY_TIMEOUT} s; their processes were ended") from None
         finally:
             pool.shutdown(wait=False)
         self._folder.cleanup()  # in it they have found each other
-        return [_read_replica(one) for answer in asked for one in answer.result()]
+        return [_read_replica(one) for serve in asked for one in serve.result()]
 
     def end(self) -> None:
         """End the children, whatever they do."""
@@ -107,19 +107,19 @@ class Crew:
 
 
 @dataclass(frozen=True)
-class Launch:
+class ReplicaLauncher:
     """How a framework's replicas are started: all in one child, or one in each. They are kept for the next order."""
 
     module: str
     environment: Callable[[int], Mapping[str, str]]
     """Variables that must be set before the framework starts, of the number of replicas."""
     one_each: bool = False
-    crews: dict[int, Crew] = field(default_factory=dict)
+    crews: dict[int, ReplicaProcesses] = field(default_factory=dict)
 
-    def perform(self, way: str) -> Callable[[ReplicasTask, Setting], Produced]:
+    def perform(self, way: str) -> Callable[[ReplicasTask, ExecutionSetting], ProcedureResult]:
         """An implementation of the procedure that does it in one of the module's ways."""
 
-        def call(task: ReplicasTask, setting: Setting) -> Produced:
+        def call(task: ReplicasTask, setting: ExecutionSetting) -> ProcedureResult:
             if setting.device != "cpu":
                 raise Unsupported("its replicas are logical devices of the CPU")
             return _produced(self._replicas(task, way), len(task.shards))
@@ -136,7 +136,7 @@ class Launch:
     def _replicas(self, task: ReplicasTask, way: str) -> list[Replica]:
         replicas = len(task.shards)
         if replicas not in self.crews:
-            self.crews[replicas] = Crew(self.module, self.environment(replicas), replicas if self.one_each else 1)
+            self.crews[replicas] = ReplicaProcesses(self.module, self.environment(replicas), replicas if self.one_each else 1)
         try:
             return self.crews[replicas].ask(task, way)
         except ReplicasFailed:
@@ -144,7 +144,7 @@ class Launch:
             raise
 
 
-def answer(run: Callable[[Order], Sequence[Replica]]) -> None:
+def serve(run: Callable[[ReplicaRequest], Sequence[Replica]]) -> None:
     """Be a child: do what each line of stdin orders, and say on stdout what the replicas of this process then hold."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -174,7 +174,7 @@ def _answer_of(child: subprocess.Popen[str], order: str) -> list[Any]:
     return cast("list[Any]", said)
 
 
-def _produced(replicas: Sequence[Replica], expected: int) -> Produced:
+def _produced(replicas: Sequence[Replica], expected: int) -> ProcedureResult:
     """What all replicas hold, by their names.
 
     Raises:
@@ -182,17 +182,17 @@ def _produced(replicas: Sequence[Replica], expected: int) -> Produced:
     """
     indices = sorted(replica.index for replica in replicas)
     if indices != list(range(expected)):
-        raise NotAttested(f"asked for the replicas 0 to {expected - 1}, found {', '.join(map(str, indices)) or 'none'}")
+        raise ExecutionMismatch(f"asked for the replicas 0 to {expected - 1}, found {', '.join(map(str, indices)) or 'none'}")
     places = [replica.place for replica in replicas]
     if len(set(places)) < expected:
-        raise NotAttested(f"asked for {expected} replicas apart from each other, they ran on {' and '.join(places)}")
+        raise ExecutionMismatch(f"asked for {expected} replicas apart from each other, they ran on {' and '.join(places)}")
     modes = sorted({replica.mode for replica in replicas})
     dtypes = sorted({replica.gradient.dtype.name for replica in replicas})
     arrays = {
         Quantity.GRADIENT_PARAMETERS: {on_replica(replica.index): replica.gradient for replica in replicas},
         Quantity.LOSS: {on_replica(replica.index): replica.loss for replica in replicas},
     }
-    return Produced(arrays, Setting("cpu", " and ".join(modes), " and ".join(dtypes)))
+    return ProcedureResult(arrays, ExecutionSetting("cpu", " and ".join(modes), " and ".join(dtypes)))
 
 
 # -- as text ------------------------------------------------------------------------------------------------------------------
@@ -207,18 +207,18 @@ def _read_array(text: Mapping[str, Any]) -> Array:
     return array
 
 
-def _order_text(order: Order) -> str:
+def _order_text(order: ReplicaRequest) -> str:
     task = order.task
     arrays = {"inputs": task.inputs, "targets": task.targets, "parameters": task.parameters}
     texts = {name: _array_text(array) for name, array in arrays.items()}
     return json.dumps({"task": {**texts, "shards": task.shards}, "way": order.way, "rank": order.rank, "folder": order.folder})
 
 
-def _read_order(text: str) -> Order:
+def _read_order(text: str) -> ReplicaRequest:
     read = json.loads(text)
     *arrays, shards = read["task"].values()
     inputs, targets, parameters = (_read_array(array) for array in arrays)
-    return Order(ReplicasTask(inputs, targets, parameters, tuple(shards)), read["way"], read["rank"], read["folder"])
+    return ReplicaRequest(ReplicasTask(inputs, targets, parameters, tuple(shards)), read["way"], read["rank"], read["folder"])
 
 
 def _replica_text(replica: Replica) -> dict[str, Any]:

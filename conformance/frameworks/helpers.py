@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Evaluation, Implementation, Stream, Unsupported
+from conformance.frameworks.base import Evaluation, ExecutionReport, Implementation, Stream, Unsupported
 from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
 
@@ -26,7 +26,7 @@ _ALIGNMENT = 64
 """Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
 
-Row = tuple[str, str, str, Callable[..., Any]]
+EntryRow = tuple[str, str, str, Callable[..., Any]]
 """One entry point in a table of them: name, operation less its family, entry, call."""
 
 
@@ -34,7 +34,9 @@ StreamRow = tuple[str, str, str, Stream]
 """One stream in a table of them: name, operation less its family, entry, stream."""
 
 
-def implementations(rows: Iterable[Row], modes: Sequence[str], streams: Mapping[str, Stream] | None = None) -> tuple[Implementation, ...]:
+def implementations(
+    rows: Iterable[EntryRow], modes: Sequence[str], streams: Mapping[str, Stream] | None = None
+) -> tuple[Implementation, ...]:
     """A table of entry points as implementations, in every dtype; ``streams`` are those that some have, by name."""
     made = (Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in rows)
     return tuple(replace(one, stream=streams.get(one.name)) if streams else one for one in made)
@@ -84,7 +86,7 @@ def batches(inputs: Inputs, lengths: Sequence[int]) -> list[tuple[Array, ...]]:
     return [tuple(array[chosen].copy() for array in arguments(inputs)) for chosen in rows]
 
 
-def added_up(call: Callable[..., Any]) -> Stream:
+def sum_batches(call: Callable[..., Any]) -> Stream:
     """The stream of a sum: the sums of its batches, added one after the other."""
     return lambda batches: reduce(operator.add, (call(*batch) for batch in batches))
 
@@ -106,7 +108,7 @@ def same_layout(array: Array) -> Array:
     return made
 
 
-def altered(inputs: Inputs, after: Sequence[Array]) -> tuple[str, ...]:
+def modified_arguments(inputs: Inputs, after: Sequence[Array]) -> tuple[str, ...]:
     """The names of the arguments that no longer hold the bits they were given."""
     before = (inputs.prediction, inputs.target, inputs.weight)
     names = ("prediction", "target", "weight")
@@ -140,11 +142,11 @@ def not_differentiable(value_shape: Shape, upstream_shape: Shape) -> str:
 
 
 def assemble(
-    value: Array, gradients: Sequence[Array | None], attested: Attestation, no_gradient: str = "", changed: tuple[str, ...] = ()
+    value: Array, gradients: Sequence[Array | None], executed_as: ExecutionReport, no_gradient: str = "", changed: tuple[str, ...] = ()
 ) -> Evaluation:
     """An evaluation from the gradients in argument order, None where the framework gives none."""
     found = {name: gradient for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is not None}
     missing = [name for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is None]
     if missing and not no_gradient:
         no_gradient = f"automatic differentiation finds no path from the value for {' and '.join(missing)}"
-    return Evaluation(value, found, attested, no_gradient, changed)
+    return Evaluation(value, found, executed_as, no_gradient, changed)

@@ -133,7 +133,7 @@ def stream_of(implementation: Implementation) -> Stream:
     return implementation.stream
 
 
-def unwrapped(argument: Any) -> Any:
+def unwrap(argument: Any) -> Any:
     """What a raw argument holds; anything else as it is."""
     return argument.array if isinstance(argument, Raw) else argument
 
@@ -146,7 +146,7 @@ def type_of(value: object) -> str:
 
 
 @contextmanager
-def listening() -> Iterator[dict[str, None]]:
+def capture_warnings() -> Iterator[dict[str, None]]:
     """What is said in warnings while it lasts, each once; deprecations, which Python shows to developers only, are not."""
     said: dict[str, None] = {}
     with warnings.catch_warnings(record=True) as caught:

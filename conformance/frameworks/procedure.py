@@ -1,7 +1,7 @@
 """What crosses between the suite and an implementation of a procedure. Imports no framework.
 
 Such an implementation has ``call(task, setting)``: it is given host arrays, does all that the procedure says, where and how the setting
-says, and returns what it :class:`Produced`.
+says, and returns what it :class:`ProcedureResult`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.frameworks.base import NotAttested
+from conformance.frameworks.base import ExecutionMismatch
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import Array
 
 
 @dataclass(frozen=True)
-class Setting:
+class ExecutionSetting:
     """Where, how and in what format a procedure is to run, or ran."""
 
     device: str
@@ -25,28 +25,28 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class Produced:
+class ProcedureResult:
     """What came back: for each quantity host arrays by name. ``ran`` is read off the results, not off the request.
 
     ``missing`` says of a quantity why the implementation has no such thing.
     """
 
     arrays: Mapping[Quantity, Mapping[str, Array]]
-    ran: Setting
+    ran: ExecutionSetting
     missing: Mapping[Quantity, str] = field(default_factory=dict)
 
-    def require(self, asked: Setting) -> None:
+    def require(self, asked: ExecutionSetting) -> None:
         """Refuse what did not run as asked.
 
         Raises:
             NotAttested: another device, mode or dtype.
         """
         if self.ran.device != asked.device:
-            raise NotAttested(f"asked for the device {asked.device}, it ran on {self.ran.device}")
+            raise ExecutionMismatch(f"asked for the device {asked.device}, it ran on {self.ran.device}")
         if self.ran.mode != asked.mode:
-            raise NotAttested(f"asked for the mode {asked.mode}, it ran in {self.ran.mode}")
+            raise ExecutionMismatch(f"asked for the mode {asked.mode}, it ran in {self.ran.mode}")
         if self.ran.dtype != asked.dtype:
-            raise NotAttested(f"asked for {asked.dtype}, it ran in {self.ran.dtype}", returned=self.ran.dtype)
+            raise ExecutionMismatch(f"asked for {asked.dtype}, it ran in {self.ran.dtype}", returned=self.ran.dtype)
 
 
-Perform = Callable[[Any, Setting], Produced]
+ProcedureCall = Callable[[Any, ExecutionSetting], ProcedureResult]

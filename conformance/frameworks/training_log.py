@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.frameworks.base import NotAttested
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.base import ExecutionMismatch
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import Array
 from conformance.numerics.tasks import LOSS, PARAMETERS, TrainingTask, after, evaluated
@@ -17,7 +17,7 @@ NO_METRIC = "a loop written by hand reports no metric beside the loss"
 
 
 @dataclass
-class Record:
+class TrainingLog:
     """The record of one training. Reported numbers are host numbers, of whatever format: what they are worth is judged by their bits."""
 
     task: TrainingTask
@@ -31,7 +31,7 @@ class Record:
         if epoch in self.task.stops:
             self.parameters |= {after(name, epoch): np.array(parameters[name]) for name in PARAMETERS}
 
-    def produced(self, device: str, mode: str, *, no_metric: str = "") -> Produced:
+    def produced(self, device: str, mode: str, *, no_metric: str = "") -> ProcedureResult:
         """All of it; the dtype is that of the parameters.
 
         Raises:
@@ -39,11 +39,11 @@ class Record:
         """
         dtypes = sorted({array.dtype.name for array in self.parameters.values()})
         if len(dtypes) != 1:
-            raise NotAttested(f"the parameters came back in {' and '.join(dtypes) or 'no dtype'}, expected one")
+            raise ExecutionMismatch(f"the parameters came back in {' and '.join(dtypes) or 'no dtype'}, expected one")
         reported = {name: np.array(values) for name, values in self.metrics.items()}
         reported |= {evaluated(name): np.array(value) for name, value in self.evaluation.items() if name != LOSS}
         arrays = {Quantity.PARAMETERS: self.parameters, Quantity.LOSS: {LOSS: np.array(self.losses)}, Quantity.METRIC: reported}
         if LOSS in self.evaluation:
             arrays[Quantity.EVALUATION] = {LOSS: np.array(self.evaluation[LOSS])}
         missing = {Quantity.METRIC: no_metric} if no_metric else {}
-        return Produced(arrays, Setting(device, mode, dtypes[0]), missing)
+        return ProcedureResult(arrays, ExecutionSetting(device, mode, dtypes[0]), missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.frameworks.base import Evaluate, Evaluation, NotAttested
+from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
 from conformance.numerics.definition import Inputs, Shape
 from conformance.numerics.stack import Stack
 
@@ -30,8 +30,8 @@ class Batched:
 def member(evaluation: Evaluation, number: int) -> Evaluation:
     """What came back for one member of a stack."""
     gradients = {name: gradient[number, ...] for name, gradient in evaluation.gradients.items()}
-    attested = replace(evaluation.attested, shape=member_shape(VMAP, evaluation.attested.shape))
-    return replace(evaluation, value=evaluation.value[number, ...], gradients=gradients, attested=attested)
+    executed_as = replace(evaluation.executed_as, shape=member_shape(VMAP, evaluation.executed_as.shape))
+    return replace(evaluation, value=evaluation.value[number, ...], gradients=gradients, executed_as=executed_as)
 
 
 def member_shape(mode: str, shape: Shape) -> Shape:
@@ -48,4 +48,4 @@ def require_batched(seen: list[Shape], stack: Inputs) -> None:
     wanted = member_shape(VMAP, stack.shape)
     if seen != [wanted]:
         found = f"called {len(seen)} times" if len(seen) != 1 else f"called with arrays of shape {seen[0]}"
-        raise NotAttested(f"asked for vmap, but the implementation was {found}, expected once with arrays of shape {wanted}")
+        raise ExecutionMismatch(f"asked for vmap, but the implementation was {found}, expected once with arrays of shape {wanted}")

@@ -135,10 +135,10 @@ def opposite(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  #
     return np.asarray(sign * rng.uniform(1, 2, shape)), np.asarray(-sign * rng.uniform(1, 2, shape))
 
 
-Family = Callable[[Generator, Shape, Format, int], Pair]
+InputFamily = Callable[[Generator, Shape, Format, int], Pair]
 """From the shape of a stack: what is drawn once for each member has the shape :func:`_one_each`, so that members differ."""
 
-FAMILIES: dict[str, Family] = {
+FAMILIES: dict[str, InputFamily] = {
     "ordinary": ordinary,
     "wide-exponents": wide_exponents,
     "cancellation": cancellation,
@@ -177,7 +177,7 @@ def _upstream(rng: Generator, shape: Shape, fmt: Format, kind: int) -> Array:
 
 
 @lru_cache(maxsize=1024)
-def make_stack(family: Family, descriptor: Descriptor, count: int, definition: Definition, dtype: str) -> Stack:
+def make_stack(family: InputFamily, descriptor: Descriptor, count: int, definition: Definition, dtype: str) -> Stack:
     """So many inputs of a descriptor: the same bits wherever and whenever they are made; nobody may write to them."""
     fmt = FORMATS[dtype]
     rng = np.random.default_rng([descriptor.seed, count])
@@ -196,7 +196,9 @@ def make_stack(family: Family, descriptor: Descriptor, count: int, definition: D
     return made
 
 
-def _weighted(family: Family, rng: Generator, descriptor: Descriptor, definition: Definition, fmt: Format) -> tuple[Array, Array, Array]:
+def _weighted(
+    family: InputFamily, rng: Generator, descriptor: Descriptor, definition: Definition, fmt: Format
+) -> tuple[Array, Array, Array]:
     """A stack of one, with its weights: how large exact data may be depends on theirs."""
     shape = descriptor.shape
     if family is not exact_data:
@@ -212,6 +214,6 @@ def _weighted(family: Family, rng: Generator, descriptor: Descriptor, definition
     return prediction, target, weight[None]
 
 
-def make(family: Family, descriptor: Descriptor, definition: Definition, dtype: str) -> Inputs:
+def make(family: InputFamily, descriptor: Descriptor, definition: Definition, dtype: str) -> Inputs:
     """The inputs of a descriptor that stands for one alone."""
     return make_stack(family, descriptor, 1, definition, dtype).member(0)

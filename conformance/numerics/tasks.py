@@ -64,7 +64,7 @@ def evaluated(name: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Shard:
+class ReplicaShard:
     """The rows of one replica."""
 
     inputs: npt.NDArray[Any]
@@ -83,11 +83,11 @@ class ReplicasTask:
     parameters: npt.NDArray[Any]
     shards: tuple[int, ...]
 
-    def split(self) -> Iterator[Shard]:
+    def split(self) -> Iterator[ReplicaShard]:
         """The rows of each replica."""
         for stop, rows in zip(accumulate(self.shards), self.shards, strict=True):
             part = slice(stop - rows, stop)
-            yield Shard(self.inputs[part], self.targets[part])
+            yield ReplicaShard(self.inputs[part], self.targets[part])
 
 
 def on_replica(index: int) -> str:

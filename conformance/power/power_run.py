@@ -13,14 +13,14 @@ from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
 from conformance.checks.profiles import Profile
 from conformance.power.variants import Miniature, MiniatureError, MiniatureFile
-from conformance.power.verdicts import Answer, Verdict
+from conformance.power.verdicts import CheckReply, Verdict
 from conformance.results.records import Outcome
 from conformance.run.plan import Item, Selection, items
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 from conformance.workers.protocol import Description
 
-Ask = Callable[[Item, int], Answer]
+Ask = Callable[[Item, int], CheckReply]
 Step = Callable[[int, int], None]
 """Whoever watches: told how many portions of work are done, and of how many."""
 
@@ -112,7 +112,7 @@ class PowerRun:
         worker = self._worker(framework)
         try:
             description = worker.start()
-        except WorkerLost as lost:
+        except WorkerDied as lost:
             raise MiniatureError(f"the miniatures of {framework} cannot be run: {lost}") from None
         finally:
             worker.close()
@@ -132,13 +132,13 @@ class PowerRun:
             self._done += 1
             self.step(self._done, self._planned)
 
-    def _ask(self, framework: str, item: Item, seed: int) -> Answer:
+    def _ask(self, framework: str, item: Item, seed: int) -> CheckReply:
         try:
             reply = self._mine(framework).ask(item.request.model_copy(update={"seed": seed}), self.profile.timeout)
-        except WorkerLost as lost:
+        except WorkerDied as lost:
             self._let_go()
-            return Answer(item.cells(Outcome.ERROR, str(lost)), drawn=False, lost=True)
-        return Answer(reply.cells, reply.drawn)
+            return CheckReply(item.cells(Outcome.ERROR, str(lost)), drawn=False, lost=True)
+        return CheckReply(reply.cells, reply.drawn)
 
     def _mine(self, framework: str) -> Worker:
         """The worker of the running thread for a framework; only one framework at a time stays in memory."""

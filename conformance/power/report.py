@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
+from rich.table import Table as ScaledIntegers
 
 from conformance.checks.base import Kind
 from conformance.power.variants import GROUPS, MiniatureFile
 from conformance.power.verdicts import Verdict
-from conformance.reports.text import plural, visible
+from conformance.reports.text import plural, printable
 from conformance.results.records import Cell
 
 KINDS: tuple[Kind, ...] = ("law", "case", "bound", "behaviour")
@@ -109,14 +109,14 @@ def show(power: Power, console: Console) -> None:
     console.print(_by_group(power))
     for file in power.files:
         if file.not_run:
-            console.print(f"not run: {file.path.name}: {visible(file.not_run)}")
+            console.print(f"not run: {file.path.name}: {printable(file.not_run)}")
     for verdict in power.survivors:
         seeds = verdict.survived(power.seeds)
         how = "every seed" if len(seeds) == len(power.seeds) else f"seed {', '.join(map(str, seeds))}"
         console.print(f"survivor: {verdict.miniature.name} ({verdict.miniature.file}), with {how}", style="bold red")
     for verdict in power.accused:
         for seed, cell in verdict.accusations[:3]:
-            console.print(f"false alarm: {verdict.miniature.name}, seed {seed}: {cell.id}: {visible(cell.reason)}", style="bold red")
+            console.print(f"false alarm: {verdict.miniature.name}, seed {seed}: {cell.id}: {printable(cell.reason)}", style="bold red")
         if not verdict.accusations:
             console.print(f"false alarm: {verdict.miniature.name}: no check passed", style="bold red")
     killed = len(power.wrong) - len(power.survivors)
@@ -127,8 +127,8 @@ def show(power: Power, console: Console) -> None:
     )
 
 
-def _by_miniature(power: Power) -> Grid:
-    grid = Grid("wrong miniature", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
+def _by_miniature(power: Power) -> ScaledIntegers:
+    grid = ScaledIntegers("wrong miniature", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
     for verdict in sorted(power.wrong, key=lambda v: (GROUPS.index(v.miniature.group), v.miniature)):
         kinds = Counter(cell.kind for cell in verdict.kills.values())
         first = next(iter(verdict.kills), "-")
@@ -136,8 +136,10 @@ def _by_miniature(power: Power) -> Grid:
     return grid
 
 
-def _by_group(power: Power) -> Grid:
-    grid = Grid("group", "miniatures", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None)
+def _by_group(power: Power) -> ScaledIntegers:
+    grid = ScaledIntegers(
+        "group", "miniatures", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None
+    )
     for name in GROUPS:
         found = power.group(name)
         survivors = sum(v in power.survivors for v in found)

@@ -15,7 +15,7 @@ How = Literal["killed", "survived", "accepted", "accused"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckReply:
     """What one check said of a miniature. ``drawn``: with another seed it may say something else; ``lost``: it took its worker down."""
 
     cells: Sequence[Cell]
@@ -51,7 +51,7 @@ class Verdict:
             return False
         return not (self.miniature.wrong and (self.always or seed in self.killed_with))
 
-    def note(self, item: Item, seed: int, answer: Answer) -> None:
+    def note(self, item: Item, seed: int, answer: CheckReply) -> None:
         """Take an answer into account."""
         self.asked_with.add(seed)
         if not answer.drawn:

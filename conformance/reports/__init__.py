@@ -3,8 +3,3 @@
 ``table`` holds the model; ``terminal``, ``markdown`` and ``html`` render it; ``write_all`` writes the files. A framework is never
 imported here, and every string of a results file is shown as text, whatever is in it.
 """
-
-from conformance.reports.table import Table
-from conformance.reports.write import write_all
-
-__all__ = ["Table", "write_all"]

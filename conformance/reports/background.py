@@ -10,7 +10,7 @@ from conformance.results.records import Witness
 
 
 @dataclass(frozen=True)
-class Said:
+class CheckDescription:
     """A check in words: why it is there, where it is written, and what goes wrong for whoever fails it."""
 
     why: str
@@ -29,7 +29,7 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class Rounding:
+class CountedRounding:
     """One step of the error model in one situation: how many roundings, in which format, and why."""
 
     step: str
@@ -42,7 +42,7 @@ class Rounding:
 class Derivation:
     """The roundings that make an interval, and the relative error that they come to, in u."""
 
-    roundings: tuple[Rounding, ...]
+    roundings: tuple[CountedRounding, ...]
     together_u: float
 
 
@@ -51,7 +51,7 @@ class Background(Protocol):
 
     @property
     def digest(self) -> str: ...
-    def said(self, check: str) -> Said | None:
+    def said(self, check: str) -> CheckDescription | None:
         """The check in words; None where it is not known."""
         ...
 
@@ -69,7 +69,7 @@ class Nothing:
 
     digest = ""
 
-    def said(self, check: str) -> Said | None:  # noqa: ARG002 - of the protocol
+    def said(self, check: str) -> CheckDescription | None:  # noqa: ARG002 - of the protocol
         return None
 
     def pinned(self, check: str, dtype: str) -> Pinned | None:  # noqa: ARG002 - of the protocol

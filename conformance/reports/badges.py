@@ -12,8 +12,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from rich.cells import cell_len
 
-from conformance.reports.table import Section, Table
-from conformance.reports.text import visible
+from conformance.reports.table import ResultTable, Section
+from conformance.reports.text import printable
 from conformance.results.records import Outcome
 
 _COLOURS: Mapping[str, str] = {
@@ -51,10 +51,10 @@ class Badge:
         so_far = "" if section.complete else " so far"
         return cls(
             name,
-            f"MSE · {visible(section.framework, 30)}",
+            f"MSE · {printable(section.framework, 30)}",
             f"{section.verdict} · {tally[Outcome.PASS]:,}/{tally.total:,}{so_far}",
             _COLOURS[section.verdict],
-            f"Mean squared error in {visible(section.title, 60)}: {section.verdict}, {section.denominator}",
+            f"Mean squared error in {printable(section.title, 60)}: {section.verdict}, {section.denominator}",
         )
 
     @property
@@ -70,7 +70,7 @@ class Badge:
         return _template().render(badge=self, left=left, right=right, pad=_PAD) + "\n"
 
 
-def badges(table: Table) -> Iterator[Badge]:
+def badges(table: ResultTable) -> Iterator[Badge]:
     """One badge for each framework; for each version of it where there are several."""
     frameworks = [section.framework for section in table.sections]
     taken: set[str] = set()

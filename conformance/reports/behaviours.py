@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from conformance.reports.causes import Gap, gaps
-from conformance.reports.text import targets_in_words, visible
+from conformance.reports.text import printable, targets_in_words
 from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
 
 _PARTS = 4
@@ -94,12 +94,12 @@ def _mean_first(item: tuple[str, list[Cell]]) -> bool:
 def _asked(check: str, cells: list[Cell]) -> Asked:
     alike: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
-        alike.setdefault(gist(cell), []).append(cell)
+        alike.setdefault(normalized_reason(cell), []).append(cell)
     answers = sorted((Answer(tuple(members)) for members in alike.values()), key=lambda answer: -len(answer.cells))
-    return Asked(check, visible(cells[0].reason, 200) or check, tuple(answers))
+    return Asked(check, printable(cells[0].reason, 200) or check, tuple(answers))
 
 
-def gist(cell: Cell) -> tuple[str, ...]:
+def normalized_reason(cell: Cell) -> tuple[str, ...]:
     """What answers must share to be alike.
 
     Each framework has a tensor type, exceptions and words of its own; that it raises or warns, and what a foreign type it returns, counts.

@@ -13,7 +13,7 @@ from conformance.results.records import Cell, Outcome
 
 
 @dataclass(frozen=True)
-class Finding:
+class FailureGroup:
     """Cells of one outcome, check and quantity whose reasons begin alike."""
 
     cells: tuple[Cell, ...]
@@ -39,14 +39,14 @@ class Finding:
         return "must" if any(cell.level == "must" for cell in self.cells) else "should"
 
     @cached_property
-    def exemplar(self) -> Cell:
+    def representative(self) -> Cell:
         """The cell a person should look at first: the one whose witness is smallest."""
-        return min(self.cells, key=effort_to_read)
+        return min(self.cells, key=readability_key)
 
     @property
     def reason(self) -> str:
         """The reason, in the numbers of the exemplar."""
-        return self.exemplar.reason
+        return self.representative.reason
 
     @cached_property
     def where(self) -> list[str]:
@@ -58,7 +58,7 @@ class Finding:
 class Cause:
     """Findings that probably have one cause: the same outcome and reason on the same devices, modes and dtypes."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[FailureGroup, ...]
 
     @property
     def outcome(self) -> Outcome:
@@ -76,14 +76,14 @@ class Cause:
         return tuple(cell for finding in self.findings for cell in finding.cells)
 
     @cached_property
-    def exemplar(self) -> Cell:
+    def representative(self) -> Cell:
         """The cell a person should look at first."""
-        return min((finding.exemplar for finding in self.findings), key=effort_to_read)
+        return min((finding.representative for finding in self.findings), key=readability_key)
 
     @property
     def reason(self) -> str:
         """The reason, in the numbers of the exemplar."""
-        return self.exemplar.reason
+        return self.representative.reason
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -132,10 +132,10 @@ def causes(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Cause, ...]:
     for cell in cells:
         if cell.outcome in outcomes:
             found.setdefault((cell.outcome, cell.check, cell.quantity, gist(cell)), []).append(cell)
-    alike: dict[tuple[Outcome, str, frozenset[tuple[str, ...]]], list[Finding]] = {}
+    alike: dict[tuple[Outcome, str, frozenset[tuple[str, ...]]], list[FailureGroup]] = {}
     for (outcome, _, _, reason), members in found.items():
         places = frozenset((c.target.framework, c.target.version, c.target.device, c.target.mode, c.target.dtype) for c in members)
-        alike.setdefault((outcome, reason, places), []).append(Finding(tuple(members)))
+        alike.setdefault((outcome, reason, places), []).append(FailureGroup(tuple(members)))
     together = [Cause(tuple(findings)) for findings in alike.values()]
     return tuple(sorted(together, key=lambda cause: (cause.level != "must", outcomes.index(cause.outcome), -len(cause.cells))))
 
@@ -150,7 +150,7 @@ def gaps(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Gap, ...]:
     return tuple(sorted(found, key=lambda gap: (outcomes.index(gap.outcome), -len(gap.cells))))
 
 
-def effort_to_read(cell: Cell) -> tuple[bool, int, int]:
+def readability_key(cell: Cell) -> tuple[bool, int, int]:
     """A key that sorts the cells a person understands soonest first: those with a small witness."""
     witness = cell.witness
     if witness is None:

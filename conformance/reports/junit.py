@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from shlex import quote
 from xml.etree import ElementTree as ET
 
-from conformance.reports.causes import effort_to_read
-from conformance.reports.table import ANY, Section, Table
-from conformance.reports.text import capped, plural, visible, without_numbers
+from conformance.reports.causes import readability_key
+from conformance.reports.table import ANY, ResultTable, Section
+from conformance.reports.text import plural, printable, truncate, without_numbers
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
@@ -24,7 +24,7 @@ _MOST_REASONS = 6
 _MOST_CHECKS = 3
 
 
-def junit(table: Table, *, strict: bool = False) -> str:
+def junit(table: ResultTable, *, strict: bool = False) -> str:
     """Render the table. Checks that only should hold break a test if ``strict``; else they are told in its output."""
     suites = ET.Element("testsuites", name="mean squared error")
     names = [section.framework for section in table.sections]
@@ -42,12 +42,12 @@ def _suite(section: Section, name: str, *, strict: bool) -> ET.Element:
     tests = [_whole(section, _words(name, "run"))]
     for (target, group), cells in _grouped(section.cells).items():
         tests.append(_judged(_words(name, *target[:2]), _words(*target[2:], group), cells, strict=strict))
-    suite = _filled(visible(section.title, 100), tests, sum(cell.seconds for cell in section.cells))
+    suite = _filled(printable(section.title, 100), tests, sum(cell.seconds for cell in section.cells))
     if moment := _moment(section.results):
         suite.set("timestamp", moment)
     properties = ET.Element("properties")
     for key, value in _properties(section.results):
-        ET.SubElement(properties, "property", name=visible(key, 100), value=visible(value, 300))
+        ET.SubElement(properties, "property", name=printable(key, 100), value=printable(value, 300))
     suite.insert(0, properties)
     return suite
 
@@ -63,7 +63,7 @@ def _grouped(cells: Iterable[Cell]) -> dict[tuple[tuple[str, ...], str], list[Ce
 
 
 def _words(*parts: str) -> str:
-    return visible(" ".join(part for part in parts if part != ANY), 200) or "nothing named"
+    return printable(" ".join(part for part in parts if part != ANY), 200) or "nothing named"
 
 
 def _whole(section: Section, classname: str) -> ET.Element:
@@ -82,12 +82,12 @@ def _judged(classname: str, name: str, cells: Sequence[Cell], *, strict: bool) -
     seconds = sum(cell.seconds for cell in cells)
     if counted:
         worst = "error" if any(cell.outcome is Outcome.ERROR for cell in counted) else "failure"
-        message = f"{len(counted):,} of {plural(len(cells), 'cell')}: {visible(counted[0].reason, 300) or 'no reason given'}"
-        again = f"conformance replay {quote(visible(min(counted, key=effort_to_read).id))}"
+        message = f"{len(counted):,} of {plural(len(cells), 'cell')}: {printable(counted[0].reason, 300) or 'no reason given'}"
+        again = f"conformance replay {quote(printable(min(counted, key=readability_key).id))}"
         return _test(classname, name, worst, message, [*_reasons(counted, *_BROKEN), again], seconds=seconds)
     if all(cell.outcome in _NO_VERDICT for cell in cells):
         outcomes = " and ".join(outcome.value.replace("-", " ") for outcome in _NO_VERDICT if any(c.outcome is outcome for c in cells))
-        message = f"{outcomes}: {visible(cells[0].reason, 300) or 'no reason given'}"
+        message = f"{outcomes}: {printable(cells[0].reason, 300) or 'no reason given'}"
         return _test(classname, name, "skipped", message, _reasons(cells, *_NO_VERDICT) if len({c.reason for c in cells}) > 1 else ())
     return _test(classname, name, output=_reasons(cells, *_BROKEN, Outcome.DEVIATION, *_NO_VERDICT), seconds=seconds)
 
@@ -121,10 +121,10 @@ def _reasons(cells: Iterable[Cell], *outcomes: Outcome) -> Iterator[str]:
             if cell.outcome is outcome:
                 grouped.setdefault((outcome, cell.level, without_numbers(cell.reason)), []).append(cell)
     for (outcome, level, _), alike in [*grouped.items()][:_MOST_REASONS]:
-        checks = [*dict.fromkeys(visible(f"{cell.check}:{cell.quantity}", 120) for cell in alike)]
+        checks = [*dict.fromkeys(printable(f"{cell.check}:{cell.quantity}", 120) for cell in alike)]
         should = " (should)" if level == "should" else ""
-        where = f"{plural(len(alike), 'cell')}: {capped(checks, _MOST_CHECKS, 'checks')}"
-        yield f"{outcome.value}{should}: {visible(alike[0].reason) or 'no reason given'} ({where})"
+        where = f"{plural(len(alike), 'cell')}: {truncate(checks, _MOST_CHECKS, 'checks')}"
+        yield f"{outcome.value}{should}: {printable(alike[0].reason) or 'no reason given'} ({where})"
     if len(grouped) > _MOST_REASONS:
         yield f"… and {len(grouped) - _MOST_REASONS} more reasons"
 

@@ -8,8 +8,19 @@ from typing import NamedTuple
 
 from conformance.reports.behaviours import Behaviours
 from conformance.reports.causes import Cause, Gap
-from conformance.reports.table import ANY, WORST_FIRST, Row, Section, Summary, Table
-from conformance.reports.text import GLYPHS, GRADE_MEANING, GRADE_SHORT, MEANING, PARTIAL, capped, figure, plural, short_dtype, visible
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary, TableRow
+from conformance.reports.text import (
+    GLYPHS,
+    GRADE_MEANING,
+    GRADE_SHORT,
+    MEANING,
+    PARTIAL,
+    format_error,
+    plural,
+    printable,
+    short_dtype,
+    truncate,
+)
 from conformance.results.records import Header
 
 _SPECIAL = re.compile(r"[\\`*_\[\]~|#$!@]")
@@ -18,14 +29,14 @@ _MOST_FINDINGS = 12
 _MOST_MESSAGES = 3
 
 
-def markdown(table: Table, changes: Iterable[str] = ()) -> str:
+def markdown(table: ResultTable, changes: Iterable[str] = ()) -> str:
     """Render the table, and below the matrix what changed since another run; what no longer fits is left out, and that is said."""
     return fitted(_blocks(table, changes), "index.html")
 
 
 def escaped(text: str, limit: int = 400) -> str:
     """Text that Markdown shows as it is, on one line; addresses of pages become links."""
-    line = visible(text, limit)
+    line = printable(text, limit)
     pieces, end = [], 0
     for link in _LINK.finditer(line):
         address = link[0].rstrip(".")
@@ -39,7 +50,7 @@ def _plain(text: str) -> str:
     return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "|`$@" else f"\\{found[0]}", entities)
 
 
-def _blocks(table: Table, changes: Iterable[str]) -> Iterator[Block]:
+def _blocks(table: ResultTable, changes: Iterable[str]) -> Iterator[Block]:
     yield Block("# Conformance of mean squared error\n\n", _head(table), "")
     yield Block(_header(["target", *(escaped(operation, 60) for operation in table.operations), "pass / all"]), _matrix(table))
     yield Block(_legend(table), closing="")
@@ -57,7 +68,7 @@ def _blocks(table: Table, changes: Iterable[str]) -> Iterator[Block]:
         yield _implementations(table, section)
 
 
-def _head(table: Table) -> Iterator[str]:
+def _head(table: ResultTable) -> Iterator[str]:
     headers = [part.header for part in table.results]
     yield f"**{table.verdict.capitalize()}**: {table.total.tally.denominator()}"
     if headers:
@@ -74,7 +85,7 @@ def _head(table: Table) -> Iterator[str]:
         )
 
 
-def _matrix(table: Table) -> Iterator[str]:
+def _matrix(table: ResultTable) -> Iterator[str]:
     for section in table.sections:
         yield _line([f"**{escaped(section.title, 60)}** {section.verdict}", *("" for _ in table.operations), section.denominator])
         for row in section.modes:
@@ -85,14 +96,14 @@ def _matrix(table: Table) -> Iterator[str]:
             yield _line([_label(row), *places, row.summary.tally.denominator()])
 
 
-def _place(table: Table, row: Row, operation: str, quantities: Sequence[str] | None = None) -> str:
+def _place(table: ResultTable, row: TableRow, operation: str, quantities: Sequence[str] | None = None) -> str:
     columns = quantities or [column.quantity for column in table.columns if column.operation == operation]
     glyphs = " ".join(_strip(table, row, operation, quantity) for quantity in columns).strip()
     measured = _figures(row.at(operation=operation, quantity=quantities[0] if quantities else None))
     return f"{glyphs}<br>{measured}" if measured else glyphs
 
 
-def _strip(table: Table, row: Row, operation: str, quantity: str) -> str:
+def _strip(table: ResultTable, row: TableRow, operation: str, quantity: str) -> str:
     signs = [row.at(operation=operation, quantity=quantity, dtype=dtype).tally.glyph or "·" for dtype in table.dtypes]
     return "" if set(signs) == {"·"} else "".join(signs)
 
@@ -100,14 +111,14 @@ def _strip(table: Table, row: Row, operation: str, quantity: str) -> str:
 def _figures(summary: Summary) -> str:
     if summary.worst_error_u is None:
         return ""
-    return f"{figure(summary.worst_error_u)} u {GRADE_SHORT[summary.worst_grade] if summary.worst_grade else ''}".strip()
+    return f"{format_error(summary.worst_error_u)} u {GRADE_SHORT[summary.worst_grade] if summary.worst_grade else ''}".strip()
 
 
-def _label(row: Row) -> str:
+def _label(row: TableRow) -> str:
     return escaped(" · ".join(part for part in (row.device, row.mode) if part != ANY), 60) or "nothing ran"
 
 
-def _legend(table: Table) -> str:
+def _legend(table: ResultTable) -> str:
     quantities = ", ".join(escaped(quantity, 40) for quantity in dict.fromkeys(column.quantity for column in table.columns))
     lines = [f"One sign per dtype ({' '.join(map(_dtype, table.dtypes))}), one group per quantity ({quantities}); "]
     lines += [
@@ -131,13 +142,13 @@ def _listed(title: str, entries: Sequence[str], most: int) -> Iterator[Block]:
 
 
 def _gap(gap: Gap, noun: str) -> str:
-    counted = f"{plural(len(gap.cells), noun)}: {escaped(capped(gap.where, 3, 'groups of targets'))}"
+    counted = f"{plural(len(gap.cells), noun)}: {escaped(truncate(gap.where, 3, 'groups of targets'))}"
     return f"- {GLYPHS[gap.outcome]} **{escaped(gap.framework, 60)}**: {escaped(gap.reason) or 'no reason given'} ({counted})\n"
 
 
 def _cause(cause: Cause) -> str:
     level = " (should)" if cause.level == "should" else ""
-    where = escaped(capped(cause.where, 3, "groups of targets"))
+    where = escaped(truncate(cause.where, 3, "groups of targets"))
     lines = [f"- {GLYPHS[cause.outcome]} **{where}**{level}, {plural(len(cause.cells), 'cell')}: "]
     lines += [f"{escaped(cause.reason) or 'no reason given'}\n"]
     checks: dict[str, list[str]] = {}
@@ -150,7 +161,7 @@ def _cause(cause: Cause) -> str:
     return "".join(lines)
 
 
-def _behaviours(table: Table) -> Iterator[Block]:
+def _behaviours(table: ResultTable) -> Iterator[Block]:
     found = table.behaviours
     if found:
         counted = f"{plural(len(found.asked), 'question')}, {len(found.differing)} answered in more than one way"
@@ -160,18 +171,18 @@ def _behaviours(table: Table) -> Iterator[Block]:
 
 def _answers(found: Behaviours) -> Iterator[str]:
     if found.agreed:
-        yield f"- Answered in one way: {escaped(capped([asked.check for asked in found.agreed], 60), 4000)}\n"
+        yield f"- Answered in one way: {escaped(truncate([asked.check for asked in found.agreed], 60), 4000)}\n"
     for asked in found.differing:
         lines = [f"- **{escaped(asked.title, 200)}** ({escaped(asked.check, 120)})\n"]
         for answer in asked.answers:
             words = "; or ".join(escaped(each, 300) for each in answer.words[:_MOST_MESSAGES])
             more = f"; or {len(answer.words) - _MOST_MESSAGES} more messages" if len(answer.words) > _MOST_MESSAGES else ""
-            lines.append(f"  - {words}{more}: {escaped(capped(answer.where, 5, 'groups of targets'))}\n")
+            lines.append(f"  - {words}{more}: {escaped(truncate(answer.where, 5, 'groups of targets'))}\n")
         yield "".join(lines)
     yield from (_gap(gap, "missing answer") for gap in found.unanswered)
 
 
-def _implementations(table: Table, section: Section) -> Block:
+def _implementations(table: ResultTable, section: Section) -> Block:
     quantities = tuple(dict.fromkeys(column.quantity for column in table.columns))
     opening = f"<details><summary>{escaped(section.title, 60)}: {plural(len(section.rows), 'row')} by implementation</summary>\n\n"
     if section.observed:
@@ -181,7 +192,7 @@ def _implementations(table: Table, section: Section) -> Block:
     return Block(opening + header, _by_implementation(table, section, quantities), "\n</details>\n\n")
 
 
-def _by_implementation(table: Table, section: Section, quantities: Sequence[str]) -> Iterator[str]:
+def _by_implementation(table: ResultTable, section: Section, quantities: Sequence[str]) -> Iterator[str]:
     for row in section.rows:
         for operation in row.operations:
             places = [_place(table, row, operation, (quantity,)) for quantity in quantities]

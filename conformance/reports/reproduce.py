@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 from conformance.frameworks.vmap import VMAP
-from conformance.reports.text import visible
+from conformance.reports.text import printable
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome, Witness
 
@@ -86,7 +86,7 @@ def blanks(cell: Cell, witness: Witness) -> dict[str, str]:
     upstream = witness.upstream or ("0x1.0p+0",)
     arrays = {"prediction": witness.prediction, "target": witness.target, "weight": witness.weight, "upstream": upstream}
     return {
-        "id": visible(cell.id),
+        "id": printable(cell.id),
         "shape": str(witness.shape),
         "samples": str(witness.shape[:1]),
         **{name: f"[{', '.join(map(literal, array))}]" for name, array in arrays.items()},
@@ -109,7 +109,7 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
     framework = language(cell.target.framework)
     if not _is_known(cell) or not _can_be_written(cell, entry, witness):
         return ""
-    entry = visible(entry)
+    entry = printable(entry)
     lines = [f"# {_blank('id')}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
     if cell.target.framework.startswith("keras-"):
         lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
@@ -198,7 +198,7 @@ def literal(hexadecimal: str) -> str:
 def most_readable(results: Iterable[Results], most: int = 3) -> dict[str, str]:
     """For each implementation that fails, by name, a program of its most readable failure."""
     failing = [(cell, part.header.entries) for part in results for cell in part.cells if cell.outcome is Outcome.FAIL and cell.witness]
-    failing.sort(key=lambda pair: _effort_to_read(pair[0]))
+    failing.sort(key=lambda pair: _readability_key(pair[0]))
     programs: dict[str, str] = {}
     for cell, entries in failing:
         name = cell.target.implementation
@@ -207,7 +207,7 @@ def most_readable(results: Iterable[Results], most: int = 3) -> dict[str, str]:
     return programs
 
 
-def _effort_to_read(cell: Cell) -> tuple[bool, bool, bool, int]:
+def _readability_key(cell: Cell) -> tuple[bool, bool, bool, int]:
     """Pinned cases before generated ones, float32 first, a few elements rather than one or many."""
     size = len(cell.witness.prediction) if cell.witness else 0
     return cell.kind != "case", cell.target.dtype != "float32", not 2 <= size <= 8, size

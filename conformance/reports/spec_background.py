@@ -15,11 +15,11 @@ from conformance.checks.catalogue import all_checks
 from conformance.checks.growth import AccuracyCheck, GrowthCheck
 from conformance.checks.laws.law import LawCheck
 from conformance.checks.procedures import ProcedureCheck
-from conformance.checks.wording import hexadecimals, in_words
+from conformance.checks.wording import describe, hexadecimals
 from conformance.numerics.bounds.error_model import Roundings
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.formats import FORMATS
-from conformance.reports.background import Derivation, Pinned, Rounding, Said
+from conformance.reports.background import CheckDescription, CountedRounding, Derivation, Pinned
 from conformance.results.records import Witness
 from conformance.specs.arrays import Numbers
 from conformance.specs.model import Case, Specs
@@ -50,7 +50,7 @@ class SpecsBackground:
         """The specs' digest."""
         return self.specs.digest
 
-    def said(self, check: str) -> Said | None:
+    def said(self, check: str) -> CheckDescription | None:
         """The check in words."""
         found = self.checks.get(check)
         if found is None:
@@ -58,7 +58,7 @@ class SpecsBackground:
         law = self.specs.laws.get(found.law.name, "") if isinstance(found, LawCheck) else ""
         why = found.why if found.why == law else f"{law} {found.why}".strip()
         flags = found.case.flags.values() if isinstance(found, CaseCheck | ProcedureCheck) else ()
-        return Said(why, self._source(found), tuple(flags))
+        return CheckDescription(why, self._source(found), tuple(flags))
 
     def _source(self, check: Check) -> str:
         """The file of the specs or of the suite in which the check is written, and its name there."""
@@ -105,7 +105,7 @@ class SpecsBackground:
             weighted=definition.weight_shape(shape) is not None,
             unit_upstream=unit_upstream,
         )
-        roundings = tuple(Rounding(s.step, count, steps.format_of(s).name, s.because) for s, count in steps.steps)
+        roundings = tuple(CountedRounding(s.step, count, steps.format_of(s).name, s.because) for s, count in steps.steps)
         return Derivation(roundings, float(steps.theta / fmt.unit_roundoff))
 
 
@@ -127,5 +127,5 @@ def _pinned(case: Case, dtype: str) -> Pinned:
 
 
 def _first(numbers: Numbers) -> str:
-    shown = ", ".join(in_words(numbers.number(flat)) for flat in range(min(numbers.size, _MOST_STATED)))
+    shown = ", ".join(describe(numbers.number(flat)) for flat in range(min(numbers.size, _MOST_STATED)))
     return shown if numbers.size <= _MOST_STATED else f"{shown}, … ({numbers.size} numbers)"

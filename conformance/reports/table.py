@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """The cells of one implementation on one device in one mode, over dtypes; without a name, of all implementations there."""
 
     implementation: str
@@ -134,31 +134,31 @@ class Section:
         return self.summary.tally.denominator() + ("" if self.complete else " so far")
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[TableRow, ...]:
         """One row per implementation, device and mode."""
         entries = {name: entry for part in self.results for name, entry in part.header.entries.items()}
         grouped: dict[tuple[str, str, str], list[Cell]] = {}
         for cell in self.cells:
             grouped.setdefault((cell.target.implementation, cell.target.device, cell.target.mode), []).append(cell)
         operations = _distinct(cell.operation for cell in self.cells)
-        rows = [Row(name, entries.get(name, name), device, mode, tuple(cells)) for (name, device, mode), cells in grouped.items()]
+        rows = [TableRow(name, entries.get(name, name), device, mode, tuple(cells)) for (name, device, mode), cells in grouped.items()]
         return tuple(sorted(rows, key=lambda r: (operations.index(r.operations[0]), r.implementation, *_place(r))))
 
     @cached_property
-    def modes(self) -> tuple[Row, ...]:
+    def modes(self) -> tuple[TableRow, ...]:
         """One row per device and mode, over all implementations."""
         grouped: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.cells:
             grouped.setdefault((cell.target.device, cell.target.mode), []).append(cell)
-        return tuple(sorted((Row("", "", device, mode, tuple(cells)) for (device, mode), cells in grouped.items()), key=_place))
+        return tuple(sorted((TableRow("", "", device, mode, tuple(cells)) for (device, mode), cells in grouped.items()), key=_place))
 
     @cached_property
-    def observed(self) -> Mapping[str, tuple[Row, ...]]:
+    def observed(self) -> Mapping[str, tuple[TableRow, ...]]:
         """Each flag (a policy that was measured, such as flushing subnormals) and the rows that raise it.
 
         Of flags that differ in their numbers only, the one with the largest numbers stands for all.
         """
-        raised: dict[str, dict[int, Row]] = {}
+        raised: dict[str, dict[int, TableRow]] = {}
         flags: dict[str, list[str]] = {}
         for row in self.rows:
             for flag in row.summary.flags:
@@ -168,7 +168,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """The compatibility matrix and all that is said below it. What is only recorded is in ``behaviours``, and in nothing else."""
 
     results: tuple[Results, ...]
@@ -179,7 +179,7 @@ class Table:
     """Cells of one id and framework version that different runs judged differently."""
 
     @classmethod
-    def of(cls, results: Iterable[Results]) -> Table:
+    def of(cls, results: Iterable[Results]) -> ResultTable:
         """Arrange the cells of these results, none of them lost: what two runs both recorded is shown twice."""
         parts = tuple(results)
         cells = [cell for part in parts for cell in part.cells if is_judged(cell)]
@@ -300,7 +300,7 @@ def _quantity_order(quantity: str) -> tuple[int, str]:
     return (_QUANTITIES.index(quantity) if quantity in _QUANTITIES else len(_QUANTITIES), quantity)
 
 
-def _place(row: Row) -> tuple[bool, str, bool, str]:
+def _place(row: TableRow) -> tuple[bool, str, bool, str]:
     """Sort the CPU and eager execution first: what everything else is compared with."""
     return (row.device != "cpu", row.device, row.mode != "eager", row.mode)
 
@@ -382,7 +382,7 @@ def _section_as_dict(section: Section, columns: Sequence[Column], dtypes: Sequen
 
 
 def _cause_as_dict(cause: Cause) -> dict[str, object]:
-    exemplar = cause.exemplar
+    representative = cause.representative
     return {
         "outcome": cause.outcome.value,
         "level": cause.level,
@@ -392,8 +392,8 @@ def _cause_as_dict(cause: Cause) -> dict[str, object]:
             {"check": found.check, "quantity": found.quantity, "reason": found.reason, "cells": [cell.id for cell in found.cells]}
             for found in cause.findings
         ],
-        "replay": exemplar.id,
-        "witness": exemplar.witness.model_dump(mode="json", exclude_defaults=True) if exemplar.witness else None,
+        "replay": representative.id,
+        "witness": representative.witness.model_dump(mode="json", exclude_defaults=True) if representative.witness else None,
     }
 
 

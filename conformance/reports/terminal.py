@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table as Grid
+from rich.table import ResultTable as ScaledIntegers
 from rich.text import Text
 
-from conformance.reports.causes import Cause, Finding
-from conformance.reports.table import ANY, WORST_FIRST, Row, Section, Summary, Table
-from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, capped, figure, plural, short_dtype, visible
+from conformance.reports.causes import Cause, FailureGroup
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary, TableRow
+from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, format_error, plural, printable, short_dtype, truncate
 from conformance.results.records import Outcome
 
 WIDTH = 100
@@ -34,7 +34,7 @@ _COUNT_WIDTH = 15
 _MOST_CAUSES = 12
 
 
-def show(table: Table, console: Console) -> None:
+def show(table: ResultTable, console: Console) -> None:
     """Print the table to the console."""
     print_parts(_parts(table, min(console.width, WIDTH)), console)
 
@@ -52,10 +52,10 @@ def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
             console.print(part, width=width, highlight=False)
 
 
-def _parts(table: Table, width: int) -> Iterator[RenderableType]:
+def _parts(table: ResultTable, width: int) -> Iterator[RenderableType]:
     for run in table.incomplete:
         environment = run.header.environment
-        name = visible(f"{environment.framework} {environment.version}", 60)
+        name = printable(f"{environment.framework} {environment.version}", 60)
         yield Text(f"INCOMPLETE: the run of {name} {run.shortfall}; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
     for number, operations in enumerate(_blocks(table, width)):
         yield from _matrix(table, operations, again=number > 0)
@@ -71,25 +71,27 @@ def _parts(table: Table, width: int) -> Iterator[RenderableType]:
     if table.gaps:
         yield Text("\nWithout a verdict", "bold")
         for gap in table.gaps[:_MOST_CAUSES]:
-            sentence = f"{visible(gap.framework, 40)}: {visible(gap.reason, 200) or 'no reason given'} ({plural(len(gap.cells), 'cell')})"
+            sentence = (
+                f"{printable(gap.framework, 40)}: {printable(gap.reason, 200) or 'no reason given'} ({plural(len(gap.cells), 'cell')})"
+            )
             yield hanging(gap.outcome, Text(sentence))
         if len(table.gaps) > _MOST_CAUSES:
             yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
     yield from _behaviours(table)
     for cells in table.disagreements[:_MOST_CAUSES]:
         said = ", ".join(cell.outcome.value for cell in cells)
-        yield Text(f"  runs disagree on {visible(cells[0].id, 200)}: {said}", "yellow")
+        yield Text(f"  runs disagree on {printable(cells[0].id, 200)}: {said}", "yellow")
     yield Text.assemble("\n", (f"{table.verdict}: {table.total.tally.denominator()}", "bold"))
 
 
-def _behaviours(table: Table) -> Iterator[RenderableType]:
+def _behaviours(table: ResultTable) -> Iterator[RenderableType]:
     """Say in one line that there are some: the answers are long, and the written reports have them."""
     if asked := table.behaviours.asked:
         sentence = f"{plural(len(asked), 'question')}, {len(table.behaviours.differing)} answered in more than one way: see reports"
         yield Text.assemble(("\nBehaviours", "bold"), f", recorded and not judged: {sentence}")
 
 
-def _blocks(table: Table, width: int) -> Iterator[tuple[str, ...]]:
+def _blocks(table: ResultTable, width: int) -> Iterator[tuple[str, ...]]:
     """Split the operations into blocks that each fit the width, between the labels and the row's denominator."""
     room = width - _label_width(table) - _COUNT_WIDTH
     block: list[str] = []
@@ -105,35 +107,35 @@ def _blocks(table: Table, width: int) -> Iterator[tuple[str, ...]]:
         yield tuple(block)
 
 
-def _label_width(table: Table) -> int:
+def _label_width(table: ResultTable) -> int:
     return max((cell_len(_label(row)) for section in table.sections for row in section.modes), default=0) + 2
 
 
-def _quantities(table: Table, operation: str) -> list[str]:
+def _quantities(table: ResultTable, operation: str) -> list[str]:
     return [column.quantity for column in table.columns if column.operation == operation]
 
 
-def _place_width(table: Table, operation: str) -> int:
+def _place_width(table: ResultTable, operation: str) -> int:
     glyphs = (len(table.dtypes) + 1) * len(_quantities(table, operation)) - 1
     figures = [cell_len(_figures(row.at(operation=operation)).plain) for section in table.sections for row in section.modes]
-    return max(glyphs, cell_len(visible(operation, 24)), *figures, 0) + 2
+    return max(glyphs, cell_len(printable(operation, 24)), *figures, 0) + 2
 
 
-def _label(row: Row) -> str:
-    return "  " + visible(" ".join(part for part in (row.device, row.mode) if part != ANY) or "nothing ran", 28)
+def _label(row: TableRow) -> str:
+    return "  " + printable(" ".join(part for part in (row.device, row.mode) if part != ANY) or "nothing ran", 28)
 
 
-def _matrix(table: Table, operations: Sequence[str], *, again: bool) -> Iterator[RenderableType]:
+def _matrix(table: ResultTable, operations: Sequence[str], *, again: bool) -> Iterator[RenderableType]:
     """One block of columns; what is said of whole sections is not said again in the blocks that follow."""
     widths = [_label_width(table), *(_place_width(table, operation) for operation in operations)]
-    yield _line(widths, [Text(), *(Text(visible(operation, 24), "bold") for operation in operations), Text("pass/all", "dim")])
+    yield _line(widths, [Text(), *(Text(printable(operation, 24), "bold") for operation in operations), Text("pass/all", "dim")])
     for section in table.sections:
         ran = [row for row in section.modes if not row.absent]
         if not again:
             yield _title(section)
-            yield from (indented(f"{_label(row).strip()}: not run: {visible(row.absent, 200)}", 2) for row in section.modes if row.absent)
+            yield from (indented(f"{_label(row).strip()}: not run: {printable(row.absent, 200)}", 2) for row in section.modes if row.absent)
         elif ran:
-            yield Text(visible(section.title, 40), "bold")
+            yield Text(printable(section.title, 40), "bold")
         for row in ran:
             tally = row.summary.tally
             count = Text(f"{tally[Outcome.PASS]:,}/{tally.total:,}", "dim")
@@ -142,12 +144,12 @@ def _matrix(table: Table, operations: Sequence[str], *, again: bool) -> Iterator
             if any(measured):
                 yield _line(widths, [Text(), *measured])
         if section.observed and not again:
-            yield indented(f"observed: {', '.join(visible(flag, 80) for flag in section.observed)}", 2)
+            yield indented(f"observed: {', '.join(printable(flag, 80) for flag in section.observed)}", 2)
 
 
 def _title(section: Section) -> Text:
     style = STYLES[section.summary.tally.worst or Outcome.NOT_RUN] if section.verdict == "does not conform" else ""
-    return Text.assemble((f"{visible(section.title, 40)}: ", "bold"), (section.verdict, style), (f" · {section.denominator}", "dim"))
+    return Text.assemble((f"{printable(section.title, 40)}: ", "bold"), (section.verdict, style), (f" · {section.denominator}", "dim"))
 
 
 def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
@@ -160,7 +162,7 @@ def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
     return line
 
 
-def _glyphs(table: Table, row: Row, operation: str) -> Text:
+def _glyphs(table: ResultTable, row: TableRow, operation: str) -> Text:
     place = Text()
     for position, quantity in enumerate(_quantities(table, operation)):
         place.append(" " if position else "")
@@ -174,15 +176,15 @@ def _figures(summary: Summary) -> Text:
     if summary.worst_error_u is None:
         return Text("")
     grade = f" {GRADE_SHORT[summary.worst_grade]}" if summary.worst_grade else ""
-    return Text(f"{figure(summary.worst_error_u)} u{grade}", "dim")
+    return Text(f"{format_error(summary.worst_error_u)} u{grade}", "dim")
 
 
-def _legend(table: Table) -> Group:
+def _legend(table: ResultTable) -> Group:
     signs = [Text.assemble((GLYPHS[outcome], STYLES[outcome]), f" {outcome.value.replace('-', ' ')}") for outcome in reversed(WORST_FIRST)]
     lines = [Text("  ").join([*signs, Text(f"{PARTIAL} passes where it could run")])]
     if table.dtypes:
         dtypes = " ".join(short_dtype(dtype) for dtype in table.dtypes)
-        quantities = ", ".join(visible(quantity, 30) for quantity in dict.fromkeys(column.quantity for column in table.columns))
+        quantities = ", ".join(printable(quantity, 30) for quantity in dict.fromkeys(column.quantity for column in table.columns))
         lines.append(Text(f"One sign per dtype ({dtypes}), one group per quantity ({quantities}).", "dim"))
         lines.append(
             Text("Below: the worst error found in a passing cell, in u, and the worst grade; the true worst may be larger.", "dim")
@@ -191,14 +193,14 @@ def _legend(table: Table) -> Group:
 
 
 def _cause(cause: Cause, most: int) -> RenderableType:
-    where = Text(f"{capped(cause.where, 3, 'groups of targets')} ({plural(len(cause.cells), 'cell')})", "bold")
+    where = Text(f"{truncate(cause.where, 3, 'groups of targets')} ({plural(len(cause.cells), 'cell')})", "bold")
     lines: list[RenderableType] = [hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
     if len({finding.reason for finding in cause.findings}) == 1:
-        lines.append(indented(visible(cause.reason, 300) or "no reason given"))
+        lines.append(indented(printable(cause.reason, 300) or "no reason given"))
         quantities: dict[str, list[str]] = {}
         for finding in cause.findings:
             quantities.setdefault(finding.check, []).append(finding.quantity)
-        sentences = [f"{visible(check, 120)}: {visible(', '.join(names), 120)}" for check, names in quantities.items()]
+        sentences = [f"{printable(check, 120)}: {printable(', '.join(names), 120)}" for check, names in quantities.items()]
     else:
         sentences = [_sentence(finding) for finding in cause.findings]
     lines += [indented(sentence) for sentence in sentences[:most]]
@@ -207,14 +209,14 @@ def _cause(cause: Cause, most: int) -> RenderableType:
     return Group(*lines)
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: FailureGroup) -> str:
     named = finding.quantity in finding.reason
-    return f"{visible(finding.check, 120)}{'' if named else f', {visible(finding.quantity, 40)}'}: {visible(finding.reason, 300)}"
+    return f"{printable(finding.check, 120)}{'' if named else f', {printable(finding.quantity, 40)}'}: {printable(finding.reason, 300)}"
 
 
 def hanging(outcome: Outcome | None, sentence: Text) -> RenderableType:
     """A sentence beside the sign of its outcome; a dot where there is none."""
-    grid = Grid.grid(padding=(0, 1))
+    grid = ScaledIntegers.grid(padding=(0, 1))
     grid.add_row(Text(" "), Text(GLYPHS[outcome], STYLES[outcome]) if outcome else Text("·", "dim"), sentence)
     return grid
 

@@ -53,7 +53,7 @@ _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:\.\d*)?(?:e[-+]?\d+)?(?:/\d+)?)", re.IGNORECASE)
 
 
-def visible(text: str, limit: int = 400) -> str:
+def printable(text: str, limit: int = 400) -> str:
     """One line in which every character can be seen: white space folded, control and invisible characters spelled out."""
     line = _SPACES.sub(" ", text[: 4 * limit]).strip()
     if not line.isprintable():
@@ -71,7 +71,7 @@ def _spelled(character: str) -> str:
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
-def figure(error: float | None) -> str:
+def format_error(error: float | None) -> str:
     """Write an error short enough for a table: two digits while it is small, whole numbers, then powers of ten."""
     if error is None:
         return ""
@@ -87,7 +87,7 @@ def figure(error: float | None) -> str:
 
 def short_dtype(dtype: str) -> str:
     """``f16`` for ``float16``; what is not known stays as it is."""
-    return _DTYPES.get(dtype, visible(dtype, 12))
+    return _DTYPES.get(dtype, printable(dtype, 12))
 
 
 def dtype_order(dtype: str) -> tuple[int, str]:
@@ -121,7 +121,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def capped(items: Sequence[str], most: int, noun: str = "") -> str:
+def truncate(items: Sequence[str], most: int, noun: str = "") -> str:
     """Join the items with commas, only the first ``most`` of them, and say how many are left out."""
     left = len(items) - most
     return ", ".join(items[:most]) + (f" and {left} more{' ' + noun if noun else ''}" if left > 0 else "")
@@ -143,6 +143,6 @@ def targets_in_words(targets: Iterable[Target], most: int = 4) -> list[str]:
     for (framework, implementation, device, held), names in modes.items():
         implementations.setdefault((framework, device, ", ".join(names), held), []).append(implementation)
     return [
-        visible(" · ".join(part for part in (framework, capped(names, most), device, mode, held) if part != "*"))
+        printable(" · ".join(part for part in (framework, truncate(names, most), device, mode, held) if part != "*"))
         for (framework, device, mode, held), names in implementations.items()
     ]

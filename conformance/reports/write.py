@@ -15,11 +15,11 @@ from conformance.reports.diff.model import Diff
 from conformance.reports.junit import junit
 from conformance.reports.markdown import markdown
 from conformance.reports.page.page import page
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 
 
 def write_all(
-    table: Table, folder: Path, background: Background | None = None, *, diff: Diff | None = None, strict: bool = False
+    table: ResultTable, folder: Path, background: Background | None = None, *, diff: Diff | None = None, strict: bool = False
 ) -> list[Path]:
     """Write every report of a table, and a folder of badges, and return their paths.
 

@@ -11,12 +11,12 @@ from filelock import FileLock, Timeout
 LOCK = ".lock"
 
 
-class FolderTaken(Exception):
+class FolderLocked(Exception):
     """Another run writes into the folder; the message is one sentence."""
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder, which is made if it is not there. The system frees it with the process that held it, however that ended.
 
     Raises:
@@ -27,9 +27,9 @@ def claimed(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise FolderTaken(f"{folder}: found another run that writes into this folder, expected a folder of its own: -o DIR") from None
+        raise FolderLocked(f"{folder}: found another run that writes into this folder, expected a folder of its own: -o DIR") from None
     except NotImplementedError:
-        raise FolderTaken(f"{folder}: found a file system without locks, expected one on which no two runs can mix: -o DIR") from None
+        raise FolderLocked(f"{folder}: found a file system without locks, expected one on which no two runs can mix: -o DIR") from None
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from typing import Self
 from conformance.results.records import FORMAT, MAX_LINE, Cell, Footer, Header
 
 
-class WriteLost(Exception):
+class WriteError(Exception):
     """A record could not be written, as on a full disk; the file ends with the last record before it. The message says where and why."""
 
 
@@ -44,7 +44,7 @@ class Writer:
         except OSError as error:
             with suppress(OSError):  # whoever reads the file drops half a record as well
                 self._file.truncate(self._size)
-            raise WriteLost(f"{self.path}: {error.strerror}; expected room for another record") from None
+            raise WriteError(f"{self.path}: {error.strerror}; expected room for another record") from None
         self._size += len(lines)
 
     def append(self, *cells: Cell) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import FrameworkInfo
-from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 
 
 def examine(info: FrameworkInfo) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def examine(info: FrameworkInfo) -> dict[str, Any]:
     worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
     try:
         description = worker.start()
-    except WorkerLost as lost:
+    except WorkerDied as lost:
         return {"framework": info.name, "status": "broken", "reason": str(lost)}
     finally:
         worker.dismiss()

@@ -22,10 +22,10 @@ from conformance.results.records import Cell, Header, Outcome, RunEnvironment, S
 from conformance.results.shards import holds
 from conformance.results.writing import Writer
 from conformance.run.ledger import DeviationLedger
-from conformance.run.plan import Item, Selection, absent, items
-from conformance.run.resume import Begun, begun
+from conformance.run.plan import Item, Selection, items, not_run_cells
+from conformance.run.resume import ResumePoint, load_resume_point
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 from conformance.workers.protocol import Description
 
 ORDER = ("tensorflow", "keras-tensorflow", "jax", "keras-jax", "torch", "keras-torch", "paddle", "mlx", "torchmetrics", "numpy", "sklearn")
@@ -125,7 +125,7 @@ class Run:
             self._workers.append(worker)
         try:
             description = worker.start()
-        except WorkerLost as lost:
+        except WorkerDied as lost:
             return path if self.stop.is_set() else self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
@@ -142,7 +142,7 @@ class Run:
         self.observer.ended(info.name, "")
         return path
 
-    def _run(self, worker: Worker, planned: Sequence[Item], earlier: Begun, writer: Writer) -> bool:
+    def _run(self, worker: Worker, planned: Sequence[Item], earlier: ResumePoint, writer: Writer) -> bool:
         """Run what is missing; False if the run was stopped meanwhile."""
         for item in planned:
             if earlier.has(item):
@@ -157,11 +157,11 @@ class Run:
             self.observer.finished(worker.framework, cells)
         return True
 
-    def _earlier(self, path: Path, header: Header, planned: Sequence[Item]) -> Begun:
+    def _earlier(self, path: Path, header: Header, planned: Sequence[Item]) -> ResumePoint:
         """What is kept of an earlier run: nothing, unless this one is to go on with it."""
         if not self.resume:
-            return Begun(path, header)
-        earlier = begun(path, header, planned)
+            return ResumePoint(path, header)
+        earlier = load_resume_point(path, header, planned)
         for cell in earlier.cells:
             self.ledger.apply(cell)
         return earlier
@@ -172,7 +172,7 @@ class Run:
         return self._not_here(info, missing, f"{info.name} sees no such device on this machine")
 
     def _not_here(self, info: FrameworkInfo, kinds: Sequence[str], reason: str) -> list[Cell]:
-        return [cell for cell in absent(info, self.checks, self.selection, kinds, reason) if holds(self.shard, cell.target)]
+        return [cell for cell in not_run_cells(info, self.checks, self.selection, kinds, reason) if holds(self.shard, cell.target)]
 
     def _header(self, description: Description) -> Header:
         return header_of(description, self.specs, self.profile, self.selection, self.run_id, self.shard)
@@ -181,7 +181,7 @@ class Run:
         try:
             asked = not item.left_out
             cells = list(worker.ask(item.request, self.profile.timeout).cells) if asked else item.cells(Outcome.NOT_RUN, item.left_out)
-        except WorkerLost as lost:
+        except WorkerDied as lost:
             cells = item.cells(Outcome.ERROR, str(lost))
             self._restart(worker)
         return [self.ledger.apply(cell) for cell in cells]
@@ -191,7 +191,7 @@ class Run:
             return
         try:
             worker.start()
-        except WorkerLost:
+        except WorkerDied:
             return  # every further item then says that its worker is gone
 
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:

@@ -10,7 +10,7 @@ from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import FrameworkInfo
 from conformance.run.plan import Selection
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 
 Row = dict[str, str]
 """``id``, and a ``title`` in words."""
@@ -30,9 +30,9 @@ def _targets(info: FrameworkInfo, selection: Selection) -> Iterator[Row]:
     worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
     try:
         if reason := info.why_missing():
-            raise WorkerLost(reason)
+            raise WorkerDied(reason)
         description = worker.start()
-    except WorkerLost as lost:
+    except WorkerDied as lost:
         yield {"id": f"{info.name}/*", "title": f"not-run: {lost}"}
         return
     finally:

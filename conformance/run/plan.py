@@ -127,7 +127,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
                 alone=bool(selection.subjects or selection.operations or selection.implementations),
                 modes=implementation.modes,
                 shape=shapes.get(check.id),
-                own_functions=check.id in own or (check.kind == "behaviour" and mode == "compile"),
+                needs_extra_calls=check.id in own or (check.kind == "behaviour" and mode == "compile"),
             ),
         )
         for implementation in description.implementations
@@ -158,7 +158,7 @@ def items(description: Description, checks: dict[str, Check], selection: Selecti
     )
 
 
-def absent(info: FrameworkInfo, checks: dict[str, Check], selection: Selection, kinds: Sequence[str], reason: str) -> Iterator[Cell]:
+def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Selection, kinds: Sequence[str], reason: str) -> Iterator[Cell]:
     """One ``not-run`` cell for each check and device kind of a framework that cannot run here, so that nothing is silently absent."""
     for kind in kinds:
         if not selection.wants_device(kind):

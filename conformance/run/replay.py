@@ -12,7 +12,7 @@ from conformance.results.records import Cell, split_id
 from conformance.run.ledger import DeviationLedger
 from conformance.run.plan import Selection, items
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerLost, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 
 
 class ReplayError(Exception):
@@ -49,7 +49,7 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
             )
         cells = worker.ask(planned[0].request, profile.timeout).cells
         entry = next(i.entry for i in description.implementations if i.name == implementation)
-    except WorkerLost as lost:
+    except WorkerDied as lost:
         raise ReplayError(f"{identifier}: {lost}") from None
     finally:
         worker.dismiss()

@@ -21,7 +21,7 @@ class ResumeError(Exception):
 
 
 @dataclass(frozen=True)
-class Begun:
+class ResumePoint:
     """What is to be kept of a results file: whole items, in its first ``size`` bytes."""
 
     path: Path
@@ -53,7 +53,7 @@ class Begun:
         return frozenset((cell.check, cell.target.id) for cell in self.cells)
 
 
-def begun(path: Path, header: Header, planned: Sequence[Item]) -> Begun:
+def load_resume_point(path: Path, header: Header, planned: Sequence[Item]) -> ResumePoint:
     """What a results file holds of the run that the header describes; nothing where there is no file, or none of a framework that ran.
 
     Raises:
@@ -61,12 +61,12 @@ def begun(path: Path, header: Header, planned: Sequence[Item]) -> Begun:
     """
     found = _read(path)
     if found is None:
-        return Begun(path, header)
+        return ResumePoint(path, header)
     _require_same(found, header)
     cells = _whole_items(found, planned)
     with path.open("rb") as file:
         size = sum(len(file.readline()) for _ in range(1 + len(cells)))
-    return Begun(path, found.header, cells, size, found.complete)
+    return ResumePoint(path, found.header, cells, size, found.complete)
 
 
 def _read(path: Path) -> Results | None:

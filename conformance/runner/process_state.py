@@ -54,16 +54,16 @@ def _arithmetic() -> tuple[float, ...]:
 
 
 @dataclass
-class Surroundings:
-    """What the suite found when the process began. What runs in ``theirs`` has a floating-point environment of its own."""
+class ProcessState:
+    """What the suite found when the process began. What runs in ``framework_state`` has a floating-point environment of its own."""
 
     floating_point: FloatingPoint = field(default_factory=FloatingPoint)
     folder: str = field(default_factory=os.getcwd)
     language: str = field(default_factory=lambda: locale.setlocale(locale.LC_ALL))
-    _reckoning: tuple[float, ...] = field(default_factory=_arithmetic)
+    _fp_fingerprint: tuple[float, ...] = field(default_factory=_arithmetic)
 
     @contextmanager
-    def theirs(self) -> Iterator[None]:
+    def framework_state(self) -> Iterator[None]:
         """Inside, the floating-point environment is the framework's."""
         self.floating_point.swap()
         try:
@@ -75,19 +75,19 @@ class Surroundings:
         """The function, to be called in the framework's floating-point environment."""
 
         def inside(*arguments: Any) -> _Returned:
-            with self.theirs():
+            with self.framework_state():
                 return function(*arguments)
 
         return inside
 
-    def settle(self) -> None:
+    def rebaseline(self) -> None:
         """Take the framework's arithmetic and locale as they are: what it sets while it is imported is how it runs."""
         self.restore()
 
     def restore(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name what was changed: what is undone hereby, and what lasts."""
-        with self.theirs():
-            before, self._reckoning = self._reckoning, _arithmetic()
+        with self.framework_state():
+            before, self._fp_fingerprint = self._fp_fingerprint, _arithmetic()
         changed = []
         if _folder() != self.folder:
             changed.append("changes the working directory")
@@ -96,7 +96,7 @@ class Surroundings:
         if locale.setlocale(locale.LC_ALL) != self.language:
             changed.append("changes the locale")
             locale.setlocale(locale.LC_ALL, self.language)
-        lasting = ("changes the floating-point environment",) if self._reckoning != before else ()
+        lasting = ("changes the floating-point environment",) if self._fp_fingerprint != before else ()
         return tuple(changed), lasting
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
-from conformance.numerics.procedures.exact_run import ExactRun, Exacts
+from conformance.numerics.procedures.exact_run import ExactResult, Exacts
 from conformance.specs.arrays import ArrayError, parse_array
 from conformance.specs.grammar import CaseTable, OperationFile, PinnedTable, ProcedureFile
 from conformance.specs.literals import LiteralError, require_held, show
@@ -100,7 +100,7 @@ class PinnedBuilder(CaseBuilder[PF, PT]):
     def case(
         self,
         task: Callable[[str], Any],
-        exactly: Callable[[], ExactRun],
+        exactly: Callable[[], ExactResult],
         stated: Mapping[Quantity, Mapping[str, Stated]],
     ) -> ProcedureCase:
         """The case, of what its family makes of it."""

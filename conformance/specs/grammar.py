@@ -55,13 +55,13 @@ AnyDtype = Literal[
 Format = Literal[1]
 
 
-class Table(BaseModel):
+class SpecTable(BaseModel):
     """A TOML table that allows no unknown key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class DefinitionTable(Table):
+class DefinitionTable(SpecTable):
     """``factor · Σ_over w·(p−t)² / divisor``, or the square root of it."""
 
     factor: RawLiteral
@@ -71,7 +71,7 @@ class DefinitionTable(Table):
     root: bool = False
 
 
-class AllowTable(Table):
+class AllowTable(SpecTable):
     """A second outcome that the error model permits, and why."""
 
     quantity: Literal["value", "gradient"]
@@ -80,7 +80,7 @@ class AllowTable(Table):
     dtypes: Annotated[list[Dtype], Field(min_length=1)] | None = None
 
 
-class CatchTable(Table):
+class CatchTable(SpecTable):
     """A mistake that the case catches, and exactly what a mistaken implementation would return."""
 
     mistake: Sentence
@@ -90,7 +90,7 @@ class CatchTable(Table):
     gradient_weight: RawArray | None = Field(None, alias="gradient-weight")
 
 
-class CaseTable(Table):
+class CaseTable(SpecTable):
     """A pinned example."""
 
     id: Slug
@@ -113,7 +113,7 @@ class CaseTable(Table):
 Accuracy = Literal["correctly-rounded", "faithful", "constant", "logarithmic", "square-root", "linear"]
 
 
-class OperationFile(Table):
+class OperationFile(SpecTable):
     """One operation: its definition, the laws and input families that apply, and its cases."""
 
     format: Format
@@ -130,7 +130,7 @@ class OperationFile(Table):
 Length = Annotated[int, Field(ge=1, le=1000)]
 
 
-class NetworkTable(Table):
+class NetworkTable(SpecTable):
     """Everything that a dense, relu, dense network learns; weights have a row an input."""
 
     hidden_weight: RawArray = Field(alias="hidden-weight")
@@ -145,7 +145,7 @@ class AfterTable(NetworkTable):
     epoch: Length
 
 
-class EvaluationTable(Table):
+class EvaluationTable(SpecTable):
     """Samples that are evaluated after the training, and exactly what is reported of them."""
 
     inputs: RawArray
@@ -157,7 +157,7 @@ class EvaluationTable(Table):
     weighted_metric: RawLiteral | None = Field(None, alias="weighted-metric")
 
 
-class PinnedTable(Table):
+class PinnedTable(SpecTable):
     """What every case of a procedure has."""
 
     id: Slug
@@ -167,7 +167,7 @@ class PinnedTable(Table):
     flags: list[str] = []
 
 
-class ProcedureFile(Table):
+class ProcedureFile(SpecTable):
     """What every file of a procedure has; each family adds keys of its own, to its cases too."""
 
     format: Format
@@ -217,7 +217,7 @@ class ReplicasFile(ProcedureFile):
     case: Annotated[list[ReplicasCaseTable], Field(min_length=1)]
 
 
-class RoundingTable(Table):
+class RoundingTable(SpecTable):
     """One step of a conforming evaluation, the roundings it may commit, and why."""
 
     step: Slug
@@ -228,14 +228,14 @@ class RoundingTable(Table):
     because: Sentence
 
 
-class ErrorModelFile(Table):
+class ErrorModelFile(SpecTable):
     """Every rounding that a conforming evaluation may commit."""
 
     format: Format
     rounding: Annotated[list[RoundingTable], Field(min_length=1)]
 
 
-class ChecksFile(Table):
+class ChecksFile(SpecTable):
     """The laws and input families that an operation may name, each with what it demands."""
 
     format: Format
@@ -246,7 +246,7 @@ class ChecksFile(Table):
 OneOrMore = Sentence | Annotated[list[Sentence], Field(min_length=1)]
 
 
-class WhereTable(Table):
+class WhereTable(SpecTable):
     """The targets on which a deviation stands; a key left out means every one."""
 
     framework: OneOrMore
@@ -257,7 +257,7 @@ class WhereTable(Table):
     dtype: Dtype | Annotated[list[Dtype], Field(min_length=1)] | None = None
 
 
-class SignatureTable(Table):
+class SignatureTable(SpecTable):
     """Exactly how it deviates; at least one key beside ``outcome = "fail"``."""
 
     outcome: Literal["fail", "error"] = "fail"
@@ -268,7 +268,7 @@ class SignatureTable(Table):
     error_u_max: RawLiteral | None = None
 
 
-class DeviationTable(Table):
+class DeviationTable(SpecTable):
     """A documented departure; one of several checks is as many departures with one cause."""
 
     check: OneOrMore
@@ -280,14 +280,14 @@ class DeviationTable(Table):
     review_by: date = Field(alias="review-by")
 
 
-class DeviationFile(Table):
+class DeviationFile(SpecTable):
     """The deviations of one framework."""
 
     format: Format
     deviation: list[DeviationTable] = []
 
 
-class ArgumentTable(Table):
+class ArgumentTable(SpecTable):
     """One argument of a question, with a dtype and a shape of its own; ``as`` says what the implementation is given."""
 
     dtype: AnyDtype
@@ -296,7 +296,7 @@ class ArgumentTable(Table):
     given: Literal["tensor", "numpy", "read-only", "python"] = Field("tensor", alias="as")
 
 
-class QuestionTable(Table):
+class QuestionTable(SpecTable):
     """A call whose outcome a framework may define as it likes."""
 
     id: Slug
@@ -308,14 +308,14 @@ class QuestionTable(Table):
     weight: ArgumentTable | None = None
 
 
-class BehaviourFile(Table):
+class BehaviourFile(SpecTable):
     """Questions that are asked and compared, and not judged."""
 
     format: Format
     question: Annotated[list[QuestionTable], Field(min_length=1)]
 
 
-class PolicyTable(Table):
+class PolicyTable(SpecTable):
     """What targets are declared to do where more than one thing is right."""
 
     policy: Sentence
@@ -325,7 +325,7 @@ class PolicyTable(Table):
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
 
 
-class PolicyFile(Table):
+class PolicyFile(SpecTable):
     """The declarations of one framework."""
 
     format: Format
@@ -339,7 +339,7 @@ Requirements = Annotated[list[Sentence], Field(min_length=1)]
 PythonVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
 
 
-class PinsTable(Table):
+class PinsTable(SpecTable):
     """What some versions need beside themselves."""
 
     versions: Sentence
@@ -347,7 +347,7 @@ class PinsTable(Table):
     because: Sentence
 
 
-class MatrixTable(Table):
+class MatrixTable(SpecTable):
     """One framework, and the versions of one distribution. ``label`` is that of ``tox -m``; only ``matrix`` belongs to the matrix."""
 
     name: Slug
@@ -360,14 +360,14 @@ class MatrixTable(Table):
     label: Slug = MATRIX
 
 
-class SelectionTable(Table):
+class SelectionTable(SpecTable):
     """The options of ``conformance run`` in every environment."""
 
     options: Requirements
     because: Sentence
 
 
-class TargetsFile(Table):
+class TargetsFile(SpecTable):
     """A ``targets.toml``."""
 
     format: Format
@@ -376,7 +376,7 @@ class TargetsFile(Table):
     matrix: Annotated[list[MatrixTable], Field(min_length=1)]
 
 
-_MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
+_MODELS: dict[type[SpecTable], dict[tuple[str, ...], type[SpecTable]]] = {
     OperationFile: {
         (): OperationFile,
         ("definition",): DefinitionTable,
@@ -416,7 +416,7 @@ _MODELS: dict[type[Table], dict[tuple[str, ...], type[Table]]] = {
 }
 
 
-def keys_at(model: type[Table], place: tuple[str, ...]) -> list[str]:
+def keys_at(model: type[SpecTable], place: tuple[str, ...]) -> list[str]:
     """The keys that a table of such a file may have, by its place in the file; none where no table stands."""
     known = _MODELS[model].get(place)
     return [field.alias or name for name, field in known.model_fields.items()] if known else []

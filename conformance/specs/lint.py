@@ -14,13 +14,13 @@ from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.decode import distinct
 from conformance.numerics.exact.oracle import Exact, ExactArray, exact
-from conformance.numerics.exact.representable import what_rounds
+from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.procedures.exact_run import Exacts
 from conformance.specs.arrays import Numbers
 from conformance.specs.literals import Number, equal, spell
 from conformance.specs.load import collect, specs_root
-from conformance.specs.model import Case, Operation, ProcedureCase, Rounding, Stated
+from conformance.specs.model import Case, Operation, ProcedureCase, RoundingRule, Stated
 from conformance.specs.problems import Problem
 
 _KEYS = {
@@ -72,7 +72,7 @@ def _check_numbers(case: ProcedureCase, stated: Stated, truth: Exacts) -> Iterat
         yield Problem(case.file, case.id, stated.key, f"{found}{place}", f"the exact {expected}")
 
 
-def _lint_case(operation: Operation, case: Case, model: tuple[Rounding, ...]) -> Iterator[Problem]:
+def _lint_case(operation: Operation, case: Case, model: tuple[RoundingRule, ...]) -> Iterator[Problem]:
     oracle = exact(operation.definition, case.inputs(case.dtypes[0]))
     wrong = list(_check_stated(case, oracle))
     yield from wrong
@@ -179,7 +179,7 @@ def _is_caught(expectation: Expectation, returned: Numbers, output: Format) -> b
     for flat in distinct([expectation.index, returned.index()])[0].tolist():
         number = returned.number(flat)
         rounded = output.round(number) if isinstance(number, Fraction) else number
-        if not expectation.admits(flat, number) and not expectation.admits(flat, rounded):
+        if not expectation.contains(flat, number) and not expectation.contains(flat, rounded):
             return True
     return False
 
@@ -202,7 +202,7 @@ def _check_tightened(case: Case, oracle: Exact) -> Iterator[Problem]:
     if not case.tighten:
         return
     for dtype in case.dtypes:
-        why = what_rounds(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
+        why = first_inexact_step(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
         if why:
             yield Problem(case.file, case.id, "tighten", f"{case.tighten}, though in {dtype} {why}", "a case in which nothing else rounds")
             return

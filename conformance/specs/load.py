@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.specs.build import build_operation
 from conformance.specs.deviations import build_deviations
 from conformance.specs.grammar import BehaviourFile, ChecksFile, DeviationFile, ErrorModelFile, OperationFile, PolicyFile
-from conformance.specs.model import Deviation, Operation, Policy, Procedure, Question, Rounding, Specs
+from conformance.specs.model import Deviation, Operation, Policy, Procedure, Question, RoundingRule, Specs
 from conformance.specs.policies import build_policies
 from conformance.specs.problems import Problem, SpecError
 from conformance.specs.procedures import FAMILIES
@@ -51,7 +51,7 @@ def collect(root: Path) -> tuple[Specs, list[Problem]]:
         return Specs(root, {}, (), (), ""), reader.problems
     checks = reader.read(root / CHECKS, ChecksFile)
     model = reader.read(root / ERROR_MODEL, ErrorModelFile)
-    rounding = () if model is None else tuple(Rounding(**table.model_dump()) for table in model.rounding)
+    rounding = () if model is None else tuple(RoundingRule(**table.model_dump()) for table in model.rounding)
     first_use: dict[str, Path] = {}
     operations = _operations(reader, root, checks, first_use)
     procedures = _procedures(reader, root, first_use)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
-from conformance.numerics.procedures.exact_run import ExactRun, Exacts
+from conformance.numerics.procedures.exact_run import ExactResult, Exacts
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]
@@ -121,7 +121,7 @@ class ProcedureCase:
     level: Level
     dtypes: tuple[str, ...]
     task: Callable[[str], Any]
-    exactly: Callable[[], ExactRun]
+    exactly: Callable[[], ExactResult]
     stated: Mapping[Quantity, Mapping[str, Stated]]
     file: Path = Path()
     flags: Mapping[str, str] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Procedure:
 
 
 @dataclass(frozen=True)
-class Rounding:
+class RoundingRule:
     """One line of the error model: how many roundings a step of a conforming evaluation may commit, and why.
 
     ``count`` is a number or one of the counts that depend on the inputs: ``n-1`` (additions of a sum in any order), ``division`` (see
@@ -223,7 +223,7 @@ class Specs:
 
     root: Path
     operations: Mapping[str, Operation]
-    error_model: tuple[Rounding, ...]
+    error_model: tuple[RoundingRule, ...]
     deviations: tuple[Deviation, ...]
     digest: str
     laws: Mapping[str, str] = field(default_factory=dict)

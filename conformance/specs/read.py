@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from conformance.specs.grammar import Table, keys_at
+from conformance.specs.grammar import SpecTable, keys_at
 from conformance.specs.literals import RawFloat, show
 from conformance.specs.problems import Problem
 
@@ -23,7 +23,7 @@ MAX_BYTES_TOGETHER = 32 << 20
 MAX_TABLES = 2_000
 """Most tables in one list, such as the cases of a file: each costs a linter some milliseconds."""
 
-Model = TypeVar("Model", bound=Table)
+Model = TypeVar("Model", bound=SpecTable)
 
 
 @dataclass
@@ -157,7 +157,7 @@ _PATTERNS = {
 }
 
 
-def complaints(error: ValidationError, model: type[Table]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def complaints(error: ValidationError, model: type[SpecTable]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Every complaint of pydantic as (place, found, expected), in the words of the other problems."""
     seen: set[tuple[str | int, ...]] = set()
     errors = error.errors(include_url=False)

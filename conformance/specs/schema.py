@@ -12,11 +12,11 @@ from conformance.specs.grammar import (
     OperationFile,
     PolicyFile,
     ReplicasFile,
-    Table,
+    SpecTable,
     TrainingFile,
 )
 
-_FILES: dict[str, type[Table]] = {
+_FILES: dict[str, type[SpecTable]] = {
     "operation": OperationFile,
     "training": TrainingFile,
     "replicas": ReplicasFile,

@@ -16,20 +16,20 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from conformance.cluster.node import SlotFailed, surroundings_of_uv, uv
+from conformance.cluster.node import JobFailed, surroundings_of_uv, uv
 from conformance.results.reading import ResultsError, read
 from conformance.results.records import Outcome
 from conformance.specs.grammar import MatrixTable
 from conformance.specs.model import Specs
 from conformance.specs.targets import OVERRIDES, Targets
-from conformance.versions.search import BisectError, Cells, NotMade
+from conformance.versions.search import BisectError, Cells, EnvironmentUnavailable
 
 DISTRIBUTION = "mse-conformance"
 _RAN = {Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.DEVIATION, Outcome.UNSUPPORTED}
 
 
 @dataclass(frozen=True)
-class Maker:
+class EnvironmentBuilder:
     """Makes the environment of a release, runs the selected checks in it, and keeps the results under ``cache``; the environment goes.
 
     ``extra`` are requirements beside those of the table, ``options`` those of ``conformance run``. ``say`` is told what is being done.
@@ -77,10 +77,10 @@ class Maker:
         try:
             results = read(kept)
         except ResultsError as error:
-            raise NotMade(str(error)) from None
+            raise EnvironmentUnavailable(str(error)) from None
         cells = {cell.id: cell for cell in results.cells if cell.outcome in _RAN and cell.target.implementation != "*"}
         if not cells:
-            raise NotMade(results.cells[0].reason if results.cells else "no cell was selected")
+            raise EnvironmentUnavailable(results.cells[0].reason if results.cells else "no cell was selected")
         return cells
 
     def _run(self, version: str, python: str, requirements: Sequence[str], kept: Path) -> None:
@@ -100,7 +100,7 @@ class Maker:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env={**surroundings_of_uv(), "PYTHONPATH": ""})  # noqa: S603 - our own module, in the environment just made
             files = list(output.rglob("*.jsonl"))
             if not files:
-                raise NotMade(f"it did not run: {_last_line(done.stderr)}")
+                raise EnvironmentUnavailable(f"it did not run: {_last_line(done.stderr)}")
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(files[0], kept.with_suffix(".part"))
             kept.with_suffix(".part").replace(kept)
@@ -137,14 +137,14 @@ def _suite() -> list[str]:
 def _uv() -> str:
     try:
         return uv()
-    except SlotFailed as error:
+    except JobFailed as error:
         raise BisectError(str(error)) from None
 
 
 def _done(command: Sequence[str], otherwise: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - uv
     if done.returncode != 0:
-        raise NotMade(f"{otherwise}: {_last_line(done.stderr)}")
+        raise EnvironmentUnavailable(f"{otherwise}: {_last_line(done.stderr)}")
 
 
 def _last_line(text: str) -> str:

@@ -11,7 +11,7 @@ from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import frameworks
 from conformance.results.writing import Writer
 from conformance.run.engine import header_of
-from conformance.run.plan import Selection, absent
+from conformance.run.plan import Selection, not_run_cells
 from conformance.specs.grammar import MATRIX
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Specs
@@ -50,7 +50,7 @@ def _write(path: Path, environment: VersionEnvironment, specs: Specs, checks: di
     info = frameworks()[environment.framework]
     description = Description(framework=environment.framework, version=environment.version)
     with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, NOT_RUN)) as writer:
-        for cell in absent(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
+        for cell in not_run_cells(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
             writer.append(cell)
         writer.close(0.0)
 

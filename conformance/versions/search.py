@@ -19,7 +19,7 @@ class BisectError(Exception):
     """There is nothing to search for; the message is one sentence."""
 
 
-class NotMade(Exception):
+class EnvironmentUnavailable(Exception):
     """A release that could not be looked at: its environment cannot be made, or nothing ran in it. The message is the reason."""
 
 
@@ -77,7 +77,7 @@ def search(releases: Sequence[str], look: Callable[[str], Cells]) -> Found:
         middle = (low + high) // 2
         try:
             known[left[middle]] = look(left[middle])
-        except NotMade as reason:
+        except EnvironmentUnavailable as reason:
             skipped[left.pop(middle)] = str(reason)
             high -= 1
             continue
@@ -101,5 +101,5 @@ def search(releases: Sequence[str], look: Callable[[str], Cells]) -> Found:
 def _end(release: str, look: Callable[[str], Cells]) -> Cells:
     try:
         return look(release)
-    except NotMade as reason:
+    except EnvironmentUnavailable as reason:
         raise BisectError(f"{release} could not be looked at: {reason}") from None

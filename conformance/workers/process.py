@@ -31,7 +31,7 @@ WORDS_TIMEOUT = 1.0
 """Seconds that are waited for the rest of what a dead worker wrote."""
 
 
-class WorkerLost(Exception):
+class WorkerDied(Exception):
     """The worker died, hung or answered nonsense; the message says which, as the reason of the cells it was asked for."""
 
 
@@ -47,7 +47,7 @@ class WorkerOptions:
 
 
 class Worker:
-    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerLost` start it again, if it is to go on.
+    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerDied` start it again, if it is to go on.
 
     The process ends with the thread that started it, where the system can see to that.
     """
@@ -70,9 +70,9 @@ class Worker:
         """
         self._end()
         if self._closed.is_set():
-            raise WorkerLost("its worker was ended")
+            raise WorkerDied("its worker was ended")
         if self._failed_starts == MAX_STARTS:
-            raise WorkerLost(f"its worker could not be started, {MAX_STARTS} times in a row")
+            raise WorkerDied(f"its worker could not be started, {MAX_STARTS} times in a row")
         self._failed_starts += 1
         description = self._start()
         self._failed_starts = 0
@@ -104,21 +104,21 @@ class Worker:
             )
         except OSError as error:  # no memory, no room, too many processes
             self._end()
-            raise WorkerLost(f"the system could not start it: {error.strerror or error}") from None
+            raise WorkerDied(f"the system could not start it: {error.strerror or error}") from None
         assert process.stderr is not None
         self._log = Log(process.stderr)
         threading.Thread(target=self._read, args=(process, self._lines), daemon=True).start()
         if self._closed.is_set():  # since this began
             self._end()
-            raise WorkerLost("its worker was ended")
+            raise WorkerDied("its worker was ended")
         try:
             description = Description.model_validate_json(self._next(START_TIMEOUT, "starting"))
         except ValidationError:
             self._end()
-            raise WorkerLost("the worker's first line was not a description of its framework") from None
+            raise WorkerDied("the worker's first line was not a description of its framework") from None
         if description.failed:
             self._end()
-            raise WorkerLost(f"it could not start: {description.failed}")
+            raise WorkerDied(f"it could not start: {description.failed}")
         return description
 
     @property
@@ -148,9 +148,9 @@ class Worker:
                 break
         else:
             self._end()
-            raise WorkerLost(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended")
+            raise WorkerDied(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended")
         if line is None:
-            raise WorkerLost(self._died(doing))
+            raise WorkerDied(self._died(doing))
         return line
 
     def _died(self, doing: str) -> str:
@@ -176,20 +176,20 @@ class Worker:
             self.start()  # what one implementation changed is none of another's business
         process = self._process
         if process is None or process.stdin is None:
-            raise WorkerLost("its worker could not be started again")
+            raise WorkerDied("its worker could not be started again")
         doing = f"running {request.check}"
         try:
             process.stdin.write(request.model_dump_json() + "\n")
             process.stdin.flush()
         except (OSError, ValueError):  # it is gone, or was ended in between
-            raise WorkerLost(self._died(doing)) from None
+            raise WorkerDied(self._died(doing)) from None
         line = self._next(timeout, doing)
         try:
             reply = Reply.model_validate_json(line)
         except ValidationError as error:
             self._end()
-            raise WorkerLost(f"it answered something that is not a list of cells ({error.errors(include_input=False)[0]['msg']})") from None
-        if reply.spoiled:
+            raise WorkerDied(f"it answered something that is not a list of cells ({error.errors(include_input=False)[0]['msg']})") from None
+        if reply.tainted:
             self._spoiled_by = request.implementation
         return reply
 

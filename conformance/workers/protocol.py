@@ -57,9 +57,9 @@ class Request(_Message):
 class Reply(_Message):
     """The cells of one request. ``drawn``: some of its inputs were, so that another seed may find something else.
 
-    ``spoiled``: something was changed for good, such as a default dtype, so that another implementation needs another process.
+    ``tainted``: something was changed for good, such as a default dtype, so that another implementation needs another process.
     """
 
     cells: tuple[Cell, ...]
     drawn: bool = True
-    spoiled: bool = False
+    tainted: bool = False

@@ -24,9 +24,9 @@ from conformance.checks.base import Check, Evaluating, Finding
 from conformance.checks.catalogue import all_checks
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.profiles import PROFILES, Profile
-from conformance.checks.trial import ExpectationCache, Sibling, Trial
+from conformance.checks.trial import CheckContext, ExpectationCache, Sibling
 from conformance.frameworks import registry
-from conformance.frameworks.base import Evaluate, Framework, Implementation, NotAttested, Refused, Unsupported
+from conformance.frameworks.base import Evaluate, ExecutionMismatch, Framework, Implementation, Refused, Unsupported
 from conformance.frameworks.messages import one_line
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.frameworks.vmap import VMAP, Batched
@@ -35,7 +35,7 @@ from conformance.numerics.formats import FORMATS
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.packages import packages_of
 from conformance.runner.process import end_with_the_engine, limit_memory, private_pipe
-from conformance.runner.process_state import Surroundings
+from conformance.runner.process_state import ProcessState
 from conformance.specs.load import load
 from conformance.specs.model import Specs
 from conformance.specs.policies import declared
@@ -44,7 +44,7 @@ from conformance.workers.protocol import Description, DeviceDescription, Impleme
 
 
 @dataclass
-class Bench:
+class Harness:
     """One framework, its implementations and the checks, ready to be asked."""
 
     framework: Framework
@@ -53,7 +53,7 @@ class Bench:
     profile: Profile
     version: str
     checks: dict[str, Check]
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    process_state: ProcessState = field(default_factory=ProcessState)
     watched: bool = False
     """Whether flags of the framework are compared after each check: subject files may change them, adapters do not."""
     cache: ExpectationCache = field(default_factory=ExpectationCache)
@@ -64,7 +64,7 @@ class Bench:
         self._settings = self._flags() if self.watched else {}
 
     def _flags(self) -> dict[str, str]:
-        with self.surroundings.theirs():
+        with self.process_state.framework_state():
             return dict(self.framework.environment().flags)
 
     def _changed_settings(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Bench:
 
     def description(self) -> Description:
         """What this worker has."""
-        with self.surroundings.theirs():
+        with self.process_state.framework_state():
             environment = self.framework.environment()
         named = {canonicalize_name(name) for name in environment.packages}
         known = registry.frameworks().get(self.framework.name)
@@ -111,11 +111,11 @@ class Bench:
         profile = self.profile.on(
             target, implementation.operation, implementation.modes, first=self._is_first(implementation), subject=self.watched
         )
-        profile = WatchedProfile.of(profile, self.profile.seed if request.seed is None else request.seed)
+        profile = SeedTracker.of(profile, self.profile.seed if request.seed is None else request.seed)
         started = time.perf_counter()
         found = self._run(check, implementation, target, profile)
         seconds = round(time.perf_counter() - started, 6)
-        undone, lasting = self.surroundings.restore()
+        undone, lasting = self.process_state.restore()
         lasting += self._changed_settings()
         cells = tuple(
             Cell(
@@ -140,20 +140,20 @@ class Bench:
             )
             for finding in found
         )
-        return Reply(cells=cells, drawn=profile.drawn, spoiled=bool(lasting))
+        return Reply(cells=cells, drawn=profile.drawn, tainted=bool(lasting))
 
     def _is_first(self, implementation: Implementation) -> bool:
         return implementation is next(i for i in self.implementations.values() if i.operation == implementation.operation)
 
     def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
         if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
-            return _caught(lambda: check.perform(target, self.surroundings.called(implementation.call)), check)
+            return _caught(lambda: check.perform(target, self.process_state.called(implementation.call)), check)
         assert isinstance(check, Evaluating), f"{check.id} can be neither performed nor run"
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
             return [replace(evaluate, quantity=q) for q in check.quantities]
         device = next(d for d in self.framework.devices() if d.name == target.device)
-        trial = Trial(
+        trial = CheckContext(
             target,
             self.specs.operations[implementation.operation],
             evaluate,
@@ -172,7 +172,7 @@ class Bench:
         make = getattr(self.framework, "probe", None)
         if make is None:
             return Probe()
-        return ScopedProbe(make(implementation, target.device, target.mode, target.dtype), self.surroundings.theirs)
+        return ScopedProbe(make(implementation, target.device, target.mode, target.dtype), self.process_state.framework_state)
 
     def _siblings(self, implementation: Implementation, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
@@ -193,8 +193,8 @@ class Bench:
         return self._prepared[1]
 
     def _prepared_for(self, implementation: Implementation, target: Target) -> Evaluate:
-        prepare = self.surroundings.called(self.framework.prepare)
-        evaluate = self.surroundings.called(prepare(implementation, target.device, target.mode, target.dtype))
+        prepare = self.process_state.called(self.framework.prepare)
+        evaluate = self.process_state.called(prepare(implementation, target.device, target.mode, target.dtype))
         return Batched(evaluate) if target.mode == VMAP else evaluate
 
     def _smoke(self, implementation: Implementation, target: Target) -> Evaluate | Finding:
@@ -234,29 +234,29 @@ def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
     match error:
         case Unsupported():
             return Outcome.UNSUPPORTED, str(error)[:300], ()
-        case NotAttested():
+        case ExecutionMismatch():
             return Outcome.ERROR, f"not attested: {error}"[:300], (f"returns {error.returned}",) if error.returned else ()
         case _:
             return Outcome.ERROR, f"raised {one_line(error)}", ()
 
 
-def open_bench(name: str, specs_root: Path | None, profile: Profile, subjects: Sequence[Path]) -> Bench:
+def open_harness(name: str, specs_root: Path | None, profile: Profile, subjects: Sequence[Path]) -> Harness:
     """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
-    surroundings = Surroundings()
+    process_state = ProcessState()
     specs = load(specs_root)
-    with surroundings.theirs():
+    with process_state.framework_state():
         framework = registry.load(name)
         own = () if subjects else framework.implementations()
         mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
         version = framework.environment().version
-    surroundings.settle()
+    process_state.rebaseline()
     if subjects:
         specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.titles}
-    return Bench(framework, implementations, specs, profile, version, all_checks(specs), surroundings, watched=bool(subjects))
+    return Harness(framework, implementations, specs, profile, version, all_checks(specs), process_state, watched=bool(subjects))
 
 
-def serve(pipe: TextIO, requests: TextIO, bench: Bench) -> None:
+def serve(pipe: TextIO, requests: TextIO, bench: Harness) -> None:
     """Describe the bench, then answer each request with one line."""
     pipe.write(bench.description().model_dump_json() + "\n")
     pipe.flush()
@@ -281,7 +281,7 @@ def main() -> None:
         limit_memory(options.memory)
     try:
         profile = replace(PROFILES[options.profile], seed=options.seed)
-        bench = open_bench(options.framework, options.specs, profile, options.subject)
+        bench = open_harness(options.framework, options.specs, profile, options.subject)
     except Exception as error:  # noqa: BLE001 - an import may fail in any way; the engine shows the reason
         pipe.write(Description(framework=options.framework, failed=one_line(error)).model_dump_json() + "\n")
         pipe.flush()
@@ -294,13 +294,13 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True)
-class WatchedProfile(Profile):
+class SeedTracker(Profile):
     """A profile with a seed of its own. Every generated input depends on the seed, so who never read it has drawn nothing."""
 
     reads: list[str] = field(default_factory=list, compare=False)
 
     @classmethod
-    def of(cls, profile: Profile, seed: int | None) -> WatchedProfile:
+    def of(cls, profile: Profile, seed: int | None) -> SeedTracker:
         """The same profile, drawing from another seed."""
         return cls(**{f.name: getattr(profile, f.name) for f in fields(Profile) if f.name != "seed"}, seed=seed)
 

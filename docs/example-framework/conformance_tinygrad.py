@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad import Device as TinyDevice
 from tinygrad import Tensor, dtypes
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, Unsupported
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
 from conformance.numerics.definition import Inputs
 
 SQUARE = "(prediction - target).square()"
@@ -80,13 +80,13 @@ class TinygradFramework:
             value = implementation.call(*tensors)
             shape = tuple(int(length) for length in value.shape)
             found = to_array(value)
-            attested = Attestation(self._called(str(value.device)), "eager", found.dtype.name, shape)  # read off the result
+            executed_as = ExecutionReport(self._called(str(value.device)), "eager", found.dtype.name, shape)  # read off the result
             if shape != inputs.upstream.shape:
-                return Evaluation(found, {}, attested, f"an upstream gradient of shape {inputs.upstream.shape} does not fit {shape}")
+                return Evaluation(found, {}, executed_as, f"an upstream gradient of shape {inputs.upstream.shape} does not fit {shape}")
             upstream = to_tensor(inputs.upstream, place).cast(value.dtype)
             gradients = value.gradient(*tensors, gradient=upstream)
             names = ("gradient/prediction", "gradient/target", "gradient/weight")
-            return Evaluation(found, {name: to_array(part) for name, part in zip(names, gradients, strict=False)}, attested)
+            return Evaluation(found, {name: to_array(part) for name, part in zip(names, gradients, strict=False)}, executed_as)
 
         return evaluate
 

@@ -23,6 +23,6 @@ def test_mean_and_its_gradients(dtype: str) -> None:
     given = Inputs(np.array([1.0, 3.0], numpy_dtype), np.array([0.0, 1.0], numpy_dtype), None, np.array(2.0, numpy_dtype))
     evaluation = FRAMEWORK.prepare(FRAMEWORK.implementations()[0], "cpu", "eager", dtype)(given)
     assert evaluation.value == 2.5  # (1 + 4) / 2
-    assert evaluation.attested.dtype == dtype
+    assert evaluation.executed_as.dtype == dtype
     assert evaluation.gradients["gradient/prediction"].tolist() == [2.0, 4.0]  # 2 · 2 · difference / 2
     assert evaluation.gradients["gradient/target"].tolist() == [-2.0, -4.0]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.checks.context import CheckContext, ExpectationCache
 from conformance.checks.grading import ORDER, grade, tree_bound_u, tree_height, worst
 from conformance.checks.growth import GrowthCheck, constant, probe, random
 from conformance.checks.profiles import PROFILES
-from conformance.checks.trial import ExpectationCache, Trial
-from conformance.frameworks.base import Attestation, Evaluation
+from conformance.frameworks.base import Evaluation, ExecutionReport
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import Grade, Outcome, Target
@@ -106,23 +106,23 @@ def in_pairs(squares: Array) -> Any:
 SUMS: dict[str, Callable[[Array], Any]] = {SEQUENTIAL: lambda s: np.add.accumulate(s)[-1], PAIRWISE: in_pairs, LANES: in_lanes}
 
 
-def trial(operation: str, dtype: str, order: str, n: int) -> Trial:
+def context(operation: str, dtype: str, order: str, n: int) -> CheckContext:
     """A target that sums the squares in a known order."""
 
     def evaluate(inputs: Inputs) -> Evaluation:
         squares = np.square(inputs.prediction - inputs.target)
         total = SUMS[order](squares)
         value = total / squares.dtype.type(squares.size) if operation == "mse/mean" else total
-        return Evaluation(np.asarray(value), {}, Attestation("cpu", "eager", dtype, ()))
+        return Evaluation(np.asarray(value), {}, ExecutionReport("cpu", "eager", dtype, ()))
 
     target = Target(framework="numpy", version="0", implementation=order.replace(" ", "-"), device="cpu", mode="eager", dtype=dtype)
     profile = replace(PROFILES["full"], growth_sizes=(n,))
     found = SPECS.operations[operation]
-    return Trial(target, found, evaluate, SPECS.error_model, flushes=False, profile=profile, cache=ExpectationCache())
+    return CheckContext(target, found, evaluate, SPECS.error_model, flushes=False, profile=profile, cache=ExpectationCache())
 
 
 def chain_and_grade(operation: str, dtype: str, order: str, n: int) -> tuple[float, Grade | None]:
-    (finding,) = GrowthCheck(operation).run(trial(operation, dtype, order, n))
+    (finding,) = GrowthCheck(operation).run(context(operation, dtype, order, n))
     assert finding.outcome is Outcome.PASS, finding.reason
     found = [re.fullmatch(r"chain of (\d+) at n = (\d+)", flag) for flag in finding.flags]
     (match,) = [m for m in found if m]

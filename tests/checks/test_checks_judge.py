@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.checks.judge import FLUSHES, Judgement, judge, sentence
-from conformance.checks.wording import allowed_in_words, approximately, in_words
+from conformance.checks.wording import allowed_in_words, approximately, describe
 from conformance.numerics.bounds.interval import Expectation, Interval
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
@@ -92,7 +92,7 @@ def test_judge_is_admits_for_each_element(drawn: tuple[Expectation, Array, list[
         interval = made.at(i)
         each.append(inside(made, interval, x) or (math.isnan(x) and interval.nan) or by_name(interval, x))
         if not (made.positive_zero and x == 0 and math.copysign(1, x) < 0):
-            assert each[-1] == made.admits(i, exactly(x))
+            assert each[-1] == made.contains(i, exactly(x))
     assert judgement.conforms == all(each)
     if not all(each):
         assert judgement.worst == each.index(False)
@@ -242,7 +242,7 @@ def test_the_worst_element_is_the_first_that_does_not_conform_or_the_one_furthes
     ],
 )
 def test_numbers_in_words(number: Fraction | float, words: str) -> None:
-    assert in_words(number) == words
+    assert describe(number) == words
 
 
 def test_numbers_beyond_the_range_of_a_float_in_words() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.checks import trial
+from conformance.checks import context
+from conformance.checks.context import ExpectationCache
 from conformance.checks.judge import judge
-from conformance.checks.trial import ExpectationCache
 from conformance.inputs.families import FAMILIES, Descriptor, make
 from conformance.numerics.bounds.expectation import expectation
 from conformance.numerics.bounds.interval import Expectation
@@ -59,7 +59,7 @@ def test_ordinary_results_take_the_few_steps() -> None:
 
 
 def test_the_cache_forgets_the_oldest_beyond_its_elements(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "_ELEMENTS", 40)
+    monkeypatch.setattr(context, "_ELEMENTS", 40)
     cache = ExpectationCache()
     made = []
 

@@ -13,7 +13,7 @@ from one_target import CHECKS, cells_of
 
 from conformance.checks.explain import explain
 from conformance.frameworks.numpy.training import perform
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
 from conformance.numerics.tasks import TrainingTask
 from conformance.results.records import Cell, Outcome
@@ -22,17 +22,17 @@ from conformance.specs.load import load
 CHECK = "training/sgd/case/sgd-one-step"
 
 
-def cells(change: Callable[[Produced], Any], dtype: str = "float32") -> dict[str, Cell]:
+def cells(change: Callable[[ProcedureResult], Any], dtype: str = "float32") -> dict[str, Cell]:
     """The cells of a right run of which something was changed, by quantity."""
 
-    def call(task: TrainingTask, setting: Setting) -> Any:
+    def call(task: TrainingTask, setting: ExecutionSetting) -> Any:
         return change(perform(task, setting))
 
     return {cell.quantity: cell for cell in cells_of(CHECK, call, dtype=dtype)}
 
 
-def with_array(quantity: Quantity, name: str, array: object) -> Callable[[Produced], Produced]:
-    def change(produced: Produced) -> Produced:
+def with_array(quantity: Quantity, name: str, array: object) -> Callable[[ProcedureResult], ProcedureResult]:
+    def change(produced: ProcedureResult) -> ProcedureResult:
         arrays = {**produced.arrays, quantity: {**produced.arrays[quantity], name: np.asarray(array)}}
         return replace(produced, arrays=arrays)
 
@@ -68,13 +68,13 @@ def test_one_wrong_bit_fails_its_quantity_alone() -> None:
         (with_array(Quantity.LOSS, "loss", 4.125), Outcome.FAIL, "loss: found shape (), expected shape (1,)"),
         (with_array(Quantity.LOSS, "loss", [math.nan]), Outcome.FAIL, "loss[0]: found nan, expected exactly 33/8, since nothing rounds"),
         (lambda p: replace(p, arrays={**p.arrays, Quantity.LOSS: {}}), Outcome.ERROR, "loss: the implementation returned no loss"),
-        (lambda p: replace(p, ran=Setting("cpu", "jit", "float32")), Outcome.ERROR, "asked for the mode eager, it ran in jit"),
-        (lambda p: replace(p, ran=Setting("gpu", "eager", "float32")), Outcome.ERROR, "asked for the device cpu, it ran on gpu"),
-        (lambda p: replace(p, ran=Setting("cpu", "eager", "float64")), Outcome.ERROR, "asked for float32, it ran in float64"),
+        (lambda p: replace(p, ran=ExecutionSetting("cpu", "jit", "float32")), Outcome.ERROR, "asked for the mode eager, it ran in jit"),
+        (lambda p: replace(p, ran=ExecutionSetting("gpu", "eager", "float32")), Outcome.ERROR, "asked for the device cpu, it ran on gpu"),
+        (lambda p: replace(p, ran=ExecutionSetting("cpu", "eager", "float64")), Outcome.ERROR, "asked for float32, it ran in float64"),
         (lambda p: p.arrays, Outcome.ERROR, "raised TypeError: the implementation returned dict, expected a Produced"),
     ],
 )
-def test_what_is_said(change: Callable[[Produced], Any], outcome: Outcome, reason: str) -> None:
+def test_what_is_said(change: Callable[[ProcedureResult], Any], outcome: Outcome, reason: str) -> None:
     cell = cells(change)["loss"]
     assert cell.outcome is outcome
     assert cell.reason.removeprefix("not attested: ") == reason

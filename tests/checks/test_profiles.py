@@ -11,7 +11,7 @@ from conformance.checks.profiles import PROFILES, Profile
 from conformance.numerics.definition import Shape
 from conformance.results.records import Outcome, Target
 from conformance.workers.protocol import Request
-from conformance.workers.worker import Bench, open_bench
+from conformance.workers.worker import Harness, open_harness
 
 
 def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch") -> Target:
@@ -116,7 +116,7 @@ def test_full_runs_what_is_asked_for_by_name_in_every_dtype() -> None:
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla", "jit", "compile", "vmap"])
 def test_deep_leaves_nothing_out(mode: str) -> None:
     for shape in (None, (2**24 + 1,)):
-        assert PROFILES["deep"].leaves_out(target(mode, "bfloat16"), "mse/half-sum", first=False, shape=shape, own_functions=True) == ""
+        assert PROFILES["deep"].leaves_out(target(mode, "bfloat16"), "mse/half-sum", first=False, shape=shape, needs_extra_calls=True) == ""
 
 
 def test_a_fuller_profile_runs_more() -> None:
@@ -165,11 +165,11 @@ def test_a_law_that_compares_two_inputs_has_two(profile: Profile) -> None:
 
 def test_quick_draws_most_on_the_operations_that_it_puts_to_all_checks() -> None:
     quick = PROFILES["quick"]
-    foremost, other = (quick.on(target(), operation, TWO, first=True) for operation in ("mse/mean", "mse/sum"))
-    assert foremost == quick
-    assert other.examples < foremost.examples
-    assert len(other.shapes) < len(foremost.shapes)
-    assert len(other.compiled_shapes) < len(foremost.compiled_shapes)
+    primary_operations, other = (quick.on(target(), operation, TWO, first=True) for operation in ("mse/mean", "mse/sum"))
+    assert primary_operations == quick
+    assert other.examples < primary_operations.examples
+    assert len(other.shapes) < len(primary_operations.shapes)
+    assert len(other.compiled_shapes) < len(primary_operations.compiled_shapes)
     assert quick.on(target(), "mse/sum", TWO, first=True, subject=True) == quick
 
 
@@ -185,12 +185,12 @@ FEW = sorted(
 )
 
 
-def of_shapes(framework: str, shapes: tuple[Shape, ...]) -> Bench:
+def of_shapes(framework: str, shapes: tuple[Shape, ...]) -> Harness:
     pytest.importorskip(framework)
     few = replace(
         PROFILES["full"], first=None, further=None, examples=1, shapes=shapes, compiled_shapes=shapes, lengths=(3,), pair_stride=40
     )
-    return open_bench(framework, None, few, [])
+    return open_harness(framework, None, few, [])
 
 
 @pytest.mark.parametrize("shapes", FEW, ids=str)

@@ -17,7 +17,7 @@ from conformance.reports.reproduce import reproducer
 from conformance.results.records import Cell, Outcome
 from conformance.subject import Subject, load_subjects
 from conformance.workers.protocol import Request
-from conformance.workers.worker import Bench, open_bench
+from conformance.workers.worker import Harness, open_harness
 
 HEADER = """\
 import numpy as np
@@ -41,8 +41,8 @@ GRADIENT_OF_NONE = "part = 2 * (prediction - target) * upstream; return part, -p
 
 
 @lru_cache
-def bench() -> Bench:
-    opened = open_bench("numpy", None, PROFILES["full"], [])
+def bench() -> Harness:
+    opened = open_harness("numpy", None, PROFILES["full"], [])
     return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of NumPy's own entry points
 
 

@@ -15,7 +15,7 @@ import pytest
 from conformance.checks.profiles import PROFILES
 from conformance.cluster import node
 from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
-from conformance.cluster.distributed_run import Place, SlotRun
+from conformance.cluster.distributed_run import DistributedRun, JobTarget
 from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import frameworks
 from conformance.results.merging import merge
@@ -28,7 +28,7 @@ from conformance.specs.targets import read_targets
 
 SPECS = load()
 SOME = Selection(frameworks=("numpy",), operations=("mse/none",), dtypes=("float32", "float64"), checks=("*/case/*",))
-NUMPY = [Place(frameworks()["numpy"])]
+NUMPY = [JobTarget(frameworks()["numpy"])]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def together(paths: Sequence[Path]) -> list[Results]:
     return combined(merge(read(path) for path in paths))
 
 
-def slot_run(folder: Path, executor: Any, parts: int, *, resume: bool = False) -> SlotRun:
-    return SlotRun(SPECS, PROFILES["quick"], SOME, folder, executor, parts, resume)
+def slot_run(folder: Path, executor: Any, parts: int, *, resume: bool = False) -> DistributedRun:
+    return DistributedRun(SPECS, PROFILES["quick"], SOME, folder, executor, parts, resume)
 
 
 def test_slots_of_this_machine_make_the_run_without_slots(tmp_path: Path, plain: list[str]) -> None:
@@ -97,15 +97,15 @@ def test_finished_slots_are_not_worked_on_again(tmp_path: Path, plain: list[str]
 
 def test_a_file_of_another_run_is_no_finished_slot(tmp_path: Path) -> None:
     (path,) = slot_run(tmp_path, LocalExecutor(1), 1).execute(NUMPY)
-    other = SlotRun(SPECS, PROFILES["full"], SOME, tmp_path, counting := Counting(), 1, resume=True)
+    other = DistributedRun(SPECS, PROFILES["full"], SOME, tmp_path, counting := Counting(), 1, resume=True)
     other.execute(NUMPY)
     assert counting.asked == ["numpy-1-of-1"]
     assert read(path).header.profile == "quick"
 
 
 def test_as_many_slots_as_keep_every_processor_busy(tmp_path: Path) -> None:
-    run = SlotRun(SPECS, PROFILES["quick"], Selection(), tmp_path, Counting())
-    places = [Place(info) for name, info in frameworks().items() if name in {"numpy", "torch", "tensorflow"}]
+    run = DistributedRun(SPECS, PROFILES["quick"], Selection(), tmp_path, Counting())
+    places = [JobTarget(info) for name, info in frameworks().items() if name in {"numpy", "torch", "tensorflow"}]
     slots = run.slots(places)
     assert [slot.stem for slot in slots[:3]] == [f"{place.framework.name}-1-of-2" for place in places]
     assert len(slots) == 6
@@ -135,7 +135,7 @@ def test_the_same_suite_makes_the_same_bytes_and_unpacks_once(monkeypatch: pytes
 def test_a_folder_that_others_can_write_to_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     node._home().chmod(0o777)
-    with pytest.raises(node.SlotFailed, match="this user's alone"):
+    with pytest.raises(node.JobFailed, match="this user's alone"):
         node.perform(b"", "{}")
 
 
@@ -143,7 +143,7 @@ def test_a_slot_that_cannot_be_worked_on_says_why(tmp_path: Path) -> None:
     run = slot_run(tmp_path, LocalExecutor(1), 1)
     (slot,) = run.slots(NUMPY)
     broken = slot.order.model_dump_json().replace("numpy", "no-such-framework")
-    with pytest.raises(node.SlotFailed, match="exit code 1; its last words: KeyError: 'no-such-framework'"):
+    with pytest.raises(node.JobFailed, match="exit code 1; its last words: KeyError: 'no-such-framework'"):
         node.perform(packed(SPECS.root), broken)
 
 
@@ -153,7 +153,7 @@ needs_uv = pytest.mark.skipif(find_spec("uv") is None and shutil.which("uv") is 
 @needs_uv
 def test_requirements_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(node.SlotFailed, match=r"environment of \./no-such-file\.whl could not be made"):
+    with pytest.raises(node.JobFailed, match=r"environment of \./no-such-file\.whl could not be made"):
         node.environment(["./no-such-file.whl"])
     assert "pydantic" in " ".join(dependencies())
 
@@ -163,7 +163,7 @@ def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: P
     """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever slot comes first."""
     environments = [each for each in read_targets(SPECS.root).environments() if each.name.startswith("numpy-v1.26")]
     run = slot_run(tmp_path, LocalExecutor(2), 2)
-    paths = run.execute([Place(frameworks()[each.framework], each) for each in environments])
+    paths = run.execute([JobTarget(frameworks()[each.framework], each) for each in environments])
     assert [done.reason for done in run.failed] == []
     assert [path.name for path in paths] == [f"{environments[0].name}-{n}-of-2.jsonl" for n in (1, 2)]
     (whole,) = together(paths)

@@ -18,7 +18,7 @@ GROUP = "conformance.frameworks"
 
 
 @pytest.fixture
-def surroundings(tmp_path: Path) -> dict[str, str]:
+def process_state(tmp_path: Path) -> dict[str, str]:
     """An environment in which the example is installed: what pip would write of its pyproject.toml, on the path."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     written = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
@@ -30,9 +30,9 @@ def surroundings(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "DEV": "PYTHON"}  # a device of tinygrad that needs no compiler
 
 
-def conformance(surroundings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def conformance(process_state: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "conformance", *arguments]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, env=process_state, capture_output=True, text=True, check=False, timeout=300)
 
 
 def needs_tinygrad() -> None:
@@ -46,22 +46,22 @@ def test_the_suite_knows_nothing_of_it() -> None:
     assert named == []
 
 
-def test_it_is_a_framework_once_its_entry_point_is_there(surroundings: dict[str, str]) -> None:
+def test_it_is_a_framework_once_its_entry_point_is_there(process_state: dict[str, str]) -> None:
     unknown = conformance({**os.environ, "PYTHONPATH": str(ROOT)}, "list", "targets", "--framework", "tinygrad")
     if importlib.util.find_spec("conformance_tinygrad") is None:
         assert unknown.returncode == 2
         assert "unknown framework 'tinygrad'" in unknown.stderr
-    listed = conformance(surroundings, "list", "targets", "--framework", "tinygrad", "--format", "json")
+    listed = conformance(process_state, "list", "targets", "--framework", "tinygrad", "--format", "json")
     assert listed.returncode == 0, listed.stderr
     rows = json.loads(listed.stdout)
     assert rows
     assert {row["id"].partition("/")[0] for row in rows} == {"tinygrad"}
 
 
-def test_a_few_checks_run(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_a_few_checks_run(process_state: dict[str, str], tmp_path: Path) -> None:
     needs_tinygrad()
     chosen = ["--operation", "mse/sum", "--dtype", "float32", "--check", "*/case/sum-rank-*", "--check", "*/law/swap"]
-    ran = conformance(surroundings, "run", "--framework", "tinygrad", *chosen, "-o", str(tmp_path / "out"))
+    ran = conformance(process_state, "run", "--framework", "tinygrad", *chosen, "-o", str(tmp_path / "out"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = (tmp_path / "out" / "results" / "tinygrad.jsonl").read_text().splitlines()
     cells = [record for record in map(json.loads, lines) if record["record"] == "cell"]
@@ -69,9 +69,9 @@ def test_a_few_checks_run(surroundings: dict[str, str], tmp_path: Path) -> None:
     assert {"value", "gradient/prediction", "gradient/target"} <= {cell["quantity"] for cell in cells}
 
 
-def test_its_own_test_passes(surroundings: dict[str, str]) -> None:
+def test_its_own_test_passes(process_state: dict[str, str]) -> None:
     needs_tinygrad()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE)]
-    ran = subprocess.run(command, env=surroundings, cwd=EXAMPLE, capture_output=True, text=True, check=False, timeout=300)
+    ran = subprocess.run(command, env=process_state, cwd=EXAMPLE, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stdout
     assert "4 passed" in ran.stdout

@@ -108,11 +108,11 @@ def faults(evaluation: Evaluation, operation: str, mode: str, *, gradients: bool
     wrong = []
     if not np.array_equal(evaluation.value.astype(np.float64), value):
         wrong.append(f"value {evaluation.value}, expected {value}")
-    attested = evaluation.attested
-    if (attested.device, attested.mode) != ("cpu", mode):
-        wrong.append(f"attested {attested}, asked for {mode} on cpu")
-    if (attested.dtype, attested.shape) != (evaluation.value.dtype.name, evaluation.value.shape):
-        wrong.append(f"attested {attested}, found {evaluation.value.dtype.name} {evaluation.value.shape}")
+    executed_as = evaluation.executed_as
+    if (executed_as.device, executed_as.mode) != ("cpu", mode):
+        wrong.append(f"attested {executed_as}, asked for {mode} on cpu")
+    if (executed_as.dtype, executed_as.shape) != (evaluation.value.dtype.name, evaluation.value.shape):
+        wrong.append(f"attested {executed_as}, found {evaluation.value.dtype.name} {evaluation.value.shape}")
     if not gradients:
         return wrong + [f"unexpected {name}" for name in evaluation.gradients]
     wanted = {"gradient/prediction": gradient, "gradient/target": -gradient} | ({} if of_weight is None else {"gradient/weight": of_weight})

@@ -26,7 +26,9 @@ for number, implementation in enumerate(losses(framework)):
                 continue
             writes = implementation.name.startswith("metrics.") and not framework.differentiates_metrics
             wrong = faults(evaluation, implementation.operation, mode, gradients=not writes)
-            rows.append({"name": implementation.name, "mode": mode, "dtype": dtype, "faults": wrong, "attested": evaluation.attested.dtype})
+            rows.append(
+                {"name": implementation.name, "mode": mode, "dtype": dtype, "faults": wrong, "attested": evaluation.executed_as.dtype}
+            )
 environment = framework.environment()
 assert os.environ["KERAS_BACKEND"] != backend, "the adapter left the user's variable changed"
 json.dump({"rows": rows, "packages": dict(environment.packages), "flags": dict(environment.flags)}, sys.stdout)

@@ -62,5 +62,5 @@ def test_values_are_those_computed_by_hand(framework: CupyFramework, cupy: Any, 
         evaluation = run(inputs(implementation.operation, dtype))
         wrong = [fault for fault in faults(evaluation, implementation.operation, "eager", gradients=False) if "attested" not in fault]
         assert wrong == [], implementation.name
-        assert evaluation.attested.device == "cuda:0"
+        assert evaluation.executed_as.device == "cuda:0"
         assert isinstance(evaluation.value, np.ndarray)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from adapter_checks import EXPECTED, evaluate, faults, inputs, losses, subject
 
-from conformance.frameworks.base import NotAttested
+from conformance.frameworks.base import ExecutionMismatch
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
@@ -36,7 +36,9 @@ def test_every_implementation(framework: JaxFramework, mode: str, dtype: str) ->
     for implementation in losses(framework):
         evaluation = evaluate(framework, implementation, mode, dtype)
         assert faults(evaluation, implementation.operation, mode) == [], implementation.name
-        assert evaluation.attested.dtype == ("float64" if implementation.name == "written-out.by-batch" else dtype)  # which sums in float64
+        assert evaluation.executed_as.dtype == (
+            "float64" if implementation.name == "written-out.by-batch" else dtype
+        )  # which sums in float64
 
 
 def test_optax_is_there_or_said_to_be_missing(framework: JaxFramework) -> None:
@@ -46,7 +48,7 @@ def test_optax_is_there_or_said_to_be_missing(framework: JaxFramework) -> None:
 
 def test_jit_that_runs_op_by_op_is_not_attested(framework: JaxFramework, jax: Any) -> None:
     run = framework.prepare(framework.implementations()[0], "cpu", "jit", "float32")
-    with jax.disable_jit(), pytest.raises(NotAttested, match="eager"):
+    with jax.disable_jit(), pytest.raises(ExecutionMismatch, match="eager"):
         run(inputs("mse/mean", "float32"))
 
 
@@ -55,7 +57,7 @@ def test_a_second_size_is_compiled_again(framework: JaxFramework) -> None:
     for size in (4, 8, 4):
         ones = np.ones(size, np.float32)
         evaluation = run(Inputs(3 * ones, ones, None, np.ones((), np.float32)))
-        assert evaluation.attested.mode == "jit"
+        assert evaluation.executed_as.mode == "jit"
         assert evaluation.value == 4
 
 
@@ -68,7 +70,7 @@ def test_weight_gets_a_gradient(framework: JaxFramework) -> None:
 
 def test_a_narrower_result_is_reported_as_it_is(framework: JaxFramework) -> None:
     evaluation = evaluate(framework, subject(lambda p, t: ((p - t) ** 2).astype("float32").mean()), "eager", "float64")
-    assert evaluation.attested.dtype == "float32"
+    assert evaluation.executed_as.dtype == "float32"
     assert evaluation.gradients["gradient/target"].dtype == np.float64
 
 

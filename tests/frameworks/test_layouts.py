@@ -11,7 +11,7 @@ from adapter_checks import evaluate, inputs, subject
 
 from conformance.checks.laws.memory import LAYOUTS
 from conformance.frameworks.base import Framework
-from conformance.frameworks.helpers import altered, arguments, same_layout
+from conformance.frameworks.helpers import arguments, modified_arguments, same_layout
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 
@@ -114,17 +114,17 @@ def test_arguments_are_copies_in_call_order() -> None:
 def test_only_other_bits_are_altered() -> None:
     one = np.array([1.0, np.nan, -0.0], np.float32)
     given = Inputs(one, one.copy(), one.copy(), np.ones((), np.float32))
-    assert altered(given, [one, one, one]) == ()
-    assert altered(given, [one, one + 0, one]) == ("target",)  # the sign of zero
-    assert altered(given, [one * 2, one, one * 2]) == ("prediction", "weight")
-    assert altered(Inputs(one, one, None, one), [one, one * 2]) == ("target",)
+    assert modified_arguments(given, [one, one, one]) == ()
+    assert modified_arguments(given, [one, one + 0, one]) == ("target",)  # the sign of zero
+    assert modified_arguments(given, [one * 2, one, one * 2]) == ("prediction", "weight")
+    assert modified_arguments(Inputs(one, one, None, one), [one, one * 2]) == ("target",)
 
 
 def test_altered_looks_at_elements_and_not_at_memory() -> None:
     given = inputs("mse/mean", "bfloat16")
     fortran = Inputs(np.asfortranarray(given.prediction), given.target, None, given.upstream)
     assert fortran.prediction.dtype == ml_dtypes.bfloat16
-    assert altered(fortran, [given.prediction, given.target]) == ()
+    assert modified_arguments(fortran, [given.prediction, given.target]) == ()
 
 
 def framework_of(name: str) -> Framework:

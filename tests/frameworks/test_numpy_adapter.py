@@ -19,7 +19,7 @@ def test_values_are_those_computed_by_hand(implementation: Implementation, dtype
     evaluation = evaluate(NumpyFramework(), implementation, "eager", dtype)
     assert faults(evaluation, implementation.operation, "eager", gradients=False) == []
     in_double = "np.float64" in implementation.entry or "count_nonzero" in implementation.entry  # said, or by an int64
-    assert evaluation.attested.dtype == ("float64" if in_double else dtype)
+    assert evaluation.executed_as.dtype == ("float64" if in_double else dtype)
     assert "automatic differentiation" in evaluation.no_gradient
 
 
@@ -60,7 +60,7 @@ def test_overflow_and_empty_means_are_results_not_warnings() -> None:
 
 def test_a_python_float_is_float64_and_said_so() -> None:
     evaluation = evaluate(NumpyFramework(), subject(lambda p, t: float(np.mean((p - t) ** 2))), "eager", "float32")
-    assert evaluation.attested.dtype == "float64"
+    assert evaluation.executed_as.dtype == "float64"
 
 
 @pytest.mark.parametrize(("device", "mode", "dtype"), [("cuda:0", "eager", "float32"), ("cpu", "jit", "float32"), ("cpu", "eager", "int8")])

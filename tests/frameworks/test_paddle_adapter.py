@@ -8,7 +8,7 @@ import probe_checks
 import pytest
 from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.frameworks.probe import Raw
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
@@ -44,7 +44,9 @@ def test_every_implementation(framework: PaddleFramework, mode: str, dtype: str)
             assert [fault.partition(" ")[0] for fault in wrong] == ["gradient/weight"]
         else:
             assert wrong == [], implementation.name
-        assert evaluation.attested.dtype == ("float64" if implementation.name == "written-out.by-batch" else dtype)  # which sums in float64
+        assert evaluation.executed_as.dtype == (
+            "float64" if implementation.name == "written-out.by-batch" else dtype
+        )  # which sums in float64
 
 
 def test_every_operation_has_an_entry_point(framework: PaddleFramework) -> None:
@@ -88,7 +90,7 @@ def test_what_should_be_a_graph_and_runs_eager_is_not_attested(framework: Paddle
     run = framework.prepare(framework.implementations()[0], "cpu", "graph", "float32")
     paddle.jit.enable_to_static(enable_to_static_bool=False)
     try:
-        with pytest.raises(NotAttested, match="eager"):
+        with pytest.raises(ExecutionMismatch, match="eager"):
             run(inputs("mse/mean", "float32"))
     finally:
         paddle.jit.enable_to_static(enable_to_static_bool=True)

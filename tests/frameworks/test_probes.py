@@ -19,12 +19,12 @@ from adapter_checks import EXPECTED, inputs, losses, subject
 from probe_checks import Probing, faults, questions
 
 from conformance.checks.profiles import PROFILES
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import Probe, Raw
 from conformance.numerics.formats import FORMATS
 from conformance.workers.protocol import Request
-from conformance.workers.worker import open_bench
+from conformance.workers.worker import open_harness
 
 ADAPTERS = {"numpy": "NumpyFramework", "torch": "TorchFramework", "tensorflow": "TensorflowFramework", "jax": "JaxFramework"}
 MODES = {"numpy": ["eager"], "torch": ["eager"], "tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"]}
@@ -204,7 +204,7 @@ def untraced(name: str) -> Iterator[None]:
 def test_a_question_that_is_run_eagerly_is_not_attested(name: str, mode: str, question: str) -> None:
     framework = framework_of(name)
     ask, _ = questions(framework.probe(framework.implementations()[0], "cpu", mode, "float32"), "mse/mean", "float32")[question]
-    with untraced(name), pytest.raises(NotAttested, match="eager"):
+    with untraced(name), pytest.raises(ExecutionMismatch, match="eager"):
         ask()
 
 
@@ -267,7 +267,7 @@ class Bare:
 
 
 def test_a_framework_without_a_probe_is_unsupported_where_one_is_asked() -> None:
-    bench = open_bench("numpy", None, PROFILES["quick"], [])
+    bench = open_harness("numpy", None, PROFILES["quick"], [])
     bench.framework = Bare()
 
     def outcomes(check: str) -> set[tuple[str, str]]:

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from conformance.frameworks import child_processes as processes
-from conformance.frameworks.base import NotAttested, Unsupported
-from conformance.frameworks.child_processes import Launch, ReplicasFailed
-from conformance.frameworks.procedure import Setting
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
+from conformance.frameworks.child_processes import ReplicaLauncher, ReplicasFailed
+from conformance.frameworks.procedure import ExecutionSetting
 from conformance.numerics.definition import Quantity
 from conformance.numerics.tasks import ReplicasTask
 
 ONES = np.ones((2, 1), np.float32)
 TASK = ReplicasTask(ONES, ONES, np.ones((1, 1), np.float32), (1, 1))
-SETTING = Setting("cpu", "eager", "float32")
+SETTING = ExecutionSetting("cpu", "eager", "float32")
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Launch]:
+def launch(tmp_path: Path) -> Iterator[ReplicaLauncher]:
     """Two children that answer their process id, unless the body of ``act`` in act.py does otherwise."""
     (tmp_path / "a_child.py").write_text(
         textwrap.dedent(
@@ -42,7 +42,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         )
     )
     here = Path(processes.__file__).resolve().parents[3]
-    launch = Launch("a_child", lambda _: {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here}"}, one_each=True)
+    launch = ReplicaLauncher("a_child", lambda _: {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here}"}, one_each=True)
     act(tmp_path, "pass")
     yield launch
     for crew in launch.crews.values():
@@ -54,7 +54,7 @@ def act(folder: Path, body: str) -> None:
     (folder / "act.py").write_text(f"import os, sys, time\n\ndef act(order):\n    {body}\n")
 
 
-def pids(launch: Launch) -> list[float]:
+def pids(launch: ReplicaLauncher) -> list[float]:
     """The process ids of the children, which is what they say that the loss is."""
     return sorted(float(x) for x in launch.perform("")(TASK, SETTING).arrays[Quantity.LOSS].values())
 
@@ -64,13 +64,13 @@ def alive(pid: float) -> bool:
     return Path(f"/proc/{int(pid)}").exists()
 
 
-def test_children_are_kept_and_answer_again(launch: Launch) -> None:
+def test_children_are_kept_and_answer_again(launch: ReplicaLauncher) -> None:
     first = pids(launch)
     assert len(set(first)) == 2
     assert pids(launch) == first
 
 
-def test_children_end_when_nobody_can_ask_them_any_more(launch: Launch) -> None:
+def test_children_end_when_nobody_can_ask_them_any_more(launch: ReplicaLauncher) -> None:
     pids(launch)
     children = launch.crews[2]._children
     for child in children:
@@ -88,7 +88,9 @@ def test_children_end_when_nobody_can_ask_them_any_more(launch: Launch) -> None:
         ("os.close(0); os.write(1, b'not an answer')\n    os._exit(0)", "ended with exit status 0, without an answer"),
     ],
 )
-def test_what_goes_wrong_in_a_child_is_said_and_the_next_are_new_ones(launch: Launch, tmp_path: Path, body: str, sentence: str) -> None:
+def test_what_goes_wrong_in_a_child_is_said_and_the_next_are_new_ones(
+    launch: ReplicaLauncher, tmp_path: Path, body: str, sentence: str
+) -> None:
     act(tmp_path, body)
     with pytest.raises(ReplicasFailed, match=r"^[^\n]*$") as failed:
         pids(launch)
@@ -98,14 +100,14 @@ def test_what_goes_wrong_in_a_child_is_said_and_the_next_are_new_ones(launch: La
     assert len(set(pids(launch))) == 2
 
 
-def test_children_that_hang_are_ended(launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_that_hang_are_ended(launch: ReplicaLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = pids(launch)
     monkeypatch.setattr(processes, "PATIENCE", 1)
     crew = launch.crews[2]
     stuck = tmp_path / "stuck.py"
     stuck.write_text("import time\ntime.sleep(600)\n")
     launch.crews.clear()
-    slow = Launch("stuck", launch.environment, one_each=True)
+    slow = ReplicaLauncher("stuck", launch.environment, one_each=True)
     with pytest.raises(ReplicasFailed, match=r"the replicas hung: no answer in 1 s; their processes were ended"):
         pids(slow)
     assert not slow.crews
@@ -113,11 +115,11 @@ def test_children_that_hang_are_ended(launch: Launch, tmp_path: Path, monkeypatc
     assert not any(map(alive, found))
 
 
-def test_replicas_in_one_place_are_not_attested(launch: Launch) -> None:
-    with pytest.raises(NotAttested, match="asked for 2 replicas apart from each other, they ran on one place and one place"):
+def test_replicas_in_one_place_are_not_attested(launch: ReplicaLauncher) -> None:
+    with pytest.raises(ExecutionMismatch, match="asked for 2 replicas apart from each other, they ran on one place and one place"):
         launch.perform("one place")(TASK, SETTING)
 
 
-def test_other_devices_are_not_offered(launch: Launch) -> None:
+def test_other_devices_are_not_offered(launch: ReplicaLauncher) -> None:
     with pytest.raises(Unsupported, match="logical devices of the CPU"):
-        launch.perform("")(TASK, Setting("cuda:0", "eager", "float32"))
+        launch.perform("")(TASK, ExecutionSetting("cuda:0", "eager", "float32"))

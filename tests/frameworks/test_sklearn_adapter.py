@@ -30,7 +30,7 @@ def test_values_are_those_computed_by_hand(framework: SklearnFramework, dtype: s
     for implementation in framework.implementations():
         evaluation = evaluate(framework, implementation, "eager", dtype)
         assert faults(evaluation, implementation.operation, "eager", gradients=False) == [], implementation.name
-        assert evaluation.attested.dtype == (dtype if "raw_values" in implementation.entry else "float64"), implementation.name
+        assert evaluation.executed_as.dtype == (dtype if "raw_values" in implementation.entry else "float64"), implementation.name
 
 
 def test_bfloat16_is_unsupported(framework: SklearnFramework) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
@@ -41,7 +41,7 @@ def test_every_implementation(framework: TensorflowFramework, mode: str, dtype: 
         assert faults(evaluation, implementation.operation, mode, gradients=not metric) == [], implementation.name
         casts = metric or implementation.name.startswith("v1.") or (keras_3 and implementation.name == "MeanSquaredError")
         sums = implementation.name == "written-out.by-batch"  # in float64
-        assert evaluation.attested.dtype == ("float32" if casts else "float64" if sums else dtype), implementation.name
+        assert evaluation.executed_as.dtype == ("float32" if casts else "float64" if sums else dtype), implementation.name
 
 
 def test_every_operation_has_an_entry_point(framework: TensorflowFramework) -> None:
@@ -53,7 +53,7 @@ def test_a_function_that_runs_eagerly_is_not_attested(framework: TensorflowFrame
     run = framework.prepare(framework.implementations()[0], "cpu", mode, "float32")
     tf.config.run_functions_eagerly(run_eagerly=True)
     try:
-        with pytest.raises(NotAttested, match="eager"):
+        with pytest.raises(ExecutionMismatch, match="eager"):
             run(inputs("mse/mean", "float32"))
     finally:
         tf.config.run_functions_eagerly(run_eagerly=False)
@@ -62,7 +62,7 @@ def test_a_function_that_runs_eagerly_is_not_attested(framework: TensorflowFrame
 def test_xla_that_was_not_compiled_is_not_attested(framework: TensorflowFramework, tf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tf.function
     monkeypatch.setattr(tf, "function", lambda body, **options: real(body, **{**options, "jit_compile": False}))
-    with pytest.raises(NotAttested, match="graph"):
+    with pytest.raises(ExecutionMismatch, match="graph"):
         evaluate(framework, framework.implementations()[0], "xla", "float32")
 
 

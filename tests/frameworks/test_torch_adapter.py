@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
@@ -39,7 +39,9 @@ def test_every_implementation_eager(framework: TorchFramework, dtype: str) -> No
     for implementation in losses(framework):
         evaluation = evaluate(framework, implementation, "eager", dtype)
         assert faults(evaluation, implementation.operation, "eager") == [], implementation.name
-        assert evaluation.attested.dtype == ("float64" if implementation.name == "written-out.by-batch" else dtype)  # which sums in float64
+        assert evaluation.executed_as.dtype == (
+            "float64" if implementation.name == "written-out.by-batch" else dtype
+        )  # which sums in float64
 
 
 def test_every_operation_has_an_entry_point(framework: TorchFramework) -> None:
@@ -60,7 +62,7 @@ def test_compiled(framework: TorchFramework, name: str, dtype: str) -> None:
     (implementation,) = (one for one in framework.implementations() if one.name == name)
     evaluation = evaluate(framework, implementation, "compile", dtype)
     assert faults(evaluation, implementation.operation, "compile") == []
-    assert evaluation.attested.dtype == dtype
+    assert evaluation.executed_as.dtype == dtype
 
 
 @pytest.mark.usefixtures("compiles")
@@ -69,7 +71,7 @@ def test_a_compiled_function_that_runs_eager_is_not_attested(framework: TorchFra
         return (prediction - target).square().mean()
 
     run = framework.prepare(subject(loss, modes=("eager", "compile")), "cpu", "compile", "float32")
-    with torch.compiler.set_stance("force_eager"), pytest.raises(NotAttested, match="eager"):
+    with torch.compiler.set_stance("force_eager"), pytest.raises(ExecutionMismatch, match="eager"):
         run(inputs("mse/mean", "float32"))
 
 
@@ -78,7 +80,7 @@ def test_a_compiler_that_gave_up_is_not_attested(framework: TorchFramework, torc
     run = framework.prepare(subject(lambda p, t: (p - t).square().mean()), "cpu", "compile", "float32")
     run(inputs("mse/mean", "float32"))
     ones = np.ones(3, np.float32)
-    with torch._dynamo.config.patch(recompile_limit=1), pytest.raises(NotAttested, match="recompile limit"):
+    with torch._dynamo.config.patch(recompile_limit=1), pytest.raises(ExecutionMismatch, match="recompile limit"):
         run(Inputs(ones, ones, None, np.ones((), np.float32)))
 
 
@@ -123,7 +125,7 @@ def test_weight_gets_a_gradient(framework: TorchFramework) -> None:
 
 def test_a_narrower_result_is_reported_as_it_is(framework: TorchFramework) -> None:
     evaluation = evaluate(framework, subject(lambda p, t: (p.float() - t.float()).square().mean()), "eager", "float64")
-    assert evaluation.attested.dtype == "float32"
+    assert evaluation.executed_as.dtype == "float32"
     assert evaluation.value.dtype == np.float32
     assert evaluation.gradients["gradient/prediction"].dtype == np.float64
 
@@ -134,7 +136,7 @@ def test_missing_gradients_have_a_reason(framework: TorchFramework) -> None:
     assert "gradient/target" in detached.no_gradient
     assert evaluate(framework, subject(lambda p, t: (p - t).detach().square().mean()), "eager", "float32").gradients == {}
     misshapen = evaluate(framework, subject(lambda p, t: (p - t).square()), "eager", "float32")
-    assert misshapen.attested.shape == (2, 4)
+    assert misshapen.executed_as.shape == (2, 4)
     assert "shape" in misshapen.no_gradient
 
 

@@ -23,7 +23,7 @@ def test_every_implementation(framework: TorchmetricsFramework, dtype: str) -> N
         evaluation = evaluate(framework, implementation, "eager", dtype)
         assert faults(evaluation, implementation.operation, "eager") == [], implementation.name
         state = implementation.name.startswith("MeanSquaredError")  # which is float32
-        assert evaluation.attested.dtype == ("float32" if state else dtype), implementation.name
+        assert evaluation.executed_as.dtype == ("float32" if state else dtype), implementation.name
 
 
 def test_a_call_leaves_no_state_behind(framework: TorchmetricsFramework) -> None:

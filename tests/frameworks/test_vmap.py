@@ -12,7 +12,7 @@ import pytest
 from adapter_checks import faults, inputs, losses, subject
 
 from conformance.frameworks import registry
-from conformance.frameworks.base import Attestation, Evaluation, NotAttested, Unsupported
+from conformance.frameworks.base import Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.vmap import VMAP, Batched, require_batched
 from conformance.numerics.definition import Inputs
@@ -58,7 +58,7 @@ def test_every_implementation_gives_a_member_what_it_gets_alone(name: str, dtype
         middle = Evaluation(
             found.value[1, ...],
             {quantity: gradient[1, ...] for quantity, gradient in found.gradients.items()},
-            replace(found.attested, shape=found.attested.shape[1:]),
+            replace(found.executed_as, shape=found.executed_as.shape[1:]),
         )
         wrong += [f"{implementation.name}: {fault}" for one in (alone, middle) for fault in faults(one, implementation.operation, VMAP)]
     assert wrong == []
@@ -115,9 +115,9 @@ def test_what_torch_runs_one_by_one_is_no_batch(monkeypatch: pytest.MonkeyPatch)
 
     run = framework.prepare(subject(lambda p, t: (p - t).square().mean()), "cpu", VMAP, "float32")
     stack = three("mse/mean", "float32").arrays
-    assert run(stack).attested.mode == VMAP
+    assert run(stack).executed_as.mode == VMAP
     monkeypatch.setattr(torch, "vmap", one_by_one)
-    with pytest.raises(NotAttested, match=r"called 3 times, expected once with arrays of shape \(2, 4\)$"):
+    with pytest.raises(ExecutionMismatch, match=r"called 3 times, expected once with arrays of shape \(2, 4\)$"):
         run(stack)
 
 
@@ -139,7 +139,7 @@ def test_what_jax_is_given_as_a_whole_is_no_batch(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(jax, "vmap", whole)
     run = framework.prepare(subject(lambda p, t: jax.numpy.square(p - t).mean(axis=(1, 2))), "cpu", VMAP, "float32")
-    with pytest.raises(NotAttested, match="asked for vmap, but the function was run in eager"):
+    with pytest.raises(ExecutionMismatch, match="asked for vmap, but the function was run in eager"):
         run(three("mse/mean", "float32").arrays)
 
 
@@ -149,7 +149,7 @@ def test_what_tensorflow_is_given_as_a_whole_is_no_batch(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tf, "vectorized_map", lambda function, elements, **_: function(elements))
     run = framework.prepare(subject(lambda p, t: tf.reduce_mean(tf.square(p - t), axis=(1, 2))), "cpu", VMAP, "float32")
-    with pytest.raises(NotAttested, match="asked for vmap, but the function was run in graph mode"):
+    with pytest.raises(ExecutionMismatch, match="asked for vmap, but the function was run in graph mode"):
         run(three("mse/mean", "float32").arrays)
 
 
@@ -162,7 +162,7 @@ def test_a_reason_speaks_of_members() -> None:
 
 @pytest.mark.parametrize("seen", [[], [(2, 4), (2, 4)], [(3, 2, 4)]])
 def test_what_was_no_batch_is_not_attested(seen: list[tuple[int, ...]]) -> None:
-    with pytest.raises(NotAttested, match=r"expected once with arrays of shape \(2, 4\)$"):
+    with pytest.raises(ExecutionMismatch, match=r"expected once with arrays of shape \(2, 4\)$"):
         require_batched(seen, three("mse/mean", "float32").arrays)
 
 
@@ -172,11 +172,11 @@ def test_one_is_a_stack_of_one() -> None:
     def evaluate(stack: Inputs) -> Evaluation:
         shapes.append((stack.shape, stack.upstream.shape))
         value = np.square(stack.prediction - stack.target).mean(axis=(1, 2))
-        return Evaluation(value, {"gradient/prediction": stack.prediction}, Attestation("cpu", VMAP, "float32", value.shape))
+        return Evaluation(value, {"gradient/prediction": stack.prediction}, ExecutionReport("cpu", VMAP, "float32", value.shape))
 
     found = Batched(evaluate)(inputs("mse/mean", "float32"))
     assert shapes == [((1, 2, 4), (1,))]
-    assert (found.value.shape, found.attested.shape, found.gradients["gradient/prediction"].shape) == ((), (), (2, 4))
+    assert (found.value.shape, found.executed_as.shape, found.gradients["gradient/prediction"].shape) == ((), (), (2, 4))
 
 
 def test_a_stack_has_the_members_that_it_was_made_of() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from parts import Array, Floats, wide
 
 import conformance
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
 from conformance.numerics.tasks import ReplicasTask, on_replica
 
@@ -49,20 +49,20 @@ class Replicas:
         counts = [one.count for one in shares]
         return self.together([one.loss for one in shares], counts), self.together([one.gradient for one in shares], counts)
 
-    def run(self) -> Produced:
+    def run(self) -> ProcedureResult:
         shares, dtype = self.shares(), self.task.inputs.dtype
         arrays: dict[Quantity, dict[str, Array]] = {Quantity.LOSS: {}, Quantity.GRADIENT_PARAMETERS: {}}
         for index in range(len(shares)):
             loss, gradient = self.held(index, shares)
             arrays[Quantity.LOSS][on_replica(index)] = np.asarray(loss).astype(dtype)
             arrays[Quantity.GRADIENT_PARAMETERS][on_replica(index)] = np.asarray(gradient).astype(dtype)
-        return Produced(arrays, Setting("cpu", "eager", dtype.name))
+        return ProcedureResult(arrays, ExecutionSetting("cpu", "eager", dtype.name))
 
 
 def spreads(replicas: type[Replicas]) -> type[Replicas]:
     """Register replicas as an implementation of the procedure, under their own name."""
 
-    def perform(task: ReplicasTask, setting: Setting) -> Produced:
+    def perform(task: ReplicasTask, setting: ExecutionSetting) -> ProcedureResult:
         return replicas(task).run()
 
     perform.__doc__ = replicas.__doc__

@@ -11,8 +11,8 @@ import numpy as np
 from parts import Array, Floats, wide
 
 import conformance
-from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training_log import Record
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.training_log import TrainingLog
 from conformance.numerics.tasks import (
     HIDDEN_BIAS,
     HIDDEN_WEIGHT,
@@ -121,8 +121,8 @@ class Trainer:
     def narrow(self, array: Floats) -> Array:
         return array.astype(self.dtype)
 
-    def run(self) -> Produced:
-        record = Record(self.task)
+    def run(self) -> ProcedureResult:
+        record = TrainingLog(self.task)
         for epoch in range(1, self.task.epochs + 1):
             reported = self.report(self.task.samples, self.trained)
             record.losses.append(reported.pop(LOSS))
@@ -138,7 +138,7 @@ def trains(operation: str, **arguments: Any) -> Callable[[type[Trainer]], type[T
     """Register a trainer as an implementation of a procedure, under its own name."""
 
     def register(trainer: type[Trainer]) -> type[Trainer]:
-        def perform(task: TrainingTask, setting: Setting) -> Produced:
+        def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
             return trainer(task).run()
 
         perform.__doc__ = trainer.__doc__

@@ -17,7 +17,7 @@ from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.fast_path import gradient_intervals, value_intervals
 from conformance.numerics.bounds.gradient import Gradients
 from conformance.numerics.bounds.interval import Interval
-from conformance.numerics.bounds.relative import Relative
+from conformance.numerics.bounds.relative import RelativeIntervals
 from conformance.numerics.bounds.value import value_interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import grid as grids
@@ -96,7 +96,7 @@ def test_ordinary_numbers_are_made_together(over: Over, fmt: Format) -> None:
     definition = Definition(Fraction(1), over, Divisor.COUNT, Weights.NONE)
     inputs = make(FAMILIES["cancellation"], Descriptor(1, (3, 5), 2, 0), definition, fmt.name)
     for intervals in check(definition, inputs, fmt, flushes=False):
-        assert isinstance(intervals, Relative)
+        assert isinstance(intervals, RelativeIntervals)
         assert not intervals.exceptions
 
 

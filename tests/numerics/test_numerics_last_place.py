@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.numerics.bounds.last_place import in_last_place
-from conformance.numerics.bounds.relative import Relative
-from conformance.numerics.exact.grid import Grid
+from conformance.numerics.bounds.relative import RelativeIntervals
+from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import FORMATS, Format, power_of_two
 
 units = st.builds(
@@ -31,10 +31,10 @@ def whole_numbers(draw: st.DrawFn, fmt: Format) -> list[int]:
 @examples(1000)
 @given(st.data(), formats, units)
 def test_floats_say_what_integers_say(data: st.DataObject, fmt: Format, unit: Fraction) -> None:
-    grid = Grid(data.draw(whole_numbers(fmt)), unit)
+    grid = ScaledIntegers(data.draw(whole_numbers(fmt)), unit)
     thetas = (Fraction(0), fmt.unit_roundoff * 9, Fraction(1, 3))
     which = data.draw(st.lists(st.sampled_from(range(3)), min_size=len(grid), max_size=len(grid)))
-    intervals = Relative(grid, thetas, which, {})
+    intervals = RelativeIntervals(grid, thetas, which, {})
     told = in_last_place(grid, fmt)
     assert told is not None
     lower, upper, sure = told.around(intervals._bounds(told))
@@ -55,8 +55,8 @@ def test_floats_say_what_integers_say(data: st.DataObject, fmt: Format, unit: Fr
 def test_ordinary_numbers_are_sure(seed: int, fmt: Format, divisor: int) -> None:
     """Otherwise nothing would be gained. Quotients that fall on a number or halfway between two are left to integers; halves are not."""
     rng = np.random.default_rng(seed)
-    grid = Grid(rng.integers(2**50, 2**52, 100).tolist(), Fraction(1, divisor) * power_of_two(-50))
-    halves = Grid((2 * rng.integers(2 ** (fmt.precision - 1), 2**fmt.precision, 100) + 1).tolist(), power_of_two(-fmt.precision))
+    grid = ScaledIntegers(rng.integers(2**50, 2**52, 100).tolist(), Fraction(1, divisor) * power_of_two(-50))
+    halves = ScaledIntegers((2 * rng.integers(2 ** (fmt.precision - 1), 2**fmt.precision, 100) + 1).tolist(), power_of_two(-fmt.precision))
     for numbers in (grid, halves):
         told = in_last_place(numbers, fmt)
         assert told is not None
@@ -67,6 +67,6 @@ def test_ordinary_numbers_are_sure(seed: int, fmt: Format, divisor: int) -> None
 
 def test_integers_beyond_float64_are_left_to_integers() -> None:
     fmt = FORMATS["float64"]
-    assert in_last_place(Grid([1 << 1024] * 20, power_of_two(-1024)), fmt) is None
-    intervals = Relative(Grid([1 << 1024] * 20, power_of_two(-1024)), (fmt.unit_roundoff,), None, {})
+    assert in_last_place(ScaledIntegers([1 << 1024] * 20, power_of_two(-1024)), fmt) is None
+    intervals = RelativeIntervals(ScaledIntegers([1 << 1024] * 20, power_of_two(-1024)), (fmt.unit_roundoff,), None, {})
     assert intervals.ends(fmt)[0].tolist() == [1 - 2.0**-53] * 20

@@ -7,7 +7,7 @@ import pytest
 
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS
-from conformance.numerics.procedures.exact_run import Demand, ExactRun, Exacts, Workings
+from conformance.numerics.procedures.exact_run import ExactResult, Exacts, ExactSums, Representability
 from conformance.numerics.procedures.training import train
 from conformance.numerics.tasks import LOSS, METRIC, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask, after, evaluated
 from conformance.specs.load import load
@@ -97,7 +97,7 @@ def test_both_sides_of_the_relu_are_met_and_something_is_learnt() -> None:
 # ---- what must be representable ----
 
 
-def one_step(**others: Exacts) -> ExactRun:
+def one_step(**others: Exacts) -> ExactResult:
     """A network of two units, with other parameters where they are given."""
     numbers = {"hidden-weight": [[1, -1]], "hidden-bias": [0, 0], "output-weight": [[1], [1]], "output-bias": [0]}
     parameters = {name: others.get(name.replace("-", "_"), fractions(rows)) for name, rows in numbers.items()}
@@ -132,18 +132,18 @@ def test_a_kink_and_a_relu_on_one_side_are_objected_to() -> None:
 
 
 def test_divisions_must_be_exact_in_both_ways_of_dividing() -> None:
-    third = Demand("loss", Fraction(3), Fraction(3), Fraction(1), Fraction(3))
+    third = Representability("loss", Fraction(3), Fraction(3), Fraction(1), Fraction(3))
     assert third.refused_by(FORMATS["float32"]) == ""
-    assert Demand("loss", Fraction(4), Fraction(4), Fraction(1), Fraction(3)).refused_by(FORMATS["float32"]) == (
+    assert Representability("loss", Fraction(4), Fraction(4), Fraction(1), Fraction(3)).refused_by(FORMATS["float32"]) == (
         "the division of the loss by 3 may round"
     )
-    reciprocal = Demand("loss", Fraction(49), Fraction(49), Fraction(1), Fraction(49))  # fl(1/49) · 49 rounds below 1
+    reciprocal = Representability("loss", Fraction(49), Fraction(49), Fraction(1), Fraction(49))  # fl(1/49) · 49 rounds below 1
     assert "may round" in reciprocal.refused_by(FORMATS["float64"])
 
 
 def test_sums_in_any_order_fit() -> None:
     """2048 is a float16; 1 + 2048 - 2048 is exact only if the large ones are added first."""
-    work = Workings()
+    work = ExactSums()
     assert work.sum(fractions([1, 2048, -2048]), 0, "x").tolist() == 1
     assert work.demands[0].refused_by(FORMATS["float16"]) == "a partial sum of the x may round"
     assert work.demands[0].refused_by(FORMATS["float32"]) == ""

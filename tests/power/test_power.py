@@ -25,11 +25,11 @@ from conformance.frameworks.base import Device
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.power.power_run import PowerRun
 from conformance.power.variants import GROUPS, RIGHT, Miniature, MiniatureError, examine, group_of, miniatures_root, own_files
-from conformance.power.verdicts import Answer, Verdict
+from conformance.power.verdicts import CheckReply, Verdict
 from conformance.run.plan import Item, Selection, items
 from conformance.specs.load import load
 from conformance.subject import DTYPES, Subject, load_subjects
-from conformance.workers.worker import Bench, open_bench
+from conformance.workers.worker import Harness, open_harness
 
 MINIATURES = miniatures_root()
 IN_PROCESS = ("numpy", "torch")
@@ -64,8 +64,8 @@ def parameters(*, wrong: bool) -> list[object]:
 
 
 @lru_cache
-def bench(framework: str, profile: Profile = PROFILE) -> Bench:
-    opened = open_bench(framework, None, profile, [])
+def bench(framework: str, profile: Profile = PROFILE) -> Harness:
+    opened = open_harness(framework, None, profile, [])
     return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of the framework, not of miniatures
 
 
@@ -74,17 +74,17 @@ def expectations(operation: str, dtype: str, *, flushes: bool) -> ExpectationCac
     return ExpectationCache()
 
 
-def verdict_on(path: Path, subject: Subject, on: Bench, seeds: Sequence[int]) -> Verdict:
+def verdict_on(path: Path, subject: Subject, on: Harness, seeds: Sequence[int]) -> Verdict:
     """The verdict, check after check, each on all dtypes: whatever is wrong in one dtype only is found early too."""
     implementation = subject.implementation()
     on.implementations = {implementation.name: implementation}
     flushing = {dtype for device in on.framework.devices() for dtype in device.flushes_subnormals}
     order = {check: place for place, check in enumerate(on.checks)}
 
-    def ask(item: Item, seed: int) -> Answer:
+    def ask(item: Item, seed: int) -> CheckReply:
         on.cache = expectations(item.operation, item.target.dtype, flushes=item.target.dtype in flushing)
         reply = on.answer(item.request.model_copy(update={"seed": seed}))
-        return Answer(reply.cells, reply.drawn)
+        return CheckReply(reply.cells, reply.drawn)
 
     planned = items(on.description(), on.checks, Selection(devices=("cpu",), subjects=(path,)), on.profile)
     planned.sort(key=lambda item: (order[item.check.id], item.target.dtype))
@@ -137,7 +137,7 @@ class FlushingNumpy(NumpyFramework):
         return (Device("cpu", "cpu", frozenset(DTYPES)),)
 
 
-def flushing_bench() -> Bench:
+def flushing_bench() -> Harness:
     return replace(bench("numpy"), framework=FlushingNumpy(), cache=ExpectationCache())
 
 

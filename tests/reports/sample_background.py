@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.reports.background import Derivation, Pinned, Rounding, Said
+from conformance.reports.background import CheckDescription, CountedRounding, Derivation, Pinned
 from conformance.results.records import Witness
 
 THIRDS = Witness(shape=(2, 2), prediction=("0x1.8p+0", "-0x1p+1", "0x1p-2", "nan"), target=("0x1p-1", "0x1p+0", "-0x1.8p-1", "0x0p+0"))
@@ -13,12 +13,12 @@ class SampleBackground:
 
     digest = "of other specs"
 
-    def said(self, check: str) -> Said | None:
-        return Said(f"Because of {check.rpartition('/')[2]}.", f"specs/{check}.toml", ("A wrong loss.",))
+    def said(self, check: str) -> CheckDescription | None:
+        return CheckDescription(f"Because of {check.rpartition('/')[2]}.", f"specs/{check}.toml", ("A wrong loss.",))
 
     def pinned(self, check: str, dtype: str) -> Pinned | None:
         return Pinned(THIRDS, {"value": "11/3"}) if check.endswith("/thirds") and dtype != "float16" else None
 
     def derivation(self, operation: str, quantity: str, dtype: str, shape: tuple[int, ...], *, unit_upstream: bool) -> Derivation | None:
         del operation, unit_upstream
-        return Derivation((Rounding("sum", len(shape), dtype, "Additions round."),), 3.5) if quantity == "value" else None
+        return Derivation((CountedRounding("sum", len(shape), dtype, "Additions round."),), 3.5) if quantity == "value" else None

@@ -10,11 +10,11 @@ from typing import Any
 import compare_run as made_up
 import pytest
 
-from conformance.reports.compare import Porting, SideError, port
-from conformance.reports.compare.advice import MOST, Advice, Bite, Topic
-from conformance.reports.compare.sides import Entry, Side, choose
+from conformance.reports.compare.advice import MOST, Advice, PortingReport, Severity, Topic
+from conformance.reports.compare.compare import port
+from conformance.reports.compare.sides import Entry, Side, SideError, choose
 from conformance.reports.table import error_in_u
-from conformance.reports.text import GRADE_SHORT, figure, visible
+from conformance.reports.text import GRADE_SHORT, format_error, printable
 from conformance.results.reading import ResultsError
 from conformance.results.records import Cell, Outcome
 from conformance.specs.load import load
@@ -22,7 +22,7 @@ from conformance.specs.load import load
 COMMITTED = Path(__file__).resolve().parent.parent.parent / "reports" / "results"
 
 
-def ported(folder: Path, a: str, b: str) -> Porting:
+def ported(folder: Path, a: str, b: str) -> PortingReport:
     return port(*choose(a, b, [folder]), load())
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_up.write_both(tmp_path_factory.mktemp("results"))
 
 
-def lines(porting: Porting, topic: Topic) -> list[Advice]:
+def lines(porting: PortingReport, topic: Topic) -> list[Advice]:
     return [line for line in porting.advice if line.topic is topic]
 
 
@@ -66,25 +66,25 @@ def holds(cell: dict[str, Any], aspect: str, said: str, titles: dict[str, str], 
             return "flushes subnormals" not in flags and cell["outcome"] == "pass"
         case "error":
             record = Cell.model_validate(cell)
-            return record.grade is not None and said == f"{figure(error_in_u(record))} u {GRADE_SHORT[record.grade]}"
+            return record.grade is not None and said == f"{format_error(error_in_u(record))} u {GRADE_SHORT[record.grade]}"
         case "operation":
             title = titles.get(cell["operation"], cell["operation"])
             return bool(cell["outcome"] == "pass") and said.lower() in {title.lower(), entries[cell["target"]["implementation"]].lower()}
         case "outcome":
             if not said:
                 return bool(cell["outcome"] == "pass")
-            return cell["outcome"] in {"deviation", "fail", "error"} and bool(said in visible(cell["reason"]) or cell["check"] in said)
+            return cell["outcome"] in {"deviation", "fail", "error"} and bool(said in printable(cell["reason"]) or cell["check"] in said)
     return False
 
 
-def unproven(porting: Porting, folder: Path) -> list[str]:
+def unproven(porting: PortingReport, folder: Path) -> list[str]:
     """What the lines say and their cells do not show."""
     raw, titles, found = raw_cells(folder), load().titles, []
     for line in porting.advice:
         assert line.evidence, line.says
         for pair in line.evidence:
             for side, shown in ((porting.a, pair.a), (porting.b, pair.b)):
-                entries = {entry.implementation: visible(entry.text, 240) for entry in side.entries}
+                entries = {entry.implementation: printable(entry.text, 240) for entry in side.entries}
                 cell = raw.get(shown.cell.id)
                 if cell is None or cell["target"]["framework"] != side.framework:
                     found.append(f"{shown.cell.id} is not in the results of {side.framework}")
@@ -171,7 +171,7 @@ def test_the_remedy_of_a_documented_departure_is_what_to_write(folder: Path) -> 
     (departs,) = [line for line in ported(folder, "beta", "alpha").advice if "Nothing is 0." in line.says]
     assert [swap.new for swap in departs.write] == ["Refuse it."]
     (narrow,) = lines(ported(folder, "beta", "alpha"), Topic.DTYPES)
-    assert narrow.bite is Bite.LOST
+    assert narrow.bite is Severity.LOST
     assert narrow.because == "Narrow. Widen."
 
 
@@ -195,10 +195,10 @@ def test_one_entry_point_is_held_against_one_that_does_not_look_like_it(folder: 
 
 
 def test_a_short_text_leaves_the_mildest_out() -> None:
-    mild = [Advice(Topic.EDGES, Bite.GAINED, str(number), (), ()) for number in range(MOST + 3)]
-    worst = Advice(Topic.EDGES, Bite.OTHER_NUMBER, "worst", (), ())
+    mild = [Advice(Topic.EDGES, Severity.GAINED, str(number), (), ()) for number in range(MOST + 3)]
+    worst = Advice(Topic.EDGES, Severity.OTHER_NUMBER, "worst", (), ())
     nobody = Side("alpha", "1.0", ())
-    porting = Porting(nobody, nobody, (*mild, worst), ())
+    porting = PortingReport(nobody, nobody, (*mild, worst), ())
     assert porting.shown == (*mild[: MOST - 1], worst)
     assert porting.left_out == tuple(mild[MOST - 1 :])
 

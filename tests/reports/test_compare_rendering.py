@@ -14,7 +14,8 @@ import compare_run as made_up
 import pytest
 from test_reports_rendering import FORBIDDEN_IN_OUTPUT, HOSTILE
 
-from conformance.reports.compare import Porting, port
+from conformance.reports.compare.advice import PortingReport
+from conformance.reports.compare.compare import port
 from conformance.reports.compare.render import WIDTH, markdown, page, text
 from conformance.reports.compare.sides import choose
 from conformance.specs.load import load
@@ -26,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def porting(folder: Path) -> Porting:
+def porting(folder: Path) -> PortingReport:
     return port(*choose("alpha", "beta", [folder]), load())
 
 
@@ -48,7 +49,7 @@ class Outline(HTMLParser):
         self.words += data
 
 
-def hostile(tmp_path: Path) -> Porting:
+def hostile(tmp_path: Path) -> PortingReport:
     """Every word of both sides that is shown is one of the hostile ones."""
     one = [*made_up.alpha()]
     other = [*made_up.beta()]
@@ -87,7 +88,7 @@ def test_hostile_words_stay_words(tmp_path: Path) -> None:
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-def test_the_page_needs_nothing_else(porting: Porting) -> None:
+def test_the_page_needs_nothing_else(porting: PortingReport) -> None:
     source = page(porting)
     outline = Outline(source)
     assert "default-src 'none'" in source
@@ -100,14 +101,14 @@ def test_the_page_needs_nothing_else(porting: Porting) -> None:
             assert f"conformance replay {pair.b.cell.id}" in outline.words
 
 
-def test_text_is_narrow_and_its_ids_are_whole(porting: Porting) -> None:
+def test_text_is_narrow_and_its_ids_are_whole(porting: PortingReport) -> None:
     advice, _, evidence = text(porting).partition("Evidence: ")
     assert max(map(len, advice.splitlines())) <= WIDTH
     for number, line in enumerate(porting.shown, start=1):
         assert f"{number:>3}  {line.evidence[0].a.cell.id}\n     {line.evidence[0].b.cell.id}" in evidence
 
 
-def test_markdown_folds_the_evidence_under_its_line(porting: Porting) -> None:
+def test_markdown_folds_the_evidence_under_its_line(porting: PortingReport) -> None:
     written = markdown(porting)
     assert written.startswith("# From alpha 1.0 to beta 1.0: ")
     assert written.count("<details>") == written.count("</details>") == len(porting.shown)

@@ -15,9 +15,9 @@ from test_reports_page import contrast
 from test_reports_rendering import HOSTILE, hostile_results
 from test_reports_table import cell, results
 
-from conformance.reports import write_all
 from conformance.reports.badges import Badge, badges
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
+from conformance.reports.write import write_all
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
@@ -25,7 +25,7 @@ PASSES = "00639c"
 
 
 def badge_of(cells: list[Cell], *, complete: bool = True) -> Badge:
-    (badge,) = badges(Table.of([results(cells, complete=complete)]))
+    (badge,) = badges(ResultTable.of([results(cells, complete=complete)]))
     return badge
 
 
@@ -72,7 +72,7 @@ def test_nothing_else_looks_like_a_pass(cells: list[Cell], complete: bool, messa
 
 
 def test_the_text_can_be_read_on_every_colour() -> None:
-    colours = {badge.color for parts in (full_run(), full_run(complete=False)) for badge in badges(Table.of(parts))}
+    colours = {badge.color for parts in (full_run(), full_run(complete=False)) for badge in badges(ResultTable.of(parts))}
     colours.add(badge_of([cell(Outcome.DEVIATION)]).color)
     colours |= set(re.findall(r'<rect[^>]* fill="#([0-9a-f]+)"', badge_of([cell()]).svg))
     assert len(colours) == 5
@@ -82,9 +82,9 @@ def test_the_text_can_be_read_on_every_colour() -> None:
 
 def test_each_version_has_a_badge_where_there_are_several() -> None:
     newer = cell(target=cell().target.model_copy(update={"version": "2.1+cpu"}))
-    assert [badge.name for badge in badges(Table.of([results([cell()]), results([newer])]))] == ["a-1", "a-2.1-cpu"]
+    assert [badge.name for badge in badges(ResultTable.of([results([cell()]), results([newer])]))] == ["a-1", "a-2.1-cpu"]
     twice = [results([cell()]), results([cell()], "r1")]
-    assert len({badge.name for badge in badges(Table.of(twice))}) == 2
+    assert len({badge.name for badge in badges(ResultTable.of(twice))}) == 2
 
 
 @pytest.mark.parametrize("first", range(len(HOSTILE)))
@@ -92,7 +92,7 @@ def test_no_text_breaks_a_badge_or_leaves_the_folder(first: int, tmp_path: Path)
     part = hostile_results(HOSTILE[first:] + HOSTILE[:first])
     other = Results(part.path, part.header, tuple(one.model_copy(update={"check": f"{one.check} again"}) for one in part.cells), None)
     folder = tmp_path / "reports"
-    write_all(Table.of([part, other]), folder)
+    write_all(ResultTable.of([part, other]), folder)
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("badges/*"))
     assert len(names) >= 2
     assert all(re.fullmatch(r"reports/badges/[a-z0-9][a-z0-9.-]*\.(svg|json)", name) for name in names)
@@ -104,12 +104,12 @@ def test_no_text_breaks_a_badge_or_leaves_the_folder(first: int, tmp_path: Path)
 @given(st.lists(st.text(st.characters(), max_size=60), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=40)
 def test_any_name_can_be_drawn(texts: list[str]) -> None:
-    for badge in badges(Table.of([hostile_results(texts)])):
+    for badge in badges(ResultTable.of([hostile_results(texts)])):
         drawn(badge)
 
 
 def test_every_framework_has_a_picture_and_its_json(tmp_path: Path) -> None:
-    write_all(Table.of(full_run()), tmp_path)
+    write_all(ResultTable.of(full_run()), tmp_path)
     frameworks = {"jax", "keras-jax", "keras-tensorflow", "keras-torch", "numpy", "tensorflow", "torch"}
     for suffix in ("svg", "json"):
         assert {path.stem for path in (tmp_path / "badges").glob(f"*.{suffix}")} == frameworks
@@ -121,12 +121,12 @@ def files_in(folder: Path) -> set[str]:
 
 def test_badges_of_frameworks_that_left_are_deleted_and_no_other_file_is(tmp_path: Path) -> None:
     one, other = results([cell()]), results([cell(target=cell().target.model_copy(update={"framework": "b"}))])
-    write_all(Table.of([one, other]), tmp_path)
+    write_all(ResultTable.of([one, other]), tmp_path)
     assert {"badges/a.svg", "badges/a.json", "badges/b.svg", "badges/b.json"} <= files_in(tmp_path)
     mine = {"badges/mine.svg", "badges/mine.json", "badges/b.png"}
     for name in mine:
-        (tmp_path / name).write_text(Badge.of(Table.of([one]).sections[0], "mine").endpoint)
-    write_all(Table.of([one]), tmp_path)
+        (tmp_path / name).write_text(Badge.of(ResultTable.of([one]).sections[0], "mine").endpoint)
+    write_all(ResultTable.of([one]), tmp_path)
     assert {name for name in files_in(tmp_path) if name.startswith("badges/")} == {"badges/a.svg", "badges/a.json", *mine}
 
 
@@ -139,6 +139,6 @@ def test_what_somebody_wrote_into_the_last_table_deletes_nothing_outside_the_bad
     (tmp_path / "victim.svg").write_text("kept")
     (folder / "victim.json").write_text("kept")
     (folder / "table.json").write_text(f'{{"badges": {made}}}')
-    write_all(Table.of([results([cell()])]), folder)
+    write_all(ResultTable.of([results([cell()])]), folder)
     assert json.loads((folder / "table.json").read_text("utf-8"))["badges"] == ["a"]
     assert {"victim.svg", "reports/victim.json", "reports/badges/a.svg"} <= files_in(tmp_path)

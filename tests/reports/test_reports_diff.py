@@ -14,10 +14,9 @@ from sample_run import full_run
 from test_reports_rendering import FORBIDDEN_IN_OUTPUT, HOSTILE, assert_markdown_is_plain, hostile_results
 from test_reports_table import CELLS, cell, results
 
-from conformance.reports.diff import Diff
 from conformance.reports.diff.groups import stem
 from conformance.reports.diff.markdown import markdown, top_changes
-from conformance.reports.diff.model import HEADINGS, TITLES
+from conformance.reports.diff.model import HEADINGS, TITLES, Diff
 from conformance.reports.diff.terminal import show
 from conformance.reports.diff.transitions import TRANSITIONS, Category, category
 from conformance.reports.markdown import MAX_BYTES, Block, fitted
@@ -263,7 +262,7 @@ def test_failures_that_were_not_judged_before_are_counted_apart() -> None:
 
 
 @pytest.fixture(scope="module")
-def spoiled() -> Diff:
+def tainted() -> Diff:
     """A large run whose float16 breaks in an upgrade, and which lost a framework."""
     old = full_run()
     new = []
@@ -278,19 +277,19 @@ def spoiled() -> Diff:
     return Diff.of(old, new)
 
 
-def test_a_change_of_a_thousand_cells_reads_as_a_few_lines(spoiled: Diff) -> None:
-    assert spoiled.counts[Category.REGRESSED] > 1000
-    assert len(spoiled.groups[Category.REGRESSED]) <= 3
-    out = printed(spoiled)
+def test_a_change_of_a_thousand_cells_reads_as_a_few_lines(tainted: Diff) -> None:
+    assert tainted.counts[Category.REGRESSED] > 1000
+    assert len(tainted.groups[Category.REGRESSED]) <= 3
+    out = printed(tainted)
     assert len(out.splitlines()) < 60
     assert "✗ jax · " in out
     assert "conformance replay" in out
     assert out.splitlines()[-1].startswith("regressed: ") or out.splitlines()[-2].startswith("regressed: ")
 
 
-def test_all_renderings_say_the_same_counts_and_that_something_is_hidden(spoiled: Diff) -> None:
-    plain = json.loads(json.dumps(spoiled.as_dict(), allow_nan=False))
-    text, out = markdown(spoiled), printed(spoiled)
+def test_all_renderings_say_the_same_counts_and_that_something_is_hidden(tainted: Diff) -> None:
+    plain = json.loads(json.dumps(tainted.as_dict(), allow_nan=False))
+    text, out = markdown(tainted), printed(tainted)
     assert plain["regressed"] is True
     for kind in Category:
         count = plain["counts"][kind.value]
@@ -300,7 +299,7 @@ def test_all_renderings_say_the_same_counts_and_that_something_is_hidden(spoiled
     assert "keras-jax 3.15.1 no longer ran" in "".join(plain["hidden"]) or "keras-jax no longer ran" in "".join(plain["hidden"])
     assert out.startswith("INCOMPLETE: keras-jax")
     assert "**Incomplete**: keras-jax" in text[:600]
-    assert "INCOMPLETE" in printed(spoiled, "ascii")
+    assert "INCOMPLETE" in printed(tainted, "ascii")
 
 
 @pytest.mark.parametrize("first", range(len(HOSTILE)))

@@ -14,7 +14,7 @@ from test_reports_rendering import HOSTILE, hostile_results
 from test_reports_table import CELLS, cell, results
 
 from conformance.reports.junit import junit
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
@@ -23,7 +23,7 @@ RESULTS = ("error", "failure", "skipped")
 
 def written(parts: list[Results], *, strict: bool = False) -> ET.Element:
     """The root of the document, after it was held to the schemas."""
-    source = junit(Table.of(parts), strict=strict)
+    source = junit(ResultTable.of(parts), strict=strict)
     root = ET.fromstring(source)  # noqa: S314 - our own document
     assert_fits_the_schemas(root)
     return root

@@ -20,8 +20,8 @@ from conformance.reports.page import page as html
 from conformance.reports.page.cells import packed
 from conformance.reports.page.matrix import by_operation
 from conformance.reports.reproduce import reproducer
-from conformance.reports.table import Table
-from conformance.reports.text import visible
+from conformance.reports.table import ResultTable
+from conformance.reports.text import printable
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Footer, Outcome
 
@@ -45,12 +45,12 @@ def _part(like: Results, cells: list[Cell]) -> Results:
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
-    return Table.of(everything())
+def table() -> ResultTable:
+    return ResultTable.of(everything())
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, table: Table) -> str:
+def address(tmp_path_factory: pytest.TempPathFactory, table: ResultTable) -> str:
     path = tmp_path_factory.mktemp("reports") / "index.html"
     path.write_text(html.page(table, SampleBackground()), "utf-8")
     return path.as_uri()
@@ -113,7 +113,7 @@ def test_worst_first_reorders_rows_and_columns_and_back(browser: Browser, addres
     ],
 )
 def test_a_filter_keeps_what_it_names(
-    browser: Browser, address: str, table: Table, name: str, value: str, agrees: Callable[[Cell], bool]
+    browser: Browser, address: str, table: ResultTable, name: str, value: str, agrees: Callable[[Cell], bool]
 ) -> None:
     page, _ = opened(browser, address)
     page.select_option(f"[name={name}]", value)
@@ -123,7 +123,7 @@ def test_a_filter_keeps_what_it_names(
     assert page.input_value(f"[name={name}]") == ""
 
 
-def test_free_text_is_found_in_checks_targets_reasons_and_flags(browser: Browser, address: str, table: Table) -> None:
+def test_free_text_is_found_in_checks_targets_reasons_and_flags(browser: Browser, address: str, table: ResultTable) -> None:
     page, _ = opened(browser, address)
     for words, agrees in {
         "SUBNORMALS jit": lambda c: "subnormals" in c.id and "/jit/" in c.id,
@@ -154,7 +154,7 @@ def disagreeing(cells: Iterable[Cell], *, one: bool) -> int:
 
 
 @pytest.mark.parametrize("how", ["disagree", "one"])
-def test_where_frameworks_differ_can_be_singled_out(browser: Browser, address: str, table: Table, how: str) -> None:
+def test_where_frameworks_differ_can_be_singled_out(browser: Browser, address: str, table: ResultTable, how: str) -> None:
     page, _ = opened(browser, address)
     page.select_option("[name=differ]", how)
     assert count(page) == disagreeing(table.total.cells, one=how == "one") > 0
@@ -183,7 +183,7 @@ NO_CELL = re.compile("^(?!.*cell=)")
 FAILING = "mse/mean/bound/extremes:value@keras-torch/MeanSquaredError.mean/cpu/eager/float64"
 
 
-def test_a_cell_opens_to_all_there_is_to_know(browser: Browser, address: str, table: Table) -> None:
+def test_a_cell_opens_to_all_there_is_to_know(browser: Browser, address: str, table: ResultTable) -> None:
     page, _ = opened(browser, address, "#?outcome=fail&framework=keras-torch&operation=mse%2Fmean")
     page.click("#cells-table a:text('bound/extremes')")
     shown = page.text_content("#cell")
@@ -193,7 +193,7 @@ def test_a_cell_opens_to_all_there_is_to_know(browser: Browser, address: str, ta
         "Because of extremes.",
         "specs/mse/mean/bound/extremes.toml, as the specs are now: the results were judged by others",
         "A wrong loss.",
-        visible(cell.reason),
+        printable(cell.reason),
         "keras.losses.MeanSquaredError",
         "0x1.921fb54442d18p+1 3.141592653589793",
         "0x1.921fb54442d18p+3 12.566370614359172",
@@ -211,7 +211,7 @@ def test_a_cell_opens_to_all_there_is_to_know(browser: Browser, address: str, ta
     assert not linked.is_visible("#cell")
 
 
-def test_a_pinned_case_that_passes_shows_the_inputs_of_its_spec(browser: Browser, address: str, table: Table) -> None:
+def test_a_pinned_case_that_passes_shows_the_inputs_of_its_spec(browser: Browser, address: str, table: ResultTable) -> None:
     identifier = "mse/mean/case/thirds:value@jax/written-out.mean/cpu/jit/float32"
     page, _ = opened(browser, address, f"#?cell={quote(identifier, safe='')}")
     shown = page.text_content("#cell")
@@ -241,7 +241,7 @@ def test_arrow_keys_move_between_places_and_enter_opens_one(browser: Browser, ad
     assert page.evaluate("location.hash") == "#?operation=mse%2Fsum&framework=jax"
 
 
-def test_without_scripts_all_tables_are_there(browser: Browser, address: str, table: Table) -> None:
+def test_without_scripts_all_tables_are_there(browser: Browser, address: str, table: ResultTable) -> None:
     page, said = opened(browser, address, java_script_enabled=False)
     assert said == []
     assert page.is_visible("#matrix-table")
@@ -279,7 +279,7 @@ def test_on_paper_there_is_no_control(browser: Browser, address: str) -> None:
 
 @pytest.mark.parametrize("first", range(0, len(HOSTILE), 4))
 def test_hostile_text_is_shown_as_text_by_scripts_too(browser: Browser, tmp_path: Path, first: int) -> None:
-    table = Table.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])])
+    table = ResultTable.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])])
     path = tmp_path / "index.html"
     path.write_text(html.page(table, SampleBackground()), "utf-8")
     page, said = opened(browser, path.as_uri(), "#?q=0")
@@ -359,21 +359,21 @@ def test_every_colour_of_text_has_contrast(scheme: int) -> None:
 
 
 def test_the_cells_that_open_get_what_the_tables_leave_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Table.of(full_run())
+    table = ResultTable.of(full_run())
     whole = len(html.page(table, SampleBackground()).encode())
     assert whole < html.LIMIT
     monkeypatch.setattr(html, "LIMIT", whole - 1)
     assert len(html.page(table, SampleBackground()).encode()) < whole
 
 
-def versions(number: int, breaks: Callable[[Cell, int], bool]) -> Table:
+def versions(number: int, breaks: Callable[[Cell, int], bool]) -> ResultTable:
     """The torch of the sample in so many versions, numbered from 1; ``breaks`` says which cells fail in a version."""
     torch = next(part for part in full_run() if part.header.environment.framework == "torch")
     parts = []
     for n in range(1, number + 1):
         cells = [cell.model_copy(update={"target": cell.target.model_copy(update={"version": f"{n}.0"})}) for cell in torch.cells]
         parts.append(_part(torch, [c.model_copy(update={"outcome": Outcome.FAIL}) if breaks(c, n) else c for c in cells]))
-    return Table.of(parts)
+    return ResultTable.of(parts)
 
 
 def test_versions_that_are_alike_share_their_rows() -> None:
@@ -429,7 +429,7 @@ def test_the_page_of_all_versions_is_small_and_silent(browser: Browser) -> None:
 
 def test_the_headline_counts_versions_where_there_are_several() -> None:
     parts = full_run()
-    assert "frameworks conform" in html.headline(Table.of(parts))
+    assert "frameworks conform" in html.headline(ResultTable.of(parts))
     jax = next(part for part in parts if part.header.environment.framework == "jax")
     older = [cell.model_copy(update={"target": cell.target.model_copy(update={"version": "0.1"})}) for cell in jax.cells]
-    assert "versions and runs conform" in html.headline(Table.of([*parts, _part(jax, older)]))
+    assert "versions and runs conform" in html.headline(ResultTable.of([*parts, _part(jax, older)]))

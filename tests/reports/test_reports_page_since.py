@@ -10,9 +10,9 @@ from browsing import count, opened, texts
 from sample_background import SampleBackground
 from sample_run import full_run
 
-from conformance.reports.diff import Diff
+from conformance.reports.diff.model import Diff
 from conformance.reports.page import page as html
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 from conformance.results.reading import Results
 from conformance.results.records import Outcome
 
@@ -35,7 +35,7 @@ def since(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Diff]:
     old[jax] = Results(part.path, part.header, tuple(was.get(c.id, c) for c in part.cells), part.footer)
     diff = Diff.of(old, before)
     path = tmp_path_factory.mktemp("since") / "index.html"
-    path.write_text(html.page(Table.of(before), SampleBackground(), diff), "utf-8")
+    path.write_text(html.page(ResultTable.of(before), SampleBackground(), diff), "utf-8")
     return path.as_uri(), diff
 
 
@@ -66,6 +66,6 @@ def test_an_audit_finds_nothing_in_what_changed_either(browser: Browser, since: 
 
 def test_without_an_earlier_run_nothing_is_said_of_changes(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "index.html"
-    path.write_text(html.page(Table.of(full_run()), SampleBackground()), "utf-8")
+    path.write_text(html.page(ResultTable.of(full_run()), SampleBackground()), "utf-8")
     page, _ = opened(browser, path.as_uri())
     assert page.locator("#changes").count() == page.locator("[name=since]").count() == 0

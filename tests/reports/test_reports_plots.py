@@ -10,7 +10,7 @@ from sample_run import full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
 from conformance.reports.page import plots
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
@@ -24,11 +24,11 @@ def titles(picture: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
-    return Table.of(full_run())
+def table() -> ResultTable:
+    return ResultTable.of(full_run())
 
 
-def test_the_growth_of_every_target_is_drawn(table: Table) -> None:
+def test_the_growth_of_every_target_is_drawn(table: ResultTable) -> None:
     found = plots.growth(table)
     assert [plot.title for plot in found[:4]] == [f"mse/mean · {dtype}" for dtype in ("float16", "bfloat16", "float32", "float64")]
     measured = [c for c in table.total.cells if c.growth and (c.operation, c.target.dtype) == ("mse/mean", "float32")]
@@ -38,7 +38,7 @@ def test_the_growth_of_every_target_is_drawn(table: Table) -> None:
     assert {"faithful", "O(1)", "O(log n)", "O(√n)", "bound"} <= {element.text for element in elements(found[2].picture, "text")}
 
 
-def test_a_larger_error_is_drawn_higher_and_further_right_with_n(table: Table) -> None:
+def test_a_larger_error_is_drawn_higher_and_further_right_with_n(table: ResultTable) -> None:
     picture = plots.growth(table)[2].picture
     for group in elements(picture, "g"):
         title = group.findtext("title") or ""
@@ -49,15 +49,15 @@ def test_a_larger_error_is_drawn_higher_and_further_right_with_n(table: Table) -
         assert [y for _, y in dots] == sorted((y for _, y in dots), reverse=True)
 
 
-def test_results_without_sizes_show_the_worst_error_alone(table: Table) -> None:
+def test_results_without_sizes_show_the_worst_error_alone(table: ResultTable) -> None:
     witness = next(cell.witness for cell in table.total.cells if cell.witness)
     cells = [c.model_copy(update={"growth": (), "witness": witness}) for part in full_run() for c in part.cells if c.growth]
     part = full_run()[0]
-    (plot, *_) = plots.growth(Table.of([Results(part.path, part.header, tuple(cells), part.footer)]))
+    (plot, *_) = plots.growth(ResultTable.of([Results(part.path, part.header, tuple(cells), part.footer)]))
     assert all(words.count(" u at n = ") == 1 for words in titles(plot.picture))
 
 
-def test_the_bounds_have_a_place_for_each_operation_and_target_that_measured(table: Table) -> None:
+def test_the_bounds_have_a_place_for_each_operation_and_target_that_measured(table: ResultTable) -> None:
     plot = plots.bounds(table)
     assert plot is not None
     places = {
@@ -68,9 +68,11 @@ def test_the_bounds_have_a_place_for_each_operation_and_target_that_measured(tab
     assert len(elements(plot.picture, "rect")) == len(places)
 
 
-def test_several_versions_of_a_framework_are_drawn_side_by_side(table: Table) -> None:
+def test_several_versions_of_a_framework_are_drawn_side_by_side(table: ResultTable) -> None:
     assert plots.versions(table) == []
-    (plot,) = plots.versions(Table.of([*full_run(), *(_older(part) for part in full_run() if part.header.environment.framework == "jax")]))
+    (plot,) = plots.versions(
+        ResultTable.of([*full_run(), *(_older(part) for part in full_run() if part.header.environment.framework == "jax")])
+    )
     assert plot.title == "jax"
     assert any("jax 0.1, float32" in words for words in titles(plot.picture))
     assert any("0.10.2" in (element.text or "") for element in elements(plot.picture, "text"))
@@ -89,7 +91,7 @@ def test_hostile_names_stay_names(first: int) -> None:
         for cell in held.cells
     )
     other = tuple(cell.model_copy(update={"target": cell.target.model_copy(update={"version": "1"})}) for cell in cells)
-    table = Table.of([Results(held.path, held.header, cells, held.footer), Results(held.path, held.header, other, held.footer)])
+    table = ResultTable.of([Results(held.path, held.header, cells, held.footer), Results(held.path, held.header, other, held.footer)])
     bounds = plots.bounds(table)
     assert bounds is not None
     pictures = [bounds.picture, *(plot.picture for plot in (*plots.growth(table), *plots.versions(table)))]
@@ -99,5 +101,5 @@ def test_hostile_names_stay_names(first: int) -> None:
 
 
 def test_an_empty_table_has_no_plots() -> None:
-    table = Table.of([])
+    table = ResultTable.of([])
     assert (plots.growth(table), plots.bounds(table), plots.versions(table)) == ([], None, [])

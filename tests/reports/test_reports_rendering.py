@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from sample_run import full_run
 
-from conformance.reports import write_all
-from conformance.reports.diff import Diff
+from conformance.reports.diff.model import Diff
 from conformance.reports.markdown import MAX_BYTES, markdown
 from conformance.reports.page.page import page
 from conformance.reports.reproduce import reproducer
-from conformance.reports.table import Table
+from conformance.reports.table import ResultTable
 from conformance.reports.terminal import WIDTH, show
+from conformance.reports.write import write_all
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Footer, Grade, Header, Outcome, RunEnvironment, Target, Witness
 
@@ -128,7 +128,7 @@ class Structure(HTMLParser):
         assert self.open.pop() == tag
 
 
-def printed(table: Table, encoding: str = "utf-8", width: int = WIDTH) -> str:
+def printed(table: ResultTable, encoding: str = "utf-8", width: int = WIDTH) -> str:
     held = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n", write_through=True)
     show(table, Console(file=held, width=width, force_terminal=False, color_system=None))
     raw = held.buffer
@@ -139,7 +139,7 @@ def printed(table: Table, encoding: str = "utf-8", width: int = WIDTH) -> str:
 @pytest.fixture(scope="module")
 def harmless() -> Structure:
     """The elements and attributes that a page has without any hostility."""
-    return Structure(page(Table.of([*full_run(complete=False), hostile_results(["x https://e.example"])])))
+    return Structure(page(ResultTable.of([*full_run(complete=False), hostile_results(["x https://e.example"])])))
 
 
 def assert_page_is_safe(source: str, harmless: Structure) -> None:
@@ -153,7 +153,7 @@ def assert_page_is_safe(source: str, harmless: Structure) -> None:
 
 @pytest.mark.parametrize("first", range(len(HOSTILE)))
 def test_hostile_text_is_shown_as_text_everywhere(first: int, harmless: Structure) -> None:
-    table = Table.of([hostile_results(HOSTILE[first:] + HOSTILE[:first], complete=bool(first % 2))])
+    table = ResultTable.of([hostile_results(HOSTILE[first:] + HOSTILE[:first], complete=bool(first % 2))])
     assert_page_is_safe(page(table), harmless)
     assert_markdown_is_plain(markdown(table))
     out = printed(table)
@@ -165,7 +165,7 @@ def test_hostile_text_is_shown_as_text_everywhere(first: int, harmless: Structur
 @given(st.lists(st.text(st.characters(), max_size=60), min_size=1, max_size=6))
 @settings(deadline=None, max_examples=25)
 def test_any_text_is_shown_as_text(harmless: Structure, texts: list[str]) -> None:
-    table = Table.of([hostile_results(texts)])
+    table = ResultTable.of([hostile_results(texts)])
     assert_page_is_safe(page(table), harmless)
     assert_markdown_is_plain(markdown(table))
     assert not FORBIDDEN_IN_OUTPUT.search(printed(table))
@@ -190,7 +190,7 @@ def test_markdown_renders_to_the_structure_that_is_meant() -> None:
     parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     allowed = {"a", "blockquote", "h1", "h2", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"}
     for first in range(len(HOSTILE)):
-        source = markdown(Table.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]))
+        source = markdown(ResultTable.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]))
         tokens = parser.parse(source)
         inside = [child for token in tokens for child in (token.children or [])]
         assert {token.tag for token in (*tokens, *inside) if token.tag} <= allowed | {"em", "br"}
@@ -200,40 +200,40 @@ def test_markdown_renders_to_the_structure_that_is_meant() -> None:
 
 
 def test_rich_markup_is_not_interpreted_and_no_escape_is_emitted() -> None:
-    out = printed(Table.of([hostile_results(["[red]x[/red]", "\x1b[31my"])]))
+    out = printed(ResultTable.of([hostile_results(["[red]x[/red]", "\x1b[31my"])]))
     assert "[red]x[/red]" in out
     assert "\\x1b[31my" in out
     assert "\x1b" not in out
 
 
 def test_a_terminal_without_unicode_gets_plain_signs() -> None:
-    out = printed(Table.of(full_run()), encoding="ascii")
+    out = printed(ResultTable.of(full_run()), encoding="ascii")
     assert "X fail" in out
     assert out.isascii()
 
 
 def test_the_matrix_fits_a_hundred_columns_and_comes_first() -> None:
-    lines = printed(Table.of(full_run()), width=200).splitlines()
+    lines = printed(ResultTable.of(full_run()), width=200).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert "mse/mean" in lines[0]
     assert lines[-1].startswith("does not conform: ")
 
 
 def test_a_narrow_terminal_splits_the_matrix() -> None:
-    lines = printed(Table.of(full_run()), width=60).splitlines()
+    lines = printed(ResultTable.of(full_run()), width=60).splitlines()
     assert max(map(len, lines)) <= 60
     assert sum("pass/all" in line for line in lines) > 1
 
 
 def test_an_incomplete_run_is_said_at_the_top_of_every_report() -> None:
-    table = Table.of(full_run(complete=False))
+    table = ResultTable.of(full_run(complete=False))
     assert printed(table).startswith("INCOMPLETE")
     assert "**Incomplete**" in markdown(table)[:800]
     assert "<b>Incomplete.</b>" in page(table).partition("<main>")[0]
 
 
 def test_failures_name_check_quantity_target_and_how_to_run_them_again() -> None:
-    table = Table.of(full_run())
+    table = ResultTable.of(full_run())
     for text in (printed(table), page(table)):
         assert "mse/mean/case/constant-70000" in text
         assert "tensorflow · reduce_mean.mean, keras.losses.mean · cpu · eager, graph, xla · float16" in re.sub(r"\s+", " ", text)
@@ -293,7 +293,7 @@ def _is_call_by_name(node: ast.AST) -> bool:
 
 
 def test_nothing_at_all_can_be_shown() -> None:
-    table = Table.of([])
+    table = ResultTable.of([])
     assert "Nothing ran" in page(table)
     assert "nothing ran" in printed(table)
     assert markdown(table).startswith("# ")
@@ -302,7 +302,7 @@ def test_nothing_at_all_can_be_shown() -> None:
 def everything_fails() -> list[Results]:
     """Twenty thousand failures, no two of them for the same reason."""
     words = ["".join(chr(97 + (number // 26**place) % 26) for place in range(4)) for number in range(30_000)]
-    spoiled, number = [], 0
+    tainted, number = [], 0
     for part in full_run():
         cells = []
         for one in part.cells:
@@ -313,8 +313,8 @@ def everything_fails() -> list[Results]:
                 one.model_copy(update={"outcome": Outcome.FAIL, "reason": f"{words[number]} {'long words ' * 30}", "witness": witness})
             )
             number += 1
-        spoiled.append(Results(part.path, part.header, tuple(cells), part.footer))
-    return spoiled
+        tainted.append(Results(part.path, part.header, tuple(cells), part.footer))
+    return tainted
 
 
 @pytest.mark.parametrize("run", [full_run, everything_fails])
@@ -323,8 +323,8 @@ def test_twenty_thousand_cells_stay_small_and_quick(run: object, tmp_path: Path)
     parts = run()
     assert sum(len(part.cells) for part in parts) > 20_000
     started = time.process_time()
-    write_all(Table.of(parts), tmp_path)
-    printed(Table.of(parts))
+    write_all(ResultTable.of(parts), tmp_path)
+    printed(ResultTable.of(parts))
     assert time.process_time() - started < 20
     assert (tmp_path / "index.html").stat().st_size < 1_500_000
     text = (tmp_path / "matrix.md").read_text("utf-8")
@@ -338,18 +338,18 @@ def test_twenty_thousand_cells_stay_small_and_quick(run: object, tmp_path: Path)
 def test_what_changed_stands_between_the_matrix_and_the_failures(tmp_path: Path) -> None:
     new = full_run()
     old = [Results(part.path, part.header, tuple(cell for cell in part.cells if cell.outcome is not Outcome.FAIL), None) for part in new]
-    write_all(Table.of(new), tmp_path, diff=Diff.of(old, new))
+    write_all(ResultTable.of(new), tmp_path, diff=Diff.of(old, new))
     text = (tmp_path / "matrix.md").read_text("utf-8")
     places = [text.index(part) for part in ("| target |", "## What changed", "## What does not conform", "## Documented deviations")]
     assert places == sorted(places)
     assert "of the new ones" in text[places[1] : places[2]]
     assert json.loads((tmp_path / "table.json").read_text("utf-8"))["changes"]["new_and_broken"] > 0
-    assert "## What changed" not in markdown(Table.of(new))
+    assert "## What changed" not in markdown(ResultTable.of(new))
 
 
 def test_write_all_writes_whole_files_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "reports"
-    paths = write_all(Table.of(full_run()), folder)
+    paths = write_all(ResultTable.of(full_run()), folder)
     names = ["badges", "index.html", "junit.xml", "matrix.md", "table.json"]
     assert sorted(path.name for path in paths) == sorted(path.name for path in folder.iterdir()) == names
     summary = json.loads((folder / "table.json").read_text("utf-8"))

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_run import full_run
 
-from conformance.reports.table import WORST_FIRST, Summary, Table, Tally
-from conformance.reports.text import figure, targets_in_words, visible
+from conformance.reports.table import WORST_FIRST, ResultTable, Summary, Tally
+from conformance.reports.text import format_error, printable, targets_in_words
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Footer, Grade, Header, Outcome, RunEnvironment, Target
 
@@ -54,7 +54,7 @@ def cell(outcome: Outcome = Outcome.PASS, *, check: str = "x", dtype: str = "flo
 @given(st.lists(st.lists(CELLS, max_size=12, unique_by=lambda one: one.id), max_size=3))
 @settings(deadline=None)
 def test_every_view_of_the_table_adds_up_to_the_cells(files: list[list[Cell]]) -> None:
-    table = Table.of([results(cells, f"r{number}") for number, cells in enumerate(files)])
+    table = ResultTable.of([results(cells, f"r{number}") for number, cells in enumerate(files)])
     everything = sum(len(cells) for cells in files)
     assert table.total.tally.total == everything
     assert sum(count for _, count in table.total.tally) == everything
@@ -105,7 +105,7 @@ def test_one_defect_on_many_targets_is_one_cause() -> None:
         for check in "xy"
         for dtype in ("float16", "float64")
     ]
-    (cause,) = Table.of([results(cells)]).failures
+    (cause,) = ResultTable.of([results(cells)]).failures
     assert [finding.check for finding in cause.findings] == ["x", "y"]
     assert cause.where == ["a · i · cpu · eager · float16, float64"]
 
@@ -116,18 +116,18 @@ def test_different_reasons_are_different_causes() -> None:
         cell(Outcome.FAIL, check="y", reason="got nan"),
         cell(Outcome.ERROR, check="z", reason="got nan"),
     ]
-    assert [cause.reason for cause in Table.of([results(cells)]).failures] == ["got nan", "got inf", "got nan"]
+    assert [cause.reason for cause in ResultTable.of([results(cells)]).failures] == ["got nan", "got inf", "got nan"]
 
 
 def test_two_runs_of_the_same_cells_stand_side_by_side_and_disagree() -> None:
-    table = Table.of([results([cell()]), results([cell(Outcome.FAIL)], "r2"), results([cell(check="other")], "r1")])
+    table = ResultTable.of([results([cell()]), results([cell(Outcome.FAIL)], "r2"), results([cell(check="other")], "r1")])
     assert [(section.run, len(section.cells)) for section in table.sections] == [("r1", 2), ("r2", 1)]
     ((first, second),) = table.disagreements
     assert (first.outcome, second.outcome) == (Outcome.PASS, Outcome.FAIL)
 
 
 def test_an_incomplete_run_never_conforms() -> None:
-    table = Table.of([results([cell()], complete=False)])
+    table = ResultTable.of([results([cell()], complete=False)])
     assert not table.conforms
     assert table.verdict == table.sections[0].verdict == "incomplete"
     assert table.sections[0].denominator == "1/1 so far"
@@ -145,19 +145,19 @@ def test_an_incomplete_run_never_conforms() -> None:
     ],
 )
 def test_the_verdict(outcomes: list[Outcome], verdict: str) -> None:
-    table = Table.of([results([cell(outcome, check=str(number)) for number, outcome in enumerate(outcomes)])])
+    table = ResultTable.of([results([cell(outcome, check=str(number)) for number, outcome in enumerate(outcomes)])])
     assert table.verdict == verdict
     assert table.conforms is verdict.startswith("conforms")
 
 
 def test_what_only_should_pass_breaks_no_conformance() -> None:
-    table = Table.of([results([cell(), cell(Outcome.FAIL, check="y", level="should")])])
+    table = ResultTable.of([results([cell(), cell(Outcome.FAIL, check="y", level="should")])])
     assert table.conforms
     assert len(table.failures) == 1
 
 
 def test_worst_first_puts_the_most_broken_section_first() -> None:
-    worst = Table.of(full_run()).worst_first
+    worst = ResultTable.of(full_run()).worst_first
     assert worst[0].framework == "torch"
     assert worst[-1].verdict == "conforms"
 
@@ -177,11 +177,11 @@ def test_targets_fold_into_few_words() -> None:
     [(None, ""), (0.0, "0"), (0.001, "<0.01"), (0.05, "0.05"), (1.96, "2.0"), (12.34, "12"), (8190.0, "8,190"), (1.7e308, "2e308")],
 )
 def test_figures_are_short(error: float | None, shown: str) -> None:
-    assert figure(error) == shown
+    assert format_error(error) == shown
 
 
 @given(st.text(st.characters()))
 def test_visible_text_is_one_line_that_can_be_seen(text: str) -> None:
-    assert visible(text).replace(" ", "").isprintable()
-    assert len(visible(text, 30)) <= 30
-    visible(text).encode("utf-8")
+    assert printable(text).replace(" ", "").isprintable()
+    assert len(printable(text, 30)) <= 30
+    printable(text).encode("utf-8")

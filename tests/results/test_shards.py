@@ -11,7 +11,8 @@ import pytest
 from conformance.checks.profiles import PROFILES
 from conformance.cli.output import read_results
 from conformance.frameworks.registry import frameworks
-from conformance.reports import Table, write_all
+from conformance.reports.table import ResultTable
+from conformance.reports.write import write_all
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read
 from conformance.results.records import Shard, Target
@@ -69,7 +70,7 @@ def test_shards_make_the_byte_same_reports_in_any_order(runs: tuple[Path, list[P
     assert merged.complete
     written = {}
     for name, results in (("whole", read(whole)), ("merged", merged)):
-        write_all(Table.of([replace(results, path=Path("numpy.jsonl"))]), tmp_path / name)
+        write_all(ResultTable.of([replace(results, path=Path("numpy.jsonl"))]), tmp_path / name)
         files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
         written[name] = {path.relative_to(tmp_path / name).as_posix(): path.read_bytes() for path in files}
     assert len(written["whole"]) > 4
@@ -80,7 +81,7 @@ def test_shards_make_the_byte_same_reports_in_any_order(runs: tuple[Path, list[P
 def test_the_table_of_a_run_as_it_was_is_byte_same_too(runs: tuple[Path, list[Path]]) -> None:
     """It has no times and no run ids."""
     whole, shards = runs
-    assert json.dumps(Table.of([read(whole)]).summary()) == json.dumps(Table.of(combined(map(read, shards))).summary())
+    assert json.dumps(ResultTable.of([read(whole)]).summary()) == json.dumps(ResultTable.of(combined(map(read, shards))).summary())
 
 
 def test_a_shard_runs_again_as_it_did(runs: tuple[Path, list[Path]], tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_missing_shards_are_named(runs: tuple[Path, list[Path]]) -> None:
     assert merged.shortfall == "lacks shards 1, 3 of 3"
     (merged,) = read_results([runs[1][0], runs[1][1]])
     assert merged.shortfall == "lacks shard 3 of 3"
-    assert Table.of([merged]).verdict in {"incomplete", "does not conform"}
+    assert ResultTable.of([merged]).verdict in {"incomplete", "does not conform"}
 
 
 def test_a_shard_that_comes_twice_stays_apart(runs: tuple[Path, list[Path]], tmp_path: Path) -> None:

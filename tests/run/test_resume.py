@@ -14,13 +14,13 @@ from test_engine import CASES
 
 from conformance.checks.profiles import PROFILES, Profile
 from conformance.frameworks.registry import FrameworkInfo, frameworks
-from conformance.results.lock import FolderTaken, claimed
+from conformance.results.lock import FolderLocked, lock_folder
 from conformance.results.reading import Results, read
 from conformance.results.records import Header, Outcome
-from conformance.results.writing import WriteLost, Writer
+from conformance.results.writing import WriteError, Writer
 from conformance.run.engine import Nobody, Run, new_run
 from conformance.run.plan import Selection
-from conformance.run.resume import ResumeError, begun
+from conformance.run.resume import ResumeError, load_resume_point
 from conformance.specs.load import load
 from conformance.workers.process import Worker
 from conformance.workers.protocol import Reply, Request
@@ -162,7 +162,7 @@ def test_every_other_header_is_another_run(key: str, finished: tuple[Path, Path]
     changes: dict[str, Any] = {"environment": header.environment.model_copy(update={"version": "1.0"}), "entries": {"a": "b"}}
     other = Header.model_validate(header.model_dump() | {key: changes.get(key, "other")})
     with pytest.raises(ResumeError, match="go on as it was begun, or run without --resume"):
-        begun(finished[0], other, ())
+        load_resume_point(finished[0], other, ())
 
 
 def test_a_changed_subject_is_another_run(finished: tuple[Path, Path], tmp_path: Path) -> None:
@@ -194,12 +194,12 @@ def test_a_deviation_that_was_kept_is_still_one(tmp_path: Path) -> None:
 
 def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
     with (
-        claimed(tmp_path / "out"),
-        pytest.raises(FolderTaken, match="found another run that writes into this folder"),
-        claimed(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
+        pytest.raises(FolderLocked, match="found another run that writes into this folder"),
+        lock_folder(tmp_path / "out"),
     ):
         pass
-    with claimed(tmp_path / "out"):
+    with lock_folder(tmp_path / "out"):
         pass
 
 
@@ -226,7 +226,7 @@ def test_a_record_that_cannot_be_written_leaves_those_before_it(
 
         file = writer._file
         monkeypatch.setattr(writer, "_file", Full())
-        with pytest.raises(WriteLost, match=r"a\.jsonl: No space left on device; expected room for another record"):
+        with pytest.raises(WriteError, match=r"a\.jsonl: No space left on device; expected room for another record"):
             writer.append(*results.cells[3:])
     assert path.read_bytes() == whole
     assert read(path).cells == results.cells[:3]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.runner.process_state import Surroundings
+from conformance.runner.process_state import ProcessState
 
 X86 = pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="the bits of another processor")
 
@@ -32,36 +32,36 @@ def halved() -> float:
 
 @X86
 def test_flush_to_zero_stays_on_the_other_side_and_lasts_there() -> None:
-    surroundings = Surroundings()
-    surroundings.called(flush_to_zero)()
+    process_state = ProcessState()
+    process_state.called(flush_to_zero)()
     assert halved() > 0
-    assert surroundings.called(halved)() == 0
+    assert process_state.called(halved)() == 0
     assert halved() > 0
-    assert surroundings.restore() == ((), ("changes the floating-point environment",))
-    assert surroundings.restore() == ((), ())
-    assert Surroundings().called(halved)() > 0
+    assert process_state.restore() == ((), ("changes the floating-point environment",))
+    assert process_state.restore() == ((), ())
+    assert ProcessState().called(halved)() > 0
 
 
 @X86
 def test_an_exception_leaves_the_side_too() -> None:
-    surroundings = Surroundings()
+    process_state = ProcessState()
 
     def fails() -> None:
         flush_to_zero()
         raise ValueError("no kernel today")
 
     with pytest.raises(ValueError, match="no kernel"):
-        surroundings.called(fails)()
+        process_state.called(fails)()
     assert halved() > 0
 
 
 @X86
 def test_what_was_set_during_the_import_is_no_change() -> None:
-    surroundings = Surroundings()
-    surroundings.called(flush_to_zero)()
-    surroundings.settle()
-    assert surroundings.restore() == ((), ())
-    assert surroundings.called(halved)() == 0
+    process_state = ProcessState()
+    process_state.called(flush_to_zero)()
+    process_state.rebaseline()
+    assert process_state.restore() == ((), ())
+    assert process_state.called(halved)() == 0
 
 
 def test_folder_and_locale_are_restored_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,12 +69,12 @@ def test_folder_and_locale_are_restored_and_named(tmp_path: Path, monkeypatch: p
     before = Path.cwd(), locale.setlocale(locale.LC_ALL)
     other = next(name for name in ("C.UTF-8", "C") if locale.setlocale(locale.LC_ALL, name) != before[1])
     locale.setlocale(locale.LC_ALL, before[1])
-    surroundings = Surroundings()
-    assert surroundings.restore() == ((), ())
+    process_state = ProcessState()
+    assert process_state.restore() == ((), ())
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)
     gone.rmdir()
     locale.setlocale(locale.LC_ALL, other)
-    assert surroundings.restore() == (("changes the working directory", "changes the locale"), ())
+    assert process_state.restore() == (("changes the working directory", "changes the locale"), ())
     assert (Path.cwd(), locale.setlocale(locale.LC_ALL)) == before

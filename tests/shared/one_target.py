@@ -14,7 +14,7 @@ from conformance.results.records import Cell
 from conformance.specs.load import load
 from conformance.specs.model import Policy
 from conformance.workers.protocol import Request
-from conformance.workers.worker import Bench
+from conformance.workers.worker import Harness
 
 SPECS = load()
 CHECKS = all_checks(SPECS)
@@ -38,5 +38,5 @@ def cells_of(
     mine = Implementation("mine.form", "mine", operation, call, (mode,), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
     asked = replace(profile, first=None, further=None)  # as much as a subject file is put to
-    bench = Bench(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, asked, "1", CHECKS)
+    bench = Harness(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, asked, "1", CHECKS)
     return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype)).cells)

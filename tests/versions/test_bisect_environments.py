@@ -16,8 +16,8 @@ from conformance.results.writing import Writer
 from conformance.specs.load import load, specs_root
 from conformance.specs.targets import read_targets
 from conformance.versions import environments
-from conformance.versions.environments import Maker
-from conformance.versions.search import BisectError, NotMade
+from conformance.versions.environments import EnvironmentBuilder
+from conformance.versions.search import BisectError, EnvironmentUnavailable
 
 CHECK = "mse/mean/case/mean-thirds"
 UV = """#!{python}
@@ -76,11 +76,11 @@ def calls(uv: Path, *begin: str) -> list[list[str]]:
     return [one for one in made if one[: len(begin)] == list(begin)]
 
 
-def maker(cache: Path, said: list[str] | None = None) -> Maker:
+def maker(cache: Path, said: list[str] | None = None) -> EnvironmentBuilder:
     targets = read_targets(specs_root())
     table = targets.table_of("jax")
     assert table is not None
-    return Maker(load(), targets, table, ("absl-py",), ("--check", CHECK), cache, (said if said is not None else []).append)
+    return EnvironmentBuilder(load(), targets, table, ("absl-py",), ("--check", CHECK), cache, (said if said is not None else []).append)
 
 
 def test_releases_are_those_between_the_two_in_their_order(uv: Path, tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_a_release_is_looked_at_once(uv: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_installed_says_what_uv_said(uv: Path, tmp_path: Path) -> None:
     assert uv.exists()
-    with pytest.raises(NotMade, match=r"could not be installed: no solution found: jax 0\.4\.14 has no wheel"):
+    with pytest.raises(EnvironmentUnavailable, match=r"could not be installed: no solution found: jax 0\.4\.14 has no wheel"):
         maker(tmp_path).look("0.4.14")
 
 
 def test_a_framework_that_cannot_start_is_no_answer(uv: Path, tmp_path: Path) -> None:
     results(uv / "0.4.20.jsonl", version="", outcome=Outcome.ERROR, implementation="*")
-    with pytest.raises(NotMade, match="it could not start: ImportError"):
+    with pytest.raises(EnvironmentUnavailable, match="it could not start: ImportError"):
         maker(tmp_path).look("0.4.20")
 
 

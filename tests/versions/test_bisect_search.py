@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.results.records import Cell, Outcome, Target, Witness
-from conformance.versions.search import BisectError, Cells, NotMade, search, state_of
+from conformance.versions.search import BisectError, Cells, EnvironmentUnavailable, search, state_of
 
 TARGET = Target(framework="jax", version="", implementation="mean", device="cpu", mode="eager", dtype="float16")
 
@@ -45,7 +45,7 @@ class Releases:
     def look(self, release: str) -> Cells:
         self.asked.append(release)
         if int(release) in self.broken:
-            raise NotMade("no wheel")
+            raise EnvironmentUnavailable("no wheel")
         return GOOD if int(release) < self.changes_at else BAD
 
 

@@ -10,10 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.bounds import fitting
-from conformance.checks.tally import Sight, Tally
-from conformance.checks.trial import Trial
+from conformance.checks.context import CheckContext
+from conformance.checks.tally import Observation, QuantityRecord
 from conformance.frameworks.base import Evaluation
-from conformance.inputs.families import Descriptor, Family, exact_data, make
+from conformance.inputs.families import Descriptor, InputFamily, exact_data, make
 from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity, Shape
 from conformance.numerics.exact.number import is_power_of_two
 from conformance.numerics.formats import FORMATS, Array
@@ -31,26 +31,26 @@ class Drawn:
     recipe: str
 
 
-def draw(trial: Trial, family: Family, name: str, shape: Shape, seed: int, *, spread: int = 0, upstream: int = 0) -> Drawn:
+def draw(context: CheckContext, family: InputFamily, name: str, shape: Shape, seed: int, *, spread: int = 0, upstream: int = 0) -> Drawn:
     """The inputs of one descriptor, in the trial's dtype."""
     descriptor = Descriptor(seed, shape, spread, upstream)
-    return Drawn(make(family, descriptor, trial.operation.definition, trial.target.dtype), descriptor.recipe(name, 0, 1))
+    return Drawn(make(family, descriptor, context.operation.definition, context.target.dtype), descriptor.recipe(name, 0, 1))
 
 
-def exact_inputs(trial: Trial, shape: Shape, seed: int, *, upstream: int = 0) -> Drawn:
+def exact_inputs(context: CheckContext, shape: Shape, seed: int, *, upstream: int = 0) -> Drawn:
     """Inputs for which nothing rounds, in any order; ``upstream`` is 1 for powers of two in place of ones."""
-    return draw(trial, exact_data, "exact-data", shape, seed, spread=2, upstream=upstream)
+    return draw(context, exact_data, "exact-data", shape, seed, spread=2, upstream=upstream)
 
 
-def exact_shapes(trial: Trial) -> list[Shape]:
+def exact_shapes(context: CheckContext) -> list[Shape]:
     """The profile's shapes on which exact data stays exact: what is divided by is a power of two.
 
     A gradient of weights that divide holds the value beside single squares: where a format cannot count the elements, one of them rounds.
     """
-    definition = trial.operation.definition
-    shapes = fitting(trial.profile.shapes_for(trial.target), definition)
+    definition = context.operation.definition
+    shapes = fitting(context.profile.shapes_for(context.target), definition)
     if definition.divisor is Divisor.WEIGHTS and not definition.masked:
-        shapes = [shape for shape in shapes if math.prod(shape) <= 2 ** FORMATS[trial.target.dtype].precision]
+        shapes = [shape for shape in shapes if math.prod(shape) <= 2 ** FORMATS[context.target.dtype].precision]
     fitted = [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
     return fitted or [_EXACT]
 
@@ -67,15 +67,17 @@ def _divides(definition: Definition, shape: Shape) -> list[int]:
             return row
 
 
-def same(trial: Trial, tally: Tally, quantity: Quantity, found: Array, wanted: Array, drawn: Drawn, where: str = "") -> None:
+def same(
+    context: CheckContext, tally: QuantityRecord, quantity: Quantity, found: Array, wanted: Array, drawn: Drawn, where: str = ""
+) -> None:
     """Count one comparison: ``found`` must equal ``wanted`` element by element; ``where`` says in words what was done."""
     tally.evaluations += 1
-    summands = trial.operation.definition.summands(drawn.inputs.shape)
+    summands = context.operation.definition.summands(drawn.inputs.shape)
     after = f" {where}" if where else ""
     if found.shape != wanted.shape:
         seen, due = f"shape {found.shape}", f"shape {wanted.shape}"
         tally.fail(
-            f"{quantity}{after}: found {seen}, expected {due}", Sight(drawn.inputs, summands, None, found, 0, drawn.recipe, seen, due)
+            f"{quantity}{after}: found {seen}, expected {due}", Observation(drawn.inputs, summands, None, found, 0, drawn.recipe, seen, due)
         )
         return
     differs = np.flatnonzero(found.astype(np.float64).ravel() != wanted.astype(np.float64).ravel())
@@ -83,20 +85,20 @@ def same(trial: Trial, tally: Tally, quantity: Quantity, found: Array, wanted: A
         at = int(differs[0])
         seen, due = repr(float(found.ravel()[at])), repr(float(wanted.ravel()[at]))
         place = f" at element {at} of {found.size}" if found.size > 1 else ""
-        sight = Sight(drawn.inputs, summands, None, found, at, drawn.recipe, seen, due)
+        sight = Observation(drawn.inputs, summands, None, found, at, drawn.recipe, seen, due)
         tally.fail(f"{quantity}{place}{after}: found {seen}, expected the bits of {due}", sight)
 
 
 def same_evaluation(
-    trial: Trial, tallies: Mapping[Quantity, Tally], found: Evaluation, wanted: Evaluation, drawn: Drawn, where: str = ""
+    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], found: Evaluation, wanted: Evaluation, drawn: Drawn, where: str = ""
 ) -> None:
     """Compare value and gradients of two evaluations, as far as ``tallies`` asks for them."""
     if Quantity.VALUE in tallies:
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found.value, wanted.value, drawn, where)
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found.value, wanted.value, drawn, where)
     note_missing(tallies, found)
     for quantity, gradient in gradients_of(found):
         if quantity in tallies and quantity.value in wanted.gradients:
-            same(trial, tallies[quantity], quantity, gradient, wanted.gradients[quantity.value], drawn, where)
+            same(context, tallies[quantity], quantity, gradient, wanted.gradients[quantity.value], drawn, where)
 
 
 def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:
@@ -104,7 +106,7 @@ def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:
     return [(q, evaluation.gradients[q.value]) for q in GRADIENTS if q.value in evaluation.gradients]
 
 
-def note_missing(tallies: Mapping[Quantity, Tally], evaluation: Evaluation) -> None:
+def note_missing(tallies: Mapping[Quantity, QuantityRecord], evaluation: Evaluation) -> None:
     """Say of each gradient that did not come back why it did not."""
     for quantity in (*GRADIENTS, Quantity.GRADIENT_WEIGHT):
         if quantity in tallies and quantity.value not in evaluation.gradients:

@@ -8,29 +8,29 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.checks.cases import exactly
+from conformance.checks.context import CheckContext
 from conformance.checks.judge import judge, sentence
 from conformance.checks.laws.comparing import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.profiles import compiles_each_shape
-from conformance.checks.tally import Sight, Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array
 
 
-def _inputs(trial: Trial, *, upstream: int = 0) -> list[Drawn]:
-    return [exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream) for shape in _shapes(trial)]
+def _inputs(context: CheckContext, *, upstream: int = 0) -> list[Drawn]:
+    return [exact_inputs(context, shape, context.profile.seeds()[0], upstream=upstream) for shape in _shapes(context)]
 
 
-def _shapes(trial: Trial) -> list[Shape]:
+def _shapes(context: CheckContext) -> list[Shape]:
     """Few: each of these laws has its own function, and where shapes are compiled it is compiled for each."""
-    return exact_shapes(trial)[: 2 if compiles_each_shape(trial.target) else 4]
+    return exact_shapes(context)[: 2 if compiles_each_shape(context.target) else 4]
 
 
-def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
+def _direction(context: CheckContext, shape: Shape, seed: int) -> Array:
     """Small whole numbers: products with exact data stay exact."""
-    drawn: Array = np.random.default_rng([seed, 1]).integers(-1, 2, shape).astype(FORMATS[trial.target.dtype].dtype)
+    drawn: Array = np.random.default_rng([seed, 1]).integers(-1, 2, shape).astype(FORMATS[context.target.dtype].dtype)
     return drawn
 
 
@@ -38,14 +38,22 @@ def _direction(trial: Trial, shape: Shape, seed: int) -> Array:
     "value-alone",
     "Asking for no gradient changes no bit of the value: a training step and an evaluation report the same loss.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
+def value_alone(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """A plain call against the value that came with gradients."""
     tallies = new_tallies(Quantity.VALUE)
-    for drawn in _inputs(trial):
-        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, trial.attested(drawn.inputs).value, drawn, "with no gradient asked for")
+    for drawn in _inputs(context):
+        found = context.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
+        same(
+            context,
+            tallies[Quantity.VALUE],
+            Quantity.VALUE,
+            found,
+            context.executed_as(drawn.inputs).value,
+            drawn,
+            "with no gradient asked for",
+        )
     return tallies
 
 
@@ -53,18 +61,18 @@ def value_alone(trial: Trial) -> Mapping[Quantity, Tally]:
     "one-argument",
     "The gradient of one argument is the same whether or not the other one's is asked for as well.",
     GRADIENTS,
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
+def one_argument(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
     tallies = new_tallies(*GRADIENTS)
-    for drawn in _inputs(trial, upstream=1):
-        both = trial.attested(drawn.inputs)
+    for drawn in _inputs(context, upstream=1):
+        both = context.executed_as(drawn.inputs)
         note_missing(tallies, both)
         for quantity in GRADIENTS:
             if quantity.value in both.gradients:
-                found = trial.probe.alone(drawn.inputs, quantity)
-                same(trial, tallies[quantity], quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
+                found = context.probe.alone(drawn.inputs, quantity)
+                same(context, tallies[quantity], quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
     return tallies
 
 
@@ -72,24 +80,24 @@ def one_argument(trial: Trial) -> Mapping[Quantity, Tally]:
     "forward-mode",
     "Forward and reverse mode differentiate the same function: a directional derivative is the gradient's product with the direction.",
     GRADIENTS,
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
+def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Along the prediction, then along the target; directions of −1, 0 and 1, so that the products are exact."""
     tallies = new_tallies(*GRADIENTS)
-    for drawn in _inputs(trial):
+    for drawn in _inputs(context):
         inputs = drawn.inputs
-        reverse = trial.attested(inputs)
+        reverse = context.executed_as(inputs)
         note_missing(tallies, reverse)
-        direction = _direction(trial, inputs.shape, trial.profile.seeds()[0])
+        direction = _direction(context, inputs.shape, context.profile.seeds()[0])
         zeros = np.zeros_like(direction)
         for quantity, along in zip(GRADIENTS, ((direction, zeros), (zeros, direction)), strict=True):
             if quantity.value not in reverse.gradients:
                 continue
-            found = trial.probe.forward(inputs, *along)
+            found = context.probe.forward(inputs, *along)
             products = reverse.gradients[quantity.value].astype(np.float64) * direction.astype(np.float64)
             wanted = products.sum(axis=tuple(range(reverse.value.ndim, inputs.prediction.ndim)))
-            same(trial, tallies[quantity], quantity, found, np.asarray(wanted), drawn, "in forward mode")
+            same(context, tallies[quantity], quantity, found, np.asarray(wanted), drawn, "in forward mode")
     return tallies
 
 
@@ -97,20 +105,22 @@ def forward_mode(trial: Trial) -> Mapping[Quantity, Tally]:
     "curvature",
     "The second derivative is 2/N, and −2/N where it is mixed: a gradient that is right may yet be differentiated wrongly.",
     (Quantity.CURVATURE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
+def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Along a direction v it is the gradient of the same loss at (v, 0), which the oracle knows: the loss is quadratic."""
-    tally = Tally()
-    for drawn in _inputs(trial, upstream=1):
+    tally = QuantityRecord()
+    for drawn in _inputs(context, upstream=1):
         inputs = drawn.inputs
-        direction = _direction(trial, inputs.shape, trial.profile.seeds()[0])
+        direction = _direction(context, inputs.shape, context.profile.seeds()[0])
         quadratic = replace(inputs, prediction=direction, target=np.zeros_like(direction))
-        oracle = exact(trial.operation.definition, quadratic)
-        for quantity, found in zip(GRADIENTS, trial.probe.curvature(inputs, direction), strict=True):
+        oracle = exact(context.operation.definition, quadratic)
+        for quantity, found in zip(GRADIENTS, context.probe.curvature(inputs, direction), strict=True):
             expectation = exactly(oracle, quantity, FORMATS[found.dtype.name])
-            judgement = judge(expectation, found, flushes=trial.flushes)
-            sight = Sight(inputs, trial.operation.definition.summands(inputs.shape), expectation, found, judgement.worst, drawn.recipe)
+            judgement = judge(expectation, found, flushes=context.flushes)
+            sight = Observation(
+                inputs, context.operation.definition.summands(inputs.shape), expectation, found, judgement.worst, drawn.recipe
+            )
             if judgement.conforms:
                 tally.note(judgement, sight)
             else:
@@ -124,16 +134,16 @@ def curvature(trial: Trial) -> Mapping[Quantity, Tally]:
     "batching",
     "A batch through the framework's automatic batching gives each member's own result, wherever it stands in the batch.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def batching(trial: Trial) -> Mapping[Quantity, Tally]:
+def batching(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
     tallies = new_tallies(Quantity.VALUE)
-    for shape in _shapes(trial):
-        drawn = [exact_inputs(trial, shape, seed) for seed in range(trial.profile.seeds()[0], trial.profile.seeds()[0] + 3)]
-        found = trial.probe.batched([one.inputs for one in drawn])
-        wanted = np.stack([trial.attested(one.inputs).value for one in drawn])
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
+    for shape in _shapes(context):
+        drawn = [exact_inputs(context, shape, seed) for seed in range(context.profile.seeds()[0], context.profile.seeds()[0] + 3)]
+        found = context.probe.batched([one.inputs for one in drawn])
+        wanted = np.stack([context.executed_as(one.inputs).value for one in drawn])
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
     return tallies
 
 

@@ -11,12 +11,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from conformance.checks.context import CheckContext
 from conformance.checks.judge import judge
 from conformance.checks.laws.law import law
 from conformance.checks.profiles import compiles_each_shape
-from conformance.checks.tally import Tally
-from conformance.checks.trial import Trial
-from conformance.checks.wording import in_words
+from conformance.checks.tally import QuantityRecord
+from conformance.checks.wording import describe
 from conformance.frameworks.messages import in_decimal, refusal
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Inputs, Quantity
@@ -34,8 +34,8 @@ _LARGEST = 2**62
 class _Answers:
     """What a target made of pairs of arguments: failures by pair in words, refusals with what was raised."""
 
-    trial: Trial
-    tally: Tally = field(default_factory=Tally)
+    context: CheckContext
+    tally: QuantityRecord = field(default_factory=QuantityRecord)
     wrong: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -44,18 +44,18 @@ class _Answers:
         if name in self.refused or name in self.wrong:
             return None
         try:
-            value = self.trial.probe.call(prediction, target).value
+            value = self.context.probe.call(prediction, target).value
         except Exception as error:  # noqa: BLE001 - to refuse is allowed, in whatever way
             self.refused[name] = refusal(error)
             return None
         self.tally.evaluations += 1
-        wanted = self.trial.operation.definition.value_shape(prediction.shape)
+        wanted = self.context.operation.definition.value_shape(prediction.shape)
         if value.shape != wanted:
             self.wrong[name] = f"found shape {value.shape}, expected {wanted}"
             return None
         return value
 
-    def finished(self, what: str) -> Mapping[Quantity, Tally]:
+    def finished(self, what: str) -> Mapping[Quantity, QuantityRecord]:
         """The tally of all pairs; no verdict where every one was refused."""
         if self.wrong:
             self.tally.failure = "value: " + "; ".join(f"{name}: {wrong}" for name, wrong in self.wrong.items())
@@ -70,12 +70,12 @@ class _Answers:
     "mixed-dtypes",
     "Two float formats in one call are refused, or give the value of the numbers that the returned format holds of them.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def mixed_dtypes(trial: Trial) -> Mapping[Quantity, Tally]:
+def mixed_dtypes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Small numbers that all formats hold, and numbers that only one of the two holds; the tested dtype as prediction's and as target's."""
-    answers = _Answers(trial)
-    for first, second in _pairs(trial):
+    answers = _Answers(context)
+    for first, second in _pairs(context):
         name = f"{first.name} against {second.name}"
         small = np.array(_SMALL[0]).astype(first.dtype), np.array(_SMALL[1]).astype(second.dtype)
         if (value := answers.call(name, *small)) is not None:
@@ -92,11 +92,11 @@ def mixed_dtypes(trial: Trial) -> Mapping[Quantity, Tally]:
     "Small integers and truth values are refused, or give their mean squared error: a quotient of integers is not rounded down.",
     (Quantity.VALUE,),
     ("float32",),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def integer_inputs(trial: Trial) -> Mapping[Quantity, Tally]:
+def integer_inputs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """No difference is negative and no square is large; a mean is 5/4, or 3/4 of truth values."""
-    answers = _Answers(trial)
+    answers = _Answers(context)
     for dtype in (*_INTEGERS, "bool"):
         numbers = ([1, 0, 1, 1], [0, 0, 0, 0]) if dtype == "bool" else ([3, 1, 2, 0], [1, 1, 1, 0])
         pair = np.array(numbers[0], dtype), np.array(numbers[1], dtype)
@@ -110,11 +110,11 @@ def integer_inputs(trial: Trial) -> Mapping[Quantity, Tally]:
     "Integers whose difference or square their dtype cannot hold are refused, or computed in one that can: nothing wraps round.",
     (Quantity.VALUE,),
     ("float32",),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
+def integer_range(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """The ends of the range, the smaller one as the prediction; of an unsigned dtype that is a prediction below its target."""
-    answers = _Answers(trial)
+    answers = _Answers(context)
     for dtype in _INTEGERS:
         limits = np.iinfo(dtype)
         pair = np.array([max(limits.min, -_LARGEST), 0], dtype), np.array([min(limits.max, _LARGEST), 0], dtype)
@@ -128,11 +128,11 @@ def integer_range(trial: Trial) -> Mapping[Quantity, Tally]:
     "An integer beside a float32 is refused, or gives the value of both numbers: a half is not cut off to a whole.",
     (Quantity.VALUE,),
     ("float32",),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def integers_beside_floats(trial: Trial) -> Mapping[Quantity, Tally]:
+def integers_beside_floats(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Small integers or truth values against halves, as prediction and as target."""
-    answers = _Answers(trial)
+    answers = _Answers(context)
     halves = np.full(4, 0.5, np.float32)
     for dtype in (*_INTEGERS, "bool"):
         whole = np.array([1, 0, 1, 1] if dtype == "bool" else [3, 1, 2, 0], dtype)
@@ -142,13 +142,13 @@ def integers_beside_floats(trial: Trial) -> Mapping[Quantity, Tally]:
     return answers.finished("integers beside floats")
 
 
-def _pairs(trial: Trial) -> Iterator[tuple[Format, Format]]:
+def _pairs(context: CheckContext) -> Iterator[tuple[Format, Format]]:
     """The tested dtype beside each other one. As a target's too, unless that is compiled anew: then another dtype's cell has it."""
-    own = FORMATS[trial.target.dtype]
+    own = FORMATS[context.target.dtype]
     for other in FORMATS.values():
         if other != own:
             yield own, other
-            if not compiles_each_shape(trial.target):
+            if not compiles_each_shape(context.target):
                 yield other, own
 
 
@@ -157,39 +157,39 @@ def _a_step_from_one(fmt: Format, steps: int) -> Array:
     return np.full(4, 1 + steps * 2.0 ** (1 - fmt.precision)).astype(fmt.dtype)
 
 
-def _oracle(trial: Trial, pair: Sequence[Array], fmt: Format) -> Exact:
+def _oracle(context: CheckContext, pair: Sequence[Array], fmt: Format) -> Exact:
     prediction, target = (array.astype(fmt.dtype) for array in pair)
-    upstream = np.ones(trial.operation.definition.value_shape(prediction.shape), fmt.dtype)
-    return exact(trial.operation.definition, Inputs(prediction, target, None, upstream))
+    upstream = np.ones(context.operation.definition.value_shape(prediction.shape), fmt.dtype)
+    return exact(context.operation.definition, Inputs(prediction, target, None, upstream))
 
 
 def _judge_exact(answers: _Answers, name: str, pair: Sequence[Array], value: Array) -> None:
     """The exact value and nothing else, in whatever dtype holds it."""
-    wanted = _oracle(answers.trial, pair, FORMATS["float64"]).value
+    wanted = _oracle(answers.context, pair, FORMATS["float64"]).value
     numbers = [wanted.at(i) for i in range(value.size)]
     found = [Fraction(x) for x in value.astype(np.float64).ravel().tolist() if np.isfinite(x)]
     if found != numbers:
-        exactly = ", ".join(in_words(number) for number in numbers)
+        exactly = ", ".join(describe(number) for number in numbers)
         answers.wrong[name] = f"found {in_decimal(value)} of dtype {value.dtype.name}, expected exactly {exactly}"
 
 
 def _judge_narrowed(answers: _Answers, name: str, pair: Sequence[Array], value: Array) -> None:
     """The interval of the numbers given, or of what the returned format holds of them where it cannot hold them all."""
-    trial = answers.trial
+    context = answers.context
     output = FORMATS.get(value.dtype.name)
     if output is None:
         _judge_exact(answers, name, pair, value)
         return
     held = [bool((array.astype(output.dtype).astype(np.float64) == array.astype(np.float64)).all()) for array in pair]
-    expectation = trial.expect(_oracle(trial, pair, output), Quantity.VALUE, output)
+    expectation = context.expect(_oracle(context, pair, output), Quantity.VALUE, output)
     if all(held):
-        if not judge(expectation, value, flushes=trial.flushes).conforms:
+        if not judge(expectation, value, flushes=context.flushes).conforms:
             answers.wrong[name] = _sentence(value, expectation)
         return
-    kept = trial.expect(_oracle(trial, pair, FORMATS["float64"]), Quantity.VALUE, output)
-    if judge(kept, value, flushes=trial.flushes).conforms:
+    kept = context.expect(_oracle(context, pair, FORMATS["float64"]), Quantity.VALUE, output)
+    if judge(kept, value, flushes=context.flushes).conforms:
         return
-    if not judge(expectation, value, flushes=trial.flushes).conforms:
+    if not judge(expectation, value, flushes=context.flushes).conforms:
         answers.wrong[name] = _sentence(value, kept)
         return
     for argument, is_held in zip(("prediction", "target"), held, strict=True):
@@ -198,7 +198,7 @@ def _judge_narrowed(answers: _Answers, name: str, pair: Sequence[Array], value: 
 
 
 def _sentence(value: Array, expectation: Expectation) -> str:
-    return f"found {in_decimal(value)} of dtype {value.dtype.name}, expected {in_words(expectation.at(0).exact)}"
+    return f"found {in_decimal(value)} of dtype {value.dtype.name}, expected {describe(expectation.at(0).exact)}"
 
 
 DTYPES = (mixed_dtypes, integer_inputs, integers_beside_floats, integer_range)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.law import law
 from conformance.checks.profiles import compiles_each_shape
-from conformance.checks.tally import Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import special_values
-from conformance.numerics.bounds.error_model import Step
+from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Inputs, Over, Quantity, Shape
@@ -27,13 +27,13 @@ _AFTER_THE_SUM = frozenset({"division", "product", "cast"})
 class OnlyTheDivisionRounds:
     """The interval of inputs whose differences, squares and sums are exact: what is left of the error model."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[RoundingStep, ...]
     flushes: bool
 
     @classmethod
-    def of(cls, trial: Trial) -> OnlyTheDivisionRounds:
+    def of(cls, context: CheckContext) -> OnlyTheDivisionRounds:
         """For the error model and the flush policy of a trial."""
-        return cls(tuple(step for step in trial.error_model if step.step in _AFTER_THE_SUM), trial.flushes)
+        return cls(tuple(step for step in context.error_model if step.step in _AFTER_THE_SUM), context.flushes)
 
     def __call__(self, oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
         """The expectation of one quantity."""
@@ -44,23 +44,23 @@ class OnlyTheDivisionRounds:
     "every-length",
     "Every length from 1 to 130 gives its sum exactly: the tail of no vector width is dropped, repeated or read beyond its end.",
 )
-def every_length(trial: Trial) -> Mapping[Quantity, Tally]:
+def every_length(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Whole numbers, of which no difference is 0; only the division by the length may round. A profile may leave lengths out."""
     tallies = new_tallies()
-    fmt = FORMATS[trial.target.dtype]
-    shapes = trial.profile.shapes_for(trial.target)
+    fmt = FORMATS[context.target.dtype]
+    shapes = context.profile.shapes_for(context.target)
     compiled = [shape[0] for shape in shapes if len(shape) == 1] or [math.prod(shapes[0])]
-    lengths = compiled if compiles_each_shape(trial.target) else trial.profile.lengths
-    expect = OnlyTheDivisionRounds.of(trial)
+    lengths = compiled if compiles_each_shape(context.target) else context.profile.lengths
+    expect = OnlyTheDivisionRounds.of(context)
     for n in lengths:
         shape: Shape = (n,)
-        rng = np.random.default_rng([trial.profile.seeds()[0], n])
+        rng = np.random.default_rng([context.profile.seeds()[0], n])
         target = rng.integers(-3, 4, n)
         difference = rng.integers(1, 4, n) * rng.choice([-1, 1], n)
-        upstream = np.ones(trial.operation.definition.value_shape(shape), fmt.dtype)
+        upstream = np.ones(context.operation.definition.value_shape(shape), fmt.dtype)
         inputs = Inputs((target + difference).astype(fmt.dtype), target.astype(fmt.dtype), None, upstream)
-        key = ("every-length", trial.operation.name, fmt.name, trial.profile.seeds()[0], n)
-        trial.observe(tallies, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
+        key = ("every-length", context.operation.name, fmt.name, context.profile.seeds()[0], n)
+        context.observe(tallies, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
         if any(tally.failure for tally in tallies.values()):
             break
     return tallies
@@ -70,17 +70,17 @@ def every_length(trial: Trial) -> Mapping[Quantity, Tally]:
     "special-pairs",
     "Every pair of zeros, subnormals, largest numbers, infinities and NaN gives what it must: nothing is clipped, masked or mended.",
 )
-def special_pairs(trial: Trial) -> Mapping[Quantity, Tally]:
+def special_pairs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each value as a prediction against each as a target; where elements are summed, each pair beside an ordinary one."""
     tallies = new_tallies()
-    for number, inputs in enumerate(_pairs(trial)):
-        key = ("special-pairs", trial.operation.name, trial.target.dtype, trial.profile.name, number)
-        trial.observe(tallies, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
+    for number, inputs in enumerate(_pairs(context)):
+        key = ("special-pairs", context.operation.name, context.target.dtype, context.profile.name, number)
+        context.observe(tallies, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
     return tallies
 
 
-def _pairs(trial: Trial) -> Iterator[Inputs]:
-    fmt, over = FORMATS[trial.target.dtype], trial.operation.definition.over
+def _pairs(context: CheckContext) -> Iterator[Inputs]:
+    fmt, over = FORMATS[context.target.dtype], context.operation.definition.over
     values = np.array(special_values(fmt)).astype(fmt.dtype)
     prediction, target = (grid.ravel() for grid in np.meshgrid(values, values, indexing="ij"))
     beside = np.stack([prediction, np.ones_like(prediction)], axis=-1), np.stack([target, np.zeros_like(target)], axis=-1)
@@ -91,7 +91,7 @@ def _pairs(trial: Trial) -> Iterator[Inputs]:
         yield Inputs(*beside, None, np.broadcast_to(ones, prediction.shape))
     else:
         whole = Inputs(*beside, None, ones.reshape(()))
-        for row in range(0, prediction.size, trial.profile.pair_stride):
+        for row in range(0, prediction.size, context.profile.pair_stride):
             yield replace(whole, prediction=beside[0][row], target=beside[1][row])
 
 

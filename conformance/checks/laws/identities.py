@@ -10,10 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.bounds import fitting
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import GRADIENTS, Drawn, draw, exact_inputs, exact_shapes, gradients_of, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import Sight, Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.frameworks.base import Unsupported
 from conformance.inputs.families import extremes, wide_exponents
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity
@@ -33,39 +33,39 @@ def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
     "A sum of squares is homogeneous of degree two: the differences times the gradient sum to exactly twice the value (Euler).",
     GRADIENTS,
 )
-def euler(trial: Trial) -> Mapping[Quantity, Tally]:
+def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Ties the gradient to the value of the same call, whatever both should have been."""
     tallies = new_tallies(*GRADIENTS)
-    for shape in exact_shapes(trial):
-        for seed in trial.profile.seeds():
-            drawn = exact_inputs(trial, shape, seed)
-            evaluation = trial.attested(drawn.inputs)
+    for shape in exact_shapes(context):
+        for seed in context.profile.seeds():
+            drawn = exact_inputs(context, shape, seed)
+            evaluation = context.executed_as(drawn.inputs)
             note_missing(tallies, evaluation)
             difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
             twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
             for quantity, gradient in gradients_of(evaluation):
                 sign = 1 if quantity is Quantity.GRADIENT_PREDICTION else -1
                 product = np.asarray(sign * (difference * gradient.astype(np.float64)).sum())
-                same(trial, tallies[quantity], quantity, product, twice, drawn, "times the differences, in sum")
+                same(context, tallies[quantity], quantity, product, twice, drawn, "times the differences, in sum")
     return tallies
 
 
 @law("equality", "Equal inputs have a loss of exactly +0 and a gradient of exactly 0, be they tiny or huge.")
-def equality(trial: Trial) -> Mapping[Quantity, Tally]:
+def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
     tallies = new_tallies()
-    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
-        for seed in trial.profile.seeds():
-            drawn = draw(trial, wide_exponents, "wide-exponents", shape, seed, spread=8)
+    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
+        for seed in context.profile.seeds():
+            drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=8)
             equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
-            evaluation = trial.attested(equal.inputs)
+            evaluation = context.executed_as(equal.inputs)
             note_missing(tallies, evaluation)
             value = evaluation.value
             if drawn.inputs.weight is None:  # a negative weight makes a negative zero
                 signs = np.copysign(1, value.astype(np.float64))
-                same(trial, tallies[Quantity.VALUE], Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
+                same(context, tallies[Quantity.VALUE], Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
             for quantity, found in ((Quantity.VALUE, value), *gradients_of(evaluation)):
-                same(trial, tallies[quantity], quantity, found, np.zeros_like(found), equal, "of equal inputs")
+                same(context, tallies[quantity], quantity, found, np.zeros_like(found), equal, "of equal inputs")
     return tallies
 
 
@@ -74,22 +74,22 @@ def equality(trial: Trial) -> Mapping[Quantity, Tally]:
     "A sum of squares of finite numbers is a real number, never negative and never NaN, up to the ends of the range.",
     (Quantity.VALUE,),
 )
-def sign(trial: Trial) -> Mapping[Quantity, Tally]:
+def sign(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Zeros, subnormals and the largest numbers; what they sum to may be infinite."""
     tallies = new_tallies(Quantity.VALUE)
-    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
+    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
         if not math.prod(shape):
             continue
-        for seed in trial.profile.seeds():
-            drawn = draw(trial, extremes, "extremes", shape, seed, spread=5)
-            value = trial.attested(drawn.inputs).value
+        for seed in context.profile.seeds():
+            drawn = draw(context, extremes, "extremes", shape, seed, spread=5)
+            value = context.executed_as(drawn.inputs).value
             wrong = np.isnan(value.astype(np.float64)) | np.signbit(value.astype(np.float64))
             tallies[Quantity.VALUE].evaluations += 1
             if wrong.any():
                 at = int(np.flatnonzero(wrong)[0])
                 seen = repr(float(value.ravel()[at]))
-                summands = trial.operation.definition.summands(shape)
-                sight = Sight(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
+                summands = context.operation.definition.summands(shape)
+                sight = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
                 tallies[Quantity.VALUE].fail(
                     f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", sight
                 )
@@ -100,12 +100,12 @@ def sign(trial: Trial) -> Mapping[Quantity, Tally]:
     "permutation",
     "Where nothing rounds, the order of the elements changes no bit of the value, and the gradients are reordered as they are.",
 )
-def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
+def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each axis is shuffled by itself, so that rows stay rows: also what depends on a row's place in the batch is seen."""
     tallies = new_tallies()
-    for shape in exact_shapes(trial):
-        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=1)
-        rng = np.random.default_rng([trial.profile.seeds()[0], 2])
+    for shape in exact_shapes(context):
+        drawn = exact_inputs(context, shape, context.profile.seeds()[0], upstream=1)
+        rng = np.random.default_rng([context.profile.seeds()[0], 2])
         orders = [rng.permutation(length) for length in shape]
 
         def shuffled(array: Array, orders: list[Array] = orders) -> Array:
@@ -117,11 +117,11 @@ def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
         whole = drawn.inputs
         weight = None if whole.weight is None else shuffled(whole.weight)
         moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
-        first, second = trial.attested(drawn.inputs), trial.attested(moved)
+        first, second = context.executed_as(drawn.inputs), context.executed_as(moved)
         note_missing(tallies, first)
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
         for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            same(trial, tallies[quantity], quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
+            same(context, tallies[quantity], quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
     return tallies
 
 
@@ -129,25 +129,26 @@ def permutation(trial: Trial) -> Mapping[Quantity, Tally]:
     "concatenation",
     "The whole is what its two halves make together: their sum, their mean, or one beside the other.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def concatenation(trial: Trial) -> Mapping[Quantity, Tally]:
+def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Cut along the first axis; a row's result must not depend on the rows that are evaluated with it."""
     tallies = new_tallies(Quantity.VALUE)
-    definition = trial.operation.definition
-    for shape in exact_shapes(trial):
+    definition = context.operation.definition
+    for shape in exact_shapes(context):
         if not shape or shape[0] % 2:
             continue
-        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
+        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
         values = [
-            trial.attested(_rows(definition, drawn.inputs, half)).value for half in (slice(0, shape[0] // 2), slice(shape[0] // 2, None))
+            context.executed_as(_rows(definition, drawn.inputs, half)).value
+            for half in (slice(0, shape[0] // 2), slice(shape[0] // 2, None))
         ]
-        whole = trial.attested(drawn.inputs).value
+        whole = context.executed_as(drawn.inputs).value
         if definition.value_shape(shape)[:1] == shape[:1]:
             together = np.concatenate([value.astype(np.float64) for value in values])
         else:
             together = np.asarray(sum(value.astype(np.float64) for value in values)) / (2 if definition.divisor is Divisor.COUNT else 1)
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, whole, together, drawn, "of both halves together")
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, whole, together, drawn, "of both halves together")
     return tallies
 
 
@@ -160,23 +161,23 @@ def _rows(definition: Definition, inputs: Inputs, rows: slice) -> Inputs:
     "reductions-agree",
     "The forms of one entry point speak of one sum: N times the mean is the sum, and the sum of the unreduced errors too.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def reductions_agree(trial: Trial) -> Mapping[Quantity, Tally]:
+def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One form against each other form of the same entry point that the framework offers."""
     tallies = new_tallies(Quantity.VALUE)
-    siblings = trial.siblings()
+    siblings = context.siblings()
     if not siblings:
         raise Unsupported("the entry point has no other reduction to compare with")
-    shapes = [shape for shape in exact_shapes(trial) if shape and all(is_power_of_two(Fraction(length)) for length in shape)]
+    shapes = [shape for shape in exact_shapes(context) if shape and all(is_power_of_two(Fraction(length)) for length in shape)]
     for shape in shapes[-1:]:
-        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
-        own = _total(trial.operation.definition, trial.attested(drawn.inputs).value, drawn.inputs)
+        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
+        own = _total(context.operation.definition, context.executed_as(drawn.inputs).value, drawn.inputs)
         for sibling in siblings:
             upstream = np.ones(sibling.definition.value_shape(shape), drawn.inputs.prediction.dtype)
             other = sibling.evaluate(replace(drawn.inputs, upstream=upstream)).value
             total = _total(sibling.definition, other, drawn.inputs)
-            same(trial, tallies[Quantity.VALUE], Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
+            same(context, tallies[Quantity.VALUE], Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
     return tallies
 
 
@@ -185,16 +186,16 @@ def reductions_agree(trial: Trial) -> Mapping[Quantity, Tally]:
     "Each unreduced error is one rounded difference, squared with one rounding: a product of two numbers, not a formula.",
     (Quantity.VALUE,),
 )
-def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
+def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """fl(fl(d)²) in the inputs' format, or in a wider one that is kept or rounded at the end: these, and nothing near them."""
     tallies = new_tallies(Quantity.VALUE)
-    if trial.operation.definition.over is not Over.NONE:
+    if context.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
-    fmt = FORMATS[trial.target.dtype]
-    for shape in trial.profile.shapes_for(trial.target):
-        for seed in trial.profile.seeds():
-            drawn = draw(trial, wide_exponents, "wide-exponents", shape, seed, spread=1)
-            found = trial.attested(drawn.inputs).value
+    fmt = FORMATS[context.target.dtype]
+    for shape in context.profile.shapes_for(context.target):
+        for seed in context.profile.seeds():
+            drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=1)
+            found = context.executed_as(drawn.inputs).value
             p, t = drawn.inputs.prediction, drawn.inputs.target
             with np.errstate(all="ignore"):
                 narrow = np.square(p - t)
@@ -206,7 +207,7 @@ def rounds_once(trial: Trial) -> Mapping[Quantity, Tally]:
             for form in forms:
                 chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
             zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
-            same(trial, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
+            same(context, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
     return tallies
 
 

@@ -10,15 +10,15 @@ import numpy as np
 from conformance.checks.base import Finding, Kind, Level, findings
 from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
+from conformance.checks.context import CheckContext
 from conformance.checks.judge import FLUSHES
 from conformance.checks.laws.comparing import exact_shapes
-from conformance.checks.tally import OF_THE_OPERATION, QUANTITIES, Tally
-from conformance.checks.trial import Trial
+from conformance.checks.tally import ALL_QUANTITIES, QUANTITIES, QuantityRecord
 from conformance.inputs.families import exact_data
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 
-Test = Callable[[Trial], Mapping[Quantity, Tally]]
+Test = Callable[[CheckContext], Mapping[Quantity, QuantityRecord]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Law:
     test: Test
     quantities: tuple[Quantity, ...]
     dtypes: tuple[str, ...] = tuple(FORMATS)
-    own_functions: bool = False
+    needs_extra_calls: bool = False
     """Whether it asks for functions beside value and gradients, which some targets compile."""
     rare: bool = False
     """Whether few implementations offer what it asks for, so that asking one of each operation would not do."""
@@ -42,21 +42,21 @@ def law(
     quantities: tuple[Quantity, ...] = QUANTITIES,
     dtypes: tuple[str, ...] = tuple(FORMATS),
     *,
-    own_functions: bool = False,
+    needs_extra_calls: bool = False,
     rare: bool = False,
 ) -> Callable[[Test], Law]:
     """Make a law of a test, under the name that spec files use."""
-    return lambda test: Law(name, why, test, quantities, dtypes, own_functions, rare)
+    return lambda test: Law(name, why, test, quantities, dtypes, needs_extra_calls, rare)
 
 
 @law(
     "exact-arithmetic",
     "Where every difference, square and partial sum is representable, nothing rounds: any order must give the result, bit for bit.",
-    OF_THE_OPERATION,
+    ALL_QUANTITIES,
 )
-def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
+def exact_arithmetic(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
-    return search(trial, exact_data, "exact-data", exact_shapes(trial), expect=exactly, upstreams=1)
+    return search(context, exact_data, "exact-data", exact_shapes(context), expect=exactly, upstreams=1)
 
 
 @law(
@@ -64,23 +64,23 @@ def exact_arithmetic(trial: Trial) -> Mapping[Quantity, Tally]:
     "A target either keeps subnormal squares or flushes them to zero; what it is declared to do is what it must be seen to do.",
     (Quantity.VALUE,),
 )
-def subnormals_as_declared(trial: Trial) -> Mapping[Quantity, Tally]:
+def subnormals_as_declared(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Normal inputs whose squares are subnormal: 0 where flushing is declared, the interval elsewhere."""
-    fmt = FORMATS[trial.target.dtype]
-    tally = Tally()
+    fmt = FORMATS[context.target.dtype]
+    tally = QuantityRecord()
     exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
     prediction = np.full((64,), np.ldexp(1.0, exponent)).astype(fmt.dtype)
-    inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(trial.operation.definition.value_shape((64,)), fmt.dtype))
-    value = trial.attested(inputs).value.astype(np.float64)
+    inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(context.operation.definition.value_shape((64,)), fmt.dtype))
+    value = context.executed_as(inputs).value.astype(np.float64)
     flushed = bool((value == 0).all())
-    if trial.flushes != flushed:
+    if context.flushes != flushed:
         does, declared = ("flushes", "keep") if flushed else ("keeps", "flush")
         tally.evaluations = 1
         found = f"found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
         tally.failure = f"value: declared to {declared} subnormals, but it {does} them: {found}"
         return {Quantity.VALUE: tally}
     tallies = {Quantity.VALUE: tally}
-    trial.observe(tallies, inputs, key=("subnormals-as-declared", trial.operation.name, fmt.name), recipe="")
+    context.observe(tallies, inputs, key=("subnormals-as-declared", context.operation.name, fmt.name), recipe="")
     if flushed:
         tally.flags[FLUSHES] = None
     return tallies
@@ -113,9 +113,9 @@ class LawCheck:
         return self.law.why
 
     @property
-    def own_functions(self) -> bool:
+    def needs_extra_calls(self) -> bool:
         """Whether the law asks for functions beside value and gradients."""
-        return self.law.own_functions
+        return self.law.needs_extra_calls
 
     @property
     def rare(self) -> bool:
@@ -132,6 +132,6 @@ class LawCheck:
         """The dtypes the law is put to the test in."""
         return self.law.dtypes
 
-    def run(self, trial: Trial) -> Sequence[Finding]:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
         """Put the law to the test."""
-        return findings(trial, self.law.test(trial))
+        return findings(context, self.law.test(context))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws.law import law
 from conformance.checks.profiles import compiles_each_shape
-from conformance.checks.tally import Sight, Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.frameworks.base import Unsupported
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -74,18 +74,18 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 @law(
     "layouts",
     "Where the elements lie in memory (transposed, strided, backwards, repeated, unaligned, read-only) changes no bit of the result.",
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
+def layouts(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
     tallies = new_tallies()
-    drawn = exact_inputs(trial, _SHAPE, trial.profile.seeds()[0])
-    each = not compiles_each_shape(trial.target)  # some compile for each layout too
+    drawn = exact_inputs(context, _SHAPE, context.profile.seeds()[0])
+    each = not compiles_each_shape(context.target)  # some compile for each layout too
     for where, laid in _laid_out(drawn.inputs, each=each):
         plain = replace(drawn, inputs=_contiguous(laid))
-        wanted = trial.attested(plain.inputs)
+        wanted = context.executed_as(plain.inputs)
         try:
-            found = trial.attested(laid)
+            found = context.executed_as(laid)
         except Unsupported as reason:
             for tally in tallies.values():
                 tally.flags[str(reason)] = None
@@ -93,10 +93,10 @@ def layouts(trial: Trial) -> Mapping[Quantity, Tally]:
         except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
             for quantity, tally in tallies.items():
                 said = f"raises {type(error).__name__}"
-                sight = Sight(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
+                sight = Observation(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
                 tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
             continue
-        same_evaluation(trial, tallies, found, wanted, plain, where)
+        same_evaluation(context, tallies, found, wanted, plain, where)
     return tallies
 
 
@@ -119,17 +119,17 @@ def _contiguous(inputs: Inputs) -> Inputs:
     "Prediction and target hold the same bits after value and gradients as before: they belong to the caller.",
     (Quantity.VALUE,),
 )
-def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
+def inputs_unchanged(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Seen by the adapter on the very tensors that the implementation was given."""
-    tally = Tally()
-    for shape in exact_shapes(trial):
+    tally = QuantityRecord()
+    for shape in exact_shapes(context):
         for upstream in (0, 1):
-            drawn = exact_inputs(trial, shape, trial.profile.seeds()[0], upstream=upstream)
-            evaluation = trial.attested(drawn.inputs)
+            drawn = exact_inputs(context, shape, context.profile.seeds()[0], upstream=upstream)
+            evaluation = context.executed_as(drawn.inputs)
             tally.evaluations += 1
             if evaluation.changed:
                 names = " and ".join(evaluation.changed)
-                sight = Sight(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
+                sight = Observation(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
                 tally.fail(f"value: the {names} holds other bits after the call", sight)
     return {Quantity.VALUE: tally}
 
@@ -138,16 +138,16 @@ def inputs_unchanged(trial: Trial) -> Mapping[Quantity, Tally]:
     "one-buffer",
     "Prediction and target may be one and the same tensor: the loss of anything against itself is exactly 0.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
 )
-def one_buffer(trial: Trial) -> Mapping[Quantity, Tally]:
+def one_buffer(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """As when an autoencoder is perfect; the sign of zero is that of a square."""
     tallies = new_tallies(Quantity.VALUE)
-    for shape in exact_shapes(trial)[:3]:
-        drawn = exact_inputs(trial, shape, trial.profile.seeds()[0])
-        found = trial.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
-        zeros = np.zeros(trial.operation.definition.value_shape(shape), found.dtype)
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
+    for shape in exact_shapes(context)[:3]:
+        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
+        found = context.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
+        zeros = np.zeros(context.operation.definition.value_shape(shape), found.dtype)
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
     return tallies
 
 

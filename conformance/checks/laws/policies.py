@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.law import Law, law
-from conformance.checks.tally import Tally
-from conformance.checks.trial import Trial
+from conformance.checks.tally import QuantityRecord
 from conformance.frameworks.messages import refusal
 from conformance.frameworks.probe import Returned
 from conformance.numerics.definition import Inputs, Quantity
@@ -24,21 +24,21 @@ _COUNT = 4096
 _DRAWS = 4
 
 
-def _policy(name: str, why: str, dtypes: tuple[str, ...]) -> Callable[[Callable[[Trial], str]], Law]:
+def _policy(name: str, why: str, dtypes: tuple[str, ...]) -> Callable[[Callable[[CheckContext], str]], Law]:
     """Make the law ``policy-<name>`` of a function that finds out what a target does."""
 
-    def make(observe: Callable[[Trial], str]) -> Law:
-        def test(trial: Trial) -> Mapping[Quantity, Tally]:
-            return {Quantity.VALUE: _compared(trial, name, observe(trial))}
+    def make(observe: Callable[[CheckContext], str]) -> Law:
+        def test(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+            return {Quantity.VALUE: _compared(context, name, observe(context))}
 
         return law(f"policy-{name}", why, (Quantity.VALUE,), dtypes)(test)
 
     return make
 
 
-def _compared(trial: Trial, policy: str, observed: str) -> Tally:
-    declared = trial.declared.get(policy)
-    tally = Tally(evaluations=1)
+def _compared(context: CheckContext, policy: str, observed: str) -> QuantityRecord:
+    declared = context.declared.get(policy)
+    tally = QuantityRecord(evaluations=1)
     if declared is None:
         tally.missing = f"no declaration covers it; observed: {observed}"
     elif declared.answer != observed:
@@ -48,10 +48,10 @@ def _compared(trial: Trial, policy: str, observed: str) -> Tally:
     return tally
 
 
-def _called(trial: Trial, prediction: Array, target: Array) -> Returned | str:
+def _called(context: CheckContext, prediction: Array, target: Array) -> Returned | str:
     """What a plain call gives back, or in words what it raises."""
     try:
-        return trial.probe.call(prediction, target)
+        return context.probe.call(prediction, target)
     except Exception as error:  # noqa: BLE001 - to raise is one of the answers
         return refusal(error)
 
@@ -61,20 +61,20 @@ def _called(trial: Trial, prediction: Array, target: Array) -> Returned | str:
     "A column against a vector is broadcast to a matrix, brought to one rank or refused, as the target declares.",
     ("float32",),
 )
-def broadcasting(trial: Trial) -> str:
+def broadcasting(context: CheckContext) -> str:
     """The two hold the same numbers: brought to one rank they do not differ, broadcast they do."""
     numbers = np.array([1, 2, 3], np.float32)
-    found = _called(trial, numbers[:, None], numbers)
+    found = _called(context, numbers[:, None], numbers)
     if isinstance(found, str):
         return "raises"
     return "broadcasts" if np.any(found.value.astype(np.float64)) else "aligns ranks"
 
 
 @_policy("promotion", "float32 beside float64 gives the dtype that the target declares, whichever of the two comes first.", ("float32",))
-def promotion(trial: Trial) -> str:
+def promotion(context: CheckContext) -> str:
     """The dtype of the result, with either argument as the wider one."""
     narrow, wide = np.array([1, 2], np.float32), np.array([0, 0], np.float64)
-    first, second = _called(trial, narrow, wide), _called(trial, wide, narrow)
+    first, second = _called(context, narrow, wide), _called(context, wide, narrow)
     if isinstance(first, str) and isinstance(second, str):
         return "raises"
     names = _dtype_of(first), _dtype_of(second)
@@ -96,12 +96,12 @@ def _dtype_of(found: Returned | str) -> str:
     "The half formats are summed in something wider or in themselves, as the target declares.",
     ("float16", "bfloat16"),
 )
-def half_accumulation(trial: Trial) -> str:
+def half_accumulation(context: CheckContext) -> str:
     """Whole numbers whose sums float32 holds in any order: only what is summed in a half format loses or overflows."""
-    fmt = FORMATS[trial.target.dtype]
+    fmt = FORMATS[context.target.dtype]
     for draw in range(_DRAWS):
         residuals = np.random.default_rng(draw).integers(1, 8, _COUNT).astype(fmt.dtype)
-        if not _is_rounded_once(trial, _against_zeros(trial, residuals), fmt):
+        if not _is_rounded_once(context, _against_zeros(context, residuals), fmt):
             return "input format"
     return "wider"
 
@@ -111,17 +111,17 @@ def half_accumulation(trial: Trial) -> str:
     "A square beyond the range of float16 is infinite, or is computed in something wider, as the target declares.",
     ("float16",),
 )
-def square_overflow(trial: Trial) -> str:
+def square_overflow(context: CheckContext) -> str:
     """300² = 90000 is beyond 65504, a quarter of it is not."""
-    value = trial.evaluate(_against_zeros(trial, np.array([300, 0, 0, 0], np.float16))).value.astype(np.float64)
+    value = context.evaluate(_against_zeros(context, np.array([300, 0, 0, 0], np.float16))).value.astype(np.float64)
     return "overflows" if np.isinf(value).any() else "wider"
 
 
 @_policy("float64", "Double precision is kept, or is narrowed to single, as the target declares.", ("float64",))
-def float64(trial: Trial) -> str:
+def float64(context: CheckContext) -> str:
     """The square of 2^-40, between numbers that float32 cannot tell apart."""
-    inputs = _against_zeros(trial, np.array([1 + 2.0**-40]))
-    value = trial.evaluate(replace(inputs, target=np.ones(1))).value
+    inputs = _against_zeros(context, np.array([1 + 2.0**-40]))
+    value = context.evaluate(replace(inputs, target=np.ones(1))).value
     return "kept" if value.dtype == np.float64 and (value == 2.0**-80).all() else "narrowed"
 
 
@@ -130,16 +130,16 @@ def float64(trial: Trial) -> str:
     "NaN and infinity where a mask leaves a number out take no part, or spread to gradients or to the value, as the target declares.",
     ("float32",),
 )
-def masked_out(trial: Trial) -> str:
+def masked_out(context: CheckContext) -> str:
     """What is multiplied by a mask of zeros stays NaN; what is chosen by it may still be NaN in its derivative."""
-    definition = trial.operation.definition
+    definition = context.operation.definition
     seen = set()
     for special in (np.nan, np.inf):
         prediction = np.array([[1, 2], [special, special]], np.float32)
         weight = np.ones(definition.weight_shape(prediction.shape) or (), np.float32)
         weight[1] = 0
-        inputs = replace(_against_zeros(trial, prediction), weight=weight)
-        evaluation = trial.evaluate(inputs)
+        inputs = replace(_against_zeros(context, prediction), weight=weight)
+        evaluation = context.evaluate(inputs)
         if not np.isfinite(evaluation.value.astype(np.float64)).all():
             seen.add("spreads")
         elif not all(np.isfinite(gradient.astype(np.float64)).all() for gradient in evaluation.gradients.values()):
@@ -147,16 +147,16 @@ def masked_out(trial: Trial) -> str:
     return "spreads" if "spreads" in seen else next(iter(seen), "takes no part")
 
 
-def _against_zeros(trial: Trial, prediction: Array) -> Inputs:
-    upstream = np.ones(trial.operation.definition.value_shape(prediction.shape), prediction.dtype)
+def _against_zeros(context: CheckContext, prediction: Array) -> Inputs:
+    upstream = np.ones(context.operation.definition.value_shape(prediction.shape), prediction.dtype)
     return Inputs(prediction, np.zeros_like(prediction), None, upstream)
 
 
-def _is_rounded_once(trial: Trial, inputs: Inputs, fmt: Format) -> bool:
+def _is_rounded_once(context: CheckContext, inputs: Inputs, fmt: Format) -> bool:
     """Whether the value is the exact one, rounded once to the format it came back in."""
-    value = trial.evaluate(inputs).value
+    value = context.evaluate(inputs).value
     output = FORMATS.get(value.dtype.name, fmt)
-    (wanted,) = {output.round(x) if not isinstance(x, float) else x for x in exact(trial.operation.definition, inputs).value.distinct}
+    (wanted,) = {output.round(x) if not isinstance(x, float) else x for x in exact(context.operation.definition, inputs).value.distinct}
     return bool((value.astype(np.float64) == float(wanted)).all())
 
 

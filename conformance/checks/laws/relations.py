@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from conformance.checks.bounds import fitting
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import GRADIENTS, draw, gradients_of, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import QUANTITIES, Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Inputs, Quantity
@@ -20,30 +20,30 @@ Pairs = Iterable[tuple[Quantity, Array, Array]]
 
 
 def _relate(
-    trial: Trial,
+    context: CheckContext,
     change: Callable[[Inputs], Inputs] | None,
     pairs: Callable[[Evaluation, Evaluation], Pairs],
     quantities: tuple[Quantity, ...] = QUANTITIES,
     upstream: int = 0,
-) -> Mapping[Quantity, Tally]:
+) -> Mapping[Quantity, QuantityRecord]:
     """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``.
 
     Without a change the law is one of a single evaluation.
     """
     tallies = new_tallies(*quantities)
-    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
-        for seed in trial.profile.seeds():
-            drawn = draw(trial, opposite, "opposite", shape, seed, upstream=upstream)
-            first = trial.attested(drawn.inputs)
-            second = first if change is None else trial.attested(change(drawn.inputs))
+    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
+        for seed in context.profile.seeds():
+            drawn = draw(context, opposite, "opposite", shape, seed, upstream=upstream)
+            first = context.executed_as(drawn.inputs)
+            second = first if change is None else context.executed_as(change(drawn.inputs))
             for quantity, found, wanted in pairs(first, second):
-                same(trial, tallies[quantity], quantity, found, wanted, drawn)
+                same(context, tallies[quantity], quantity, found, wanted, drawn)
             note_missing(tallies, first)
     return tallies
 
 
 @law("swap", "(p−t)² and (t−p)² are the same number, so swapping the arguments changes no bit of the value and swaps the gradients.")
-def swap(trial: Trial) -> Mapping[Quantity, Tally]:
+def swap(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """d and −d have one square; the gradient of each argument becomes that of the other."""
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
@@ -52,11 +52,11 @@ def swap(trial: Trial) -> Mapping[Quantity, Tally]:
         for quantity, gradient in gradients_of(second):
             yield quantity, gradient, swapped[quantity]
 
-    return _relate(trial, lambda i: replace(i, prediction=i.target, target=i.prediction), pairs)
+    return _relate(context, lambda i: replace(i, prediction=i.target, target=i.prediction), pairs)
 
 
 @law("negation", "Negating both arguments negates every difference: the value keeps its bits, the gradients change their sign.")
-def negation(trial: Trial) -> Mapping[Quantity, Tally]:
+def negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Rounding to nearest is symmetric, so −d is rounded as d is."""
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
@@ -64,11 +64,11 @@ def negation(trial: Trial) -> Mapping[Quantity, Tally]:
         for (quantity, gradient), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
             yield quantity, gradient, -wanted
 
-    return _relate(trial, lambda i: replace(i, prediction=-i.prediction, target=-i.target), pairs)
+    return _relate(context, lambda i: replace(i, prediction=-i.prediction, target=-i.target), pairs)
 
 
 @law("scaling", "Doubling both arguments is exact in binary: the value is exactly four times as large, the gradients twice.")
-def scaling(trial: Trial) -> Mapping[Quantity, Tally]:
+def scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """A power of two moves no rounding, as long as nothing under- or overflows; an absolute floor or a clip is seen at once."""
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
@@ -80,11 +80,11 @@ def scaling(trial: Trial) -> Mapping[Quantity, Tally]:
         two = inputs.prediction.dtype.type(2)
         return replace(inputs, prediction=inputs.prediction * two, target=inputs.target * two)
 
-    return _relate(trial, doubled, pairs)
+    return _relate(context, doubled, pairs)
 
 
 @law("antisymmetry", "The value depends on p−t alone, so the gradients of the two arguments are opposite, bit for bit.", GRADIENTS)
-def antisymmetry(trial: Trial) -> Mapping[Quantity, Tally]:
+def antisymmetry(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """∂/∂t = −∂/∂p, within one evaluation, whatever arrives from above."""
 
     def pairs(first: Evaluation, _second: Evaluation) -> Pairs:
@@ -93,18 +93,18 @@ def antisymmetry(trial: Trial) -> Mapping[Quantity, Tally]:
             yield Quantity.GRADIENT_TARGET, both[Quantity.GRADIENT_TARGET], -both[Quantity.GRADIENT_PREDICTION]
             yield Quantity.GRADIENT_PREDICTION, both[Quantity.GRADIENT_PREDICTION], -both[Quantity.GRADIENT_TARGET]
 
-    return _relate(trial, None, pairs, GRADIENTS, upstream=2)
+    return _relate(context, None, pairs, GRADIENTS, upstream=2)
 
 
 @law("linearity", "The gradients are linear in what arrives from above: −2 times as much gives exactly −2 times the gradients.", GRADIENTS)
-def linearity(trial: Trial) -> Mapping[Quantity, Tally]:
+def linearity(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """A power of two moves no rounding; an upstream gradient that is ignored, clamped, or read without its sign is seen at once."""
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
         for (quantity, gradient), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
             yield quantity, gradient, wanted * wanted.dtype.type(-2)
 
-    return _relate(trial, lambda i: replace(i, upstream=i.upstream * i.upstream.dtype.type(-2)), pairs, GRADIENTS, upstream=1)
+    return _relate(context, lambda i: replace(i, upstream=i.upstream * i.upstream.dtype.type(-2)), pairs, GRADIENTS, upstream=1)
 
 
 RELATIONS = (swap, negation, scaling, antisymmetry, linearity)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from conformance.checks.cases import exactly
+from conformance.checks.context import CheckContext, Expect
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
 from conformance.checks.laws.law import law
 from conformance.checks.profiles import compiles_each_shape
-from conformance.checks.tally import Tally, new_tallies
-from conformance.checks.trial import Expect, Trial
-from conformance.frameworks.base import Attestation, Evaluation, NotAttested, Unsupported
+from conformance.checks.tally import QuantityRecord, new_tallies
+from conformance.frameworks.base import Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
 from conformance.frameworks.messages import refusal
 from conformance.inputs.families import ordinary
 from conformance.numerics.definition import Inputs, Quantity, Shape
@@ -58,17 +58,17 @@ WITH_NOTHING: tuple[Split, ...] = (
     "A loss accumulated over batches of rows is the loss of the whole, equal or ragged, however the whole is cut: "
     "bit for bit where nothing rounds, within the interval of the whole elsewhere.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
     rare=True,
 )
-def any_split(trial: Trial) -> Mapping[Quantity, Tally]:
+def any_split(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Exact data first, whose sums are exact in any order; then ordinary numbers, for which every batch may add its roundings."""
-    tally = Tally()
-    for shape in _few(trial, _ROWS):
-        for seed in trial.profile.seeds()[:2]:
-            for split in _few(trial, SPLITS, 2):
-                _hold(trial, tally, exact_inputs(trial, shape, seed), split, ("exact-data", shape, seed), exactly)
-                _hold(trial, tally, draw(trial, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
+    tally = QuantityRecord()
+    for shape in _few(context, _ROWS):
+        for seed in context.profile.seeds()[:2]:
+            for split in _few(context, SPLITS, 2):
+                _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
+                _hold(context, tally, draw(context, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
     return {Quantity.VALUE: tally}
 
 
@@ -77,16 +77,16 @@ def any_split(trial: Trial) -> Mapping[Quantity, Tally]:
     "A loss accumulated over batches of single numbers, without a further axis, is the loss of the whole: "
     "a batch counts as many elements as it has, and not as one.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
     rare=True,
 )
-def any_split_of_a_vector(trial: Trial) -> Mapping[Quantity, Tally]:
+def any_split_of_a_vector(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Exact data; what takes the mean of each vector and counts it once gives the mean of the batches' means."""
-    tally = Tally()
-    for shape in _few(trial, _VECTORS):
-        seed = trial.profile.seeds()[0]
-        for split in _few(trial, SPLITS, 2):
-            _hold(trial, tally, exact_inputs(trial, shape, seed), split, ("exact-data", shape, seed), exactly)
+    tally = QuantityRecord()
+    for shape in _few(context, _VECTORS):
+        seed = context.profile.seeds()[0]
+        for split in _few(context, SPLITS, 2):
+            _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
     return {Quantity.VALUE: tally}
 
 
@@ -94,20 +94,20 @@ def any_split_of_a_vector(trial: Trial) -> Mapping[Quantity, Tally]:
     "empty-batch",
     "A batch without rows, where one is taken, changes nothing: it has no squares to add and no elements to count.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
     rare=True,
 )
-def empty_batch(trial: Trial) -> Mapping[Quantity, Tally]:
+def empty_batch(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Of rows and of a vector. An implementation may also refuse it, and its cell then says so."""
-    tally = Tally()
-    seed = trial.profile.seeds()[0]
+    tally = QuantityRecord()
+    seed = context.profile.seeds()[0]
     for shape in (_ROWS[0], _VECTORS[0]):
-        drawn, key = exact_inputs(trial, shape, seed), ("exact-data", shape, seed)
-        _hold(trial, tally, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
-        for split in _few(trial, WITH_NOTHING):
+        drawn, key = exact_inputs(context, shape, seed), ("exact-data", shape, seed)
+        _hold(context, tally, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
+        for split in _few(context, WITH_NOTHING):
             try:
-                _hold(trial, tally, drawn, split, key, exactly)
-            except (NotAttested, Unsupported):
+                _hold(context, tally, drawn, split, key, exactly)
+            except (ExecutionMismatch, Unsupported):
                 raise
             except Exception as error:  # noqa: BLE001 - to refuse nothing at all is allowed, in whatever way
                 tally.flags[f"refuses an empty batch: {refusal(error)}"] = None
@@ -118,27 +118,27 @@ def empty_batch(trial: Trial) -> Mapping[Quantity, Tally]:
     "updates-reset",
     "A stream begins from nothing: after another one, and once what was accumulated is reset, the same batches give the same bits.",
     (Quantity.VALUE,),
-    own_functions=True,
+    needs_extra_calls=True,
     rare=True,
 )
-def updates_reset(trial: Trial) -> Mapping[Quantity, Tally]:
+def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One stream, another of other numbers and other batches, and the first again; here results may be rounded."""
     tallies = new_tallies(Quantity.VALUE)
-    seeds = trial.profile.seeds()
-    for shape in _few(trial, _ROWS):
-        first, other = (draw(trial, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
+    seeds = context.profile.seeds()
+    for shape in _few(context, _ROWS):
+        first, other = (draw(context, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
         lengths = in_threes(shape[0])
-        before = trial.probe.streamed(first.inputs, lengths)
-        trial.probe.streamed(other.inputs, in_halves(shape[0]))
-        after = trial.probe.streamed(first.inputs, lengths)
+        before = context.probe.streamed(first.inputs, lengths)
+        context.probe.streamed(other.inputs, in_halves(shape[0]))
+        after = context.probe.streamed(first.inputs, lengths)
         again = replace(first, recipe=f"{first.recipe} {in_batches(lengths)}")
-        same(trial, tallies[Quantity.VALUE], Quantity.VALUE, after, before, again, "of a stream that came again")
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, after, before, again, "of a stream that came again")
     return tallies
 
 
-def _few(trial: Trial, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:
+def _few(context: CheckContext, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:
     """All of them in eager mode; elsewhere each split of a shape is a program of its own, and the first ones have to do."""
-    return everything if trial.target.mode == "eager" and not compiles_each_shape(trial.target) else everything[:most]
+    return everything if context.target.mode == "eager" and not compiles_each_shape(context.target) else everything[:most]
 
 
 def in_batches(lengths: Iterable[int]) -> str:
@@ -146,15 +146,17 @@ def in_batches(lengths: Iterable[int]) -> str:
     return f"batches={','.join(map(str, lengths))}"
 
 
-def _hold(trial: Trial, tally: Tally, drawn: Drawn, split: Split, key: tuple[Hashable, ...], expect: Expect | None = None) -> None:
+def _hold(
+    context: CheckContext, tally: QuantityRecord, drawn: Drawn, split: Split, key: tuple[Hashable, ...], expect: Expect | None = None
+) -> None:
     """Judge a stream by what is expected of the whole. Nothing is shrunk: with fewer rows it would be cut in another way."""
     if tally.failure:
         return
     lengths = split(drawn.inputs.shape[0])
-    _streamed(trial, lengths).observe(
+    _streamed(context, lengths).observe(
         {Quantity.VALUE: tally},
         drawn.inputs,
-        key=("streams", trial.operation.name, trial.target.dtype, *key),
+        key=("streams", context.operation.name, context.target.dtype, *key),
         recipe=f"{drawn.recipe} {in_batches(lengths)}",
         expect=expect,
         minimise=False,
@@ -163,14 +165,14 @@ def _hold(trial: Trial, tally: Tally, drawn: Drawn, split: Split, key: tuple[Has
         tally.failure += f"; in batches of {', '.join(map(str, lengths))} rows"
 
 
-def _streamed(trial: Trial, lengths: Sequence[int]) -> Trial:
+def _streamed(context: CheckContext, lengths: Sequence[int]) -> CheckContext:
     """The trial, with a stream of batches wherever it would evaluate inputs as a whole. Its probe attests device and mode."""
 
     def evaluate(inputs: Inputs) -> Evaluation:
-        value = trial.probe.streamed(inputs, lengths)
-        return Evaluation(value, {}, Attestation(trial.target.device, trial.target.mode, value.dtype.name, value.shape))
+        value = context.probe.streamed(inputs, lengths)
+        return Evaluation(value, {}, ExecutionReport(context.target.device, context.target.mode, value.dtype.name, value.shape))
 
-    return replace(trial, evaluate=evaluate)
+    return replace(context, evaluate=evaluate)
 
 
 STREAMS = (any_split, any_split_of_a_vector, empty_batch, updates_reset)

@@ -10,10 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.bounds import fitting
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import OF_THE_OPERATION, Tally, new_tallies
-from conformance.checks.trial import Trial
+from conformance.checks.tally import ALL_QUANTITIES, QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Divisor, Inputs, Quantity
@@ -24,21 +24,21 @@ Expected = Callable[[Quantity, Array], Array]
 """From the quantity of the first evaluation to the bits that the second one must have."""
 
 
-def _related(trial: Trial, change: Callable[[Array], Array], expected: Expected, where: str) -> Mapping[Quantity, Tally]:
+def _related(context: CheckContext, change: Callable[[Array], Array], expected: Expected, where: str) -> Mapping[Quantity, QuantityRecord]:
     """Exact data, and the same with changed weights: nothing rounds in either evaluation."""
-    tallies = new_tallies(*trial.operation.definition.quantities)
-    for shape in exact_shapes(trial):
-        for seed in trial.profile.seeds():
-            drawn = exact_inputs(trial, shape, seed)
+    tallies = new_tallies(*context.operation.definition.quantities)
+    for shape in exact_shapes(context):
+        for seed in context.profile.seeds():
+            drawn = exact_inputs(context, shape, seed)
             assert drawn.inputs.weight is not None, "the law is one of weights"
             if not drawn.inputs.weight.astype(np.float64).any():
                 continue
-            first = trial.attested(drawn.inputs)
-            second = trial.attested(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
+            first = context.executed_as(drawn.inputs)
+            second = context.executed_as(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
             note_missing(tallies, first)
             for quantity in tallies:
                 if (found := _of(second, quantity)) is not None and (before := _of(first, quantity)) is not None:
-                    same(trial, tallies[quantity], quantity, found, expected(quantity, before), drawn, where)
+                    same(context, tallies[quantity], quantity, found, expected(quantity, before), drawn, where)
     return tallies
 
 
@@ -49,35 +49,35 @@ def _of(evaluation: Evaluation, quantity: Quantity) -> Array | None:
 @law(
     "weight-scaling",
     "Weights that are all smaller by a power of two make a value smaller by the same power, or keep its bits where they divide too.",
-    OF_THE_OPERATION,
+    ALL_QUANTITIES,
 )
-def weight_scaling(trial: Trial) -> Mapping[Quantity, Tally]:
+def weight_scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """By a power that uses up a third of the exponents: a small number that is added to the divisor, or a least divisor, is seen."""
-    fmt = FORMATS[trial.target.dtype]
+    fmt = FORMATS[context.target.dtype]
     power = np.asarray(np.ldexp(1.0, -(fmt.emax // 3))).astype(fmt.dtype)
-    degree = 0 if trial.operation.definition.divisor is Divisor.WEIGHTS else 1
+    degree = 0 if context.operation.definition.divisor is Divisor.WEIGHTS else 1
 
     def expected(quantity: Quantity, before: Array) -> Array:
         exponent = degree - (quantity is Quantity.GRADIENT_WEIGHT)
         return np.asarray(before.astype(np.float64) * float(power) ** exponent)
 
-    return _related(trial, lambda weight: weight * power, expected, "with all weights scaled by a power of two")
+    return _related(context, lambda weight: weight * power, expected, "with all weights scaled by a power of two")
 
 
 @law(
     "weight-negation",
     "Negated weights negate the value and its gradients, or keep their bits where the weights divide too.",
-    OF_THE_OPERATION,
+    ALL_QUANTITIES,
 )
-def weight_negation(trial: Trial) -> Mapping[Quantity, Tally]:
+def weight_negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """A weight's magnitude, or its clipping at zero, is seen."""
-    degree = 0 if trial.operation.definition.divisor is Divisor.WEIGHTS else 1
+    degree = 0 if context.operation.definition.divisor is Divisor.WEIGHTS else 1
 
     def expected(quantity: Quantity, before: Array) -> Array:
         odd = (degree - (quantity is Quantity.GRADIENT_WEIGHT)) % 2
         return -before if odd else before
 
-    return _related(trial, lambda weight: -weight, expected, "with all weights negated")
+    return _related(context, lambda weight: -weight, expected, "with all weights negated")
 
 
 @law(
@@ -85,15 +85,15 @@ def weight_negation(trial: Trial) -> Mapping[Quantity, Tally]:
     "The value is homogeneous in the weights: they times their gradients sum to the value, or to 0 where they divide too (Euler).",
     (Quantity.GRADIENT_WEIGHT,),
 )
-def weight_homogeneity(trial: Trial) -> Mapping[Quantity, Tally]:
+def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Ties the gradient of the weights to the value of the same call."""
     tallies = new_tallies(Quantity.GRADIENT_WEIGHT)
     tally = tallies[Quantity.GRADIENT_WEIGHT]
-    divides = trial.operation.definition.divisor is Divisor.WEIGHTS
-    for shape in exact_shapes(trial):
-        for seed in trial.profile.seeds():
-            drawn = exact_inputs(trial, shape, seed)
-            evaluation = trial.attested(drawn.inputs)
+    divides = context.operation.definition.divisor is Divisor.WEIGHTS
+    for shape in exact_shapes(context):
+        for seed in context.profile.seeds():
+            drawn = exact_inputs(context, shape, seed)
+            evaluation = context.executed_as(drawn.inputs)
             gradient, weight = _of(evaluation, Quantity.GRADIENT_WEIGHT), drawn.inputs.weight
             if gradient is None or weight is None:
                 tally.missing = evaluation.why_no_gradient
@@ -101,21 +101,21 @@ def weight_homogeneity(trial: Trial) -> Mapping[Quantity, Tally]:
             terms = zip(fractions(weight), fractions(gradient), strict=True)
             product = np.asarray(float(sum(Fraction(w) * Fraction(g) for w, g in terms)))
             wanted = np.asarray(0.0 if divides else evaluation.value.astype(np.float64).sum())
-            same(trial, tally, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
+            same(context, tally, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
     return tallies
 
 
 @law(
     "zero-weight",
     "What has no weight, or is masked out, has no influence: another number in its place changes no bit of anything else.",
-    OF_THE_OPERATION,
+    ALL_QUANTITIES,
 )
-def zero_weight(trial: Trial) -> Mapping[Quantity, Tally]:
+def zero_weight(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One weight is set to zero, and the prediction that it belongs to is changed; its own gradient is zero both times."""
-    tallies = new_tallies(*trial.operation.definition.quantities)
-    for shape in fitting(trial.profile.shapes_for(trial.target), trial.operation.definition):
-        for seed in trial.profile.seeds():
-            drawn = draw(trial, opposite, "opposite", shape, seed)
+    tallies = new_tallies(*context.operation.definition.quantities)
+    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
+        for seed in context.profile.seeds():
+            drawn = draw(context, opposite, "opposite", shape, seed)
             weight = drawn.inputs.weight
             assert weight is not None, "the law is one of weights"
             if weight.size < 2:
@@ -128,13 +128,15 @@ def zero_weight(trial: Trial) -> Mapping[Quantity, Tally]:
             elements = np.broadcast_to(out.reshape(out.shape + (1,) * (len(shape) - out.ndim)), shape)
             first = replace(drawn.inputs, weight=without)
             second = replace(first, prediction=np.where(elements, first.prediction * first.prediction.dtype.type(-2), first.prediction))
-            _compare_outside(trial, tallies, (first, second), out, drawn)
+            _compare_outside(context, tallies, (first, second), out, drawn)
     return tallies
 
 
-def _compare_outside(trial: Trial, tallies: Mapping[Quantity, Tally], pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn) -> None:
+def _compare_outside(
+    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn
+) -> None:
     """Both evaluations agree, but for the gradient of the weight that was taken away."""
-    first, second = (trial.attested(inputs) for inputs in pair)
+    first, second = (context.executed_as(inputs) for inputs in pair)
     note_missing(tallies, first)
     for quantity, tally in tallies.items():
         before, after = _of(first, quantity), _of(second, quantity)
@@ -142,7 +144,7 @@ def _compare_outside(trial: Trial, tallies: Mapping[Quantity, Tally], pair: tupl
             continue
         if quantity is Quantity.GRADIENT_WEIGHT:
             before, after = (np.where(out, np.zeros((), array.dtype), array) for array in (before, after))
-        same(trial, tally, quantity, after, before, drawn, "after a change of what has no weight")
+        same(context, tally, quantity, after, before, drawn, "after a change of what has no weight")
 
 
 @law(
@@ -150,23 +152,23 @@ def _compare_outside(trial: Trial, tallies: Mapping[Quantity, Tally], pair: tupl
     "A mean that is the square of a whole number has that number as its root, exactly: a root is rounded once.",
     (Quantity.VALUE,),
 )
-def whole_roots(trial: Trial) -> Mapping[Quantity, Tally]:
+def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Residuals of one magnitude and any sign, on counts whose root is exact as well: ‖p − t‖/√N is right too."""
     tallies = new_tallies(Quantity.VALUE)
-    fmt, definition = FORMATS[trial.target.dtype], trial.operation.definition
-    for shape in exact_shapes(trial):
+    fmt, definition = FORMATS[context.target.dtype], context.operation.definition
+    for shape in exact_shapes(context):
         if math.isqrt(definition.summands(shape)) ** 2 != definition.summands(shape):
             continue
-        for seed in trial.profile.seeds():
+        for seed in context.profile.seeds():
             rng = np.random.default_rng([seed, 3])
             most = math.isqrt(2**fmt.precision // max(definition.summands(shape), 1))  # no partial sum rounds
             magnitude = float(rng.integers(1, most + 1))
-            drawn = exact_inputs(trial, shape, seed)
+            drawn = exact_inputs(context, shape, seed)
             residuals = (rng.choice([-1.0, 1.0], shape) * magnitude).astype(fmt.dtype)
             inputs = replace(drawn.inputs, prediction=residuals, target=np.zeros_like(residuals))
             wanted = np.full(definition.value_shape(shape), magnitude)
             seen = Drawn(inputs, f"residuals=±{magnitude:g} {drawn.recipe}")
-            same(trial, tallies[Quantity.VALUE], Quantity.VALUE, trial.attested(inputs).value, wanted, seen)
+            same(context, tallies[Quantity.VALUE], Quantity.VALUE, context.executed_as(inputs).value, wanted, seen)
     return tallies
 
 

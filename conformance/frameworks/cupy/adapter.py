@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import cupy
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, Unsupported
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
 from conformance.frameworks.cupy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.cupy.tensors import place, to_cupy
-from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 
@@ -57,16 +57,16 @@ class CupyFramework:
             with cupy.cuda.Device(index):
                 arrays = [to_cupy(array) for array in arguments(inputs)]
                 value = cupy.asarray(implementation.call(*arrays))
-                attested = Attestation(place(value), "eager", value.dtype.name, value.shape)
+                executed_as = ExecutionReport(place(value), "eager", value.dtype.name, value.shape)
                 reason = NO_AUTODIFF if implementation.gradient is None else not_differentiable(value.shape, inputs.upstream.shape)
                 parts = []
                 if implementation.gradient is not None and not reason:
                     parts = implementation.gradient(*arrays, to_cupy(np.array(inputs.upstream, order="C")).astype(value.dtype))
-                changed = altered(inputs, [cupy.asnumpy(array) for array in arrays])
+                changed = modified_arguments(inputs, [cupy.asnumpy(array) for array in arrays])
                 if reason:
-                    return Evaluation(cupy.asnumpy(value), {}, attested, reason, changed)
+                    return Evaluation(cupy.asnumpy(value), {}, executed_as, reason, changed)
                 host = [None if part is None else cupy.asnumpy(part) for part in parts]
-                return assemble(cupy.asnumpy(value), host, attested, changed=changed)
+                return assemble(cupy.asnumpy(value), host, executed_as, changed=changed)
 
         return evaluate
 

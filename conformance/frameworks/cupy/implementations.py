@@ -7,7 +7,7 @@ from typing import Any
 
 import cupy
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 
 MODES = ("eager",)
 
@@ -24,7 +24,7 @@ SQUARE = "cupy.square(prediction - target)"
 PER_SAMPLE = f"cupy.mean({SQUARE}, axis=tuple(range(1, prediction.ndim)))"
 MASK = "weight.astype(bool)"
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"cupy.mean({SQUARE})", lambda p, t: cupy.mean(_square(p, t))),
     ("written-out.sum", "sum", f"cupy.sum({SQUARE})", lambda p, t: cupy.sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -60,6 +60,6 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations(ROWS, MODES, {"written-out.sum": added_up(lambda p, t: cupy.sum(_square(p, t)))}),
+    *implementations(ROWS, MODES, {"written-out.sum": sum_batches(lambda p, t: cupy.sum(_square(p, t)))}),
     *streamed(STREAMS, MODES),
 )

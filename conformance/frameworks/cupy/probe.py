@@ -11,7 +11,7 @@ import numpy as np
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.cupy.tensors import to_cupy
 from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -29,7 +29,7 @@ class CupyProbe(Probe):
             first = _given(prediction)
             second = first if target is prediction else _given(target)
             more = () if weight is None else (_given(weight),)
-            with listening() as said:
+            with capture_warnings() as said:
                 value = self._call(first, second, *more)
             return Returned(np.asarray(cupy.asnumpy(value)), type_of(value), tuple(said))
 
@@ -48,4 +48,4 @@ class CupyProbe(Probe):
 
 
 def _given(argument: Any) -> Any:
-    return to_cupy(same_layout(argument)) if is_array(argument) else unwrapped(argument)
+    return to_cupy(same_layout(argument)) if is_array(argument) else unwrap(argument)

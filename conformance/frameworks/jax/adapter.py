@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested
-from conformance.frameworks.helpers import altered, arguments, assemble, not_differentiable, require
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionMismatch, ExecutionReport, Implementation
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of
 from conformance.frameworks.probe import Probe
@@ -100,14 +100,14 @@ class JaxFramework:
                 traced[shapes] = seen == [(wanted, True)]
             ran = (mode if mode != "eager" else "jit") if traced[shapes] else "eager"
             if ran != mode:
-                raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
+                raise ExecutionMismatch(f"asked for {mode}, but the function was run in {ran}")
             places = {name_of(where) for array in (value, *gradients) for where in array.devices()}
             if len(places) != 1:
-                raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
-            attested = Attestation(places.pop(), ran, value.dtype.name, value.shape)
+                raise ExecutionMismatch(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
+            executed_as = ExecutionReport(places.pop(), ran, value.dtype.name, value.shape)
             reason = _why_not(value, member_shape(mode, value.shape), member_shape(mode, inputs.upstream.shape))
-            changed = () if mode == VMAP else altered(inputs, [np.asarray(array) for array in arrays[1:]])
-            return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], attested, reason, changed)
+            changed = () if mode == VMAP else modified_arguments(inputs, [np.asarray(array) for array in arrays[1:]])
+            return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], executed_as, reason, changed)
 
         return evaluate
 

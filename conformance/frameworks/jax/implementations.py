@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 from conformance.frameworks.vmap import VMAP
 
 MODES = ("eager", "jit")
@@ -34,7 +34,7 @@ SQUARE = "jnp.square(prediction - target)"
 PER_SAMPLE = f"jnp.mean({SQUARE}, axis=tuple(range(1, prediction.ndim)))"
 MASK = "weight.astype(bool)"
 
-WRITTEN_OUT: tuple[Row, ...] = (
+WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"jnp.mean({SQUARE})", lambda p, t: jnp.mean(_square(p, t))),
     ("written-out.sum", "sum", f"jnp.sum({SQUARE})", lambda p, t: jnp.sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -96,7 +96,7 @@ WRITTEN_OUT: tuple[Row, ...] = (
         lambda p, t, w: _where(p, t, w.astype(bool)),
     ),
 )
-OPTAX: tuple[Row, ...] = (
+OPTAX: tuple[EntryRow, ...] = (
     (
         ("optax.squared_error", "none", "optax.squared_error(prediction, target)", optax.squared_error),
         ("optax.l2_loss", "half-none", "optax.l2_loss(prediction, target)", optax.l2_loss),
@@ -121,6 +121,6 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*WRITTEN_OUT, *OPTAX), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: jnp.sum(_square(p, t)))}),
+    *implementations((*WRITTEN_OUT, *OPTAX), (*MODES, VMAP), {"written-out.sum": sum_batches(lambda p, t: jnp.sum(_square(p, t)))}),
     *streamed(STREAMS, MODES),
 )

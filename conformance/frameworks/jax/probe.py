@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches, same_layout
 from conformance.frameworks.jax.tensors import device_named
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -34,7 +34,7 @@ class JaxProbe(Probe):
         second = first if target is prediction else self._given(target)
         more = () if weight is None else (self._given(weight),)
         run = self._in_mode("call", self._plain)
-        with jax.default_device(self._device), listening() as said:
+        with jax.default_device(self._device), capture_warnings() as said:
             value = run(first, second, *more)
         self._attest()
         return Returned(np.asarray(value), "jax.Array" if isinstance(value, jax.Array) else type_of(value), tuple(said))
@@ -63,7 +63,7 @@ class JaxProbe(Probe):
         value = run(jax.device_put(batches(inputs, lengths), self._device))
         self._attest()
         if isinstance(value, jax.Array) and value.devices() != {self._device}:
-            raise NotAttested(f"asked for the device {self._device}, the stream ended on {value.devices()}")
+            raise ExecutionMismatch(f"asked for the device {self._device}, the stream ended on {value.devices()}")
         return np.asarray(value)
 
     def _ask(self, question: Hashable, body: Callable[..., Any], *arrays: Array) -> Any:
@@ -88,10 +88,10 @@ class JaxProbe(Probe):
     def _attest(self) -> None:
         ran = "eager" if False in self._traced else "jit"
         if ran != self._mode:
-            raise NotAttested(f"asked for {self._mode}, but the function was run in {ran}")
+            raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran}")
 
     def _given(self, argument: Any) -> Any:
-        return jax.device_put(same_layout(argument), self._device) if is_array(argument) else unwrapped(argument)
+        return jax.device_put(same_layout(argument), self._device) if is_array(argument) else unwrap(argument)
 
 
 def _gradient(call: Callable[..., jax.Array], chosen: int, upstream: jax.Array, *arrays: jax.Array) -> jax.Array:

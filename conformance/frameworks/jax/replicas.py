@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.child_processes import Launch, Order, Replica, answer
+from conformance.frameworks.child_processes import Replica, ReplicaLauncher, ReplicaRequest, serve
 from conformance.frameworks.jax.tensors import place
 from conformance.numerics.formats import Array
 
@@ -40,7 +40,7 @@ def _environment(replicas: int) -> Mapping[str, str]:
     return {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"}
 
 
-_LAUNCH = Launch("conformance.frameworks.jax.replicas", _environment)
+_LAUNCH = ReplicaLauncher("conformance.frameworks.jax.replicas", _environment)
 
 
 def implementations() -> Sequence[Implementation]:
@@ -58,7 +58,7 @@ def _shard_map() -> Any:
     return shard_map
 
 
-def _run(order: Order) -> Sequence[Replica]:
+def _run(order: ReplicaRequest) -> Sequence[Replica]:
     """All replicas. Shards of one length are asked for: short ones are padded with rows that a mask leaves out."""
     task, longest = order.task, max(order.task.shards)
     shards = list(task.split())
@@ -86,4 +86,4 @@ def _padded(rows: Array, length: int) -> Array:
 
 
 if __name__ == "__main__":
-    answer(_run)
+    serve(_run)

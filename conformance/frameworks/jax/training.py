@@ -13,8 +13,8 @@ from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.jax.implementations import MODES
 from conformance.frameworks.jax.tensors import device_named, place
-from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training_log import NO_METRIC, Record
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.training_log import NO_METRIC, TrainingLog
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
 ENTRY = "optax.sgd(rate).update(gradients, state), with gradients of jnp.mean(jnp.square(prediction - target){})"
@@ -35,7 +35,7 @@ def _loss(parameters: Parameters, inputs: jax.Array, targets: jax.Array, weight:
     return jnp.mean(squares if weight is None else squares * weight[:, None])
 
 
-def perform(task: TrainingTask, setting: Setting) -> Produced:
+def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
     """The loop, and after it the loss of other samples."""
     device = device_named(setting.device)
     optimizer = optax.sgd(float(task.rate))
@@ -53,7 +53,7 @@ def perform(task: TrainingTask, setting: Setting) -> Produced:
     run, measure = (jax.jit(step), jax.jit(_loss)) if jit else (step, _loss)
     parameters = jax.device_put({name: np.array(array) for name, array in task.parameters.items()}, device)
     state = optimizer.init(parameters)
-    record = Record(task)
+    record = TrainingLog(task)
 
     def given(batch: Samples) -> list[jax.Array | None]:
         arrays: list[jax.Array | None] = jax.device_put([batch.inputs, batch.targets, batch.weight], device)

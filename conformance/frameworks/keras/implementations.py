@@ -11,12 +11,12 @@ from inspect import signature
 from typing import Any
 
 from conformance.frameworks.base import Implementation, Stream
-from conformance.frameworks.helpers import DTYPES, Row, StreamRow, implementations, streamed
+from conformance.frameworks.helpers import DTYPES, EntryRow, StreamRow, implementations, streamed
 
 Call = Callable[..., Any]
 
 
-def listed(keras: Any, modes: Sequence[str], functions: Sequence[Row], spelled: str = "keras") -> tuple[Implementation, ...]:
+def listed(keras: Any, modes: Sequence[str], functions: Sequence[EntryRow], spelled: str = "keras") -> tuple[Implementation, ...]:
     """The losses, in all of the modes; of ``tf.keras``, which is the same code, the plain ones and its own ``functions``."""
     rows = (*_plain(keras, spelled), *functions, *(_further(keras) if spelled == "keras" else ()))
     return implementations(rows, modes)
@@ -77,7 +77,7 @@ def _updates_with_dtype(keras: Any) -> Stream:
     return updated
 
 
-def _plain(keras: Any, spelled: str) -> tuple[Row, ...]:
+def _plain(keras: Any, spelled: str) -> tuple[EntryRow, ...]:
     class_, said = f"{spelled}.losses.MeanSquaredError", _said(keras, spelled)
     default = keras.losses.MeanSquaredError()
     return (
@@ -92,7 +92,7 @@ def _plain(keras: Any, spelled: str) -> tuple[Row, ...]:
     )
 
 
-def _further(keras: Any) -> tuple[Row, ...]:
+def _further(keras: Any) -> tuple[EntryRow, ...]:
     said = _said(keras, "keras")
     weight = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 2)))"
     column = "sample_weight=keras.ops.reshape(weight, (-1, *[1] * (len(prediction.shape) - 1)))"
@@ -145,7 +145,7 @@ def _further(keras: Any) -> tuple[Row, ...]:
     )
 
 
-def _metrics(keras: Any) -> tuple[Row, ...]:
+def _metrics(keras: Any) -> tuple[EntryRow, ...]:
     return (
         (
             "metrics.MeanSquaredError.sample-weighted-mean",

@@ -11,8 +11,8 @@ import numpy as np
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
-from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training_log import Record
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.training_log import TrainingLog
 from conformance.numerics.formats import Array
 from conformance.numerics.tasks import HIDDEN_WEIGHT, LOSS, METRIC, OUTPUT_BIAS, PARAMETERS, WEIGHTED_METRIC, TrainingTask
 
@@ -69,7 +69,7 @@ class _Fit:
     loss: Callable[[], Any]
     functional: bool
 
-    def __call__(self, task: TrainingTask, setting: Setting) -> Produced:
+    def __call__(self, task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
         with self._computing_in(setting):
             traced: set[bool] = set()
             model = self._model(task)
@@ -81,7 +81,7 @@ class _Fit:
                 run_eagerly=setting.mode == "eager",
                 jit_compile=setting.mode in _COMPILED,
             )
-            record = Record(task)
+            record = TrainingLog(task)
             kept = self.keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: record.keep(epoch + 1, _named(model))  # noqa: ARG005 - Keras passes both by name
             )
@@ -107,7 +107,7 @@ class _Fit:
             return record.produced(self.backend.place(model.layers[-1].bias.value), ran)
 
     @contextmanager
-    def _computing_in(self, setting: Setting) -> Iterator[None]:
+    def _computing_in(self, setting: ExecutionSetting) -> Iterator[None]:
         """Losses and metrics compute in ``floatx``; layers by the dtype policy, which follows it only until it is first asked for."""
         config = self.keras.config
         before = config.floatx(), config.dtype_policy()

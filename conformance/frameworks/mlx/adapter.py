@@ -10,8 +10,17 @@ import ml_dtypes
 import mlx.core as mx
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested, Unsupported
-from conformance.frameworks.helpers import altered, arguments, assemble, not_differentiable, require
+from conformance.frameworks.base import (
+    Device,
+    Environment,
+    Evaluate,
+    Evaluation,
+    ExecutionMismatch,
+    ExecutionReport,
+    Implementation,
+    Unsupported,
+)
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx
 from conformance.frameworks.probe import Probe
@@ -79,12 +88,14 @@ class MlxFramework:
                 value, *gradients = run(upstream, *arrays)
                 mx.eval(value, *gradients)
                 where = place()
-                changed = altered(inputs, [to_array(array) for array in arrays])
+                changed = modified_arguments(inputs, [to_array(array) for array in arrays])
                 found, parts = to_array(value), [to_array(gradient) for gradient in gradients]
             ran = "compile" if traced[tuple(array.shape for array in (upstream, *arrays))] else "eager"
             if ran != mode:
-                raise NotAttested(f"asked for {mode}, but the function was run in {ran}")
-            return assemble(found, parts, Attestation(where, ran, dtype_name(value), value.shape), why_not(value, upstream.shape), changed)
+                raise ExecutionMismatch(f"asked for {mode}, but the function was run in {ran}")
+            return assemble(
+                found, parts, ExecutionReport(where, ran, dtype_name(value), value.shape), why_not(value, upstream.shape), changed
+            )
 
         return evaluate
 

@@ -8,7 +8,7 @@ from functools import partial
 import mlx.core as mx
 from mlx.nn.losses import mse_loss
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 
 MODES = ("eager", "compile")
 
@@ -37,7 +37,7 @@ PER_SAMPLE = f"mx.mean({SQUARE}, axis=tuple(range(1, prediction.ndim)))"
 MASK = "mx.stop_gradient(weight).astype(mx.bool_)"
 BY_SAMPLE = f"mx.broadcast_to({MASK}.reshape(-1, *[1] * (prediction.ndim - 1)), prediction.shape)"
 
-LIBRARY: tuple[Row, ...] = tuple(
+LIBRARY: tuple[EntryRow, ...] = tuple(
     (
         f"mse_loss.{reduction}",
         reduction,
@@ -46,7 +46,7 @@ LIBRARY: tuple[Row, ...] = tuple(
     )
     for reduction in ("mean", "sum", "none")
 )
-WRITTEN_OUT: tuple[Row, ...] = (
+WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"mx.mean({SQUARE})", lambda p, t: mx.mean(_square(p, t))),
     ("written-out.sum", "sum", f"mx.sum({SQUARE})", lambda p, t: mx.sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -124,7 +124,7 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*LIBRARY, *WRITTEN_OUT), MODES, {"written-out.sum": added_up(lambda p, t: mx.sum(_square(p, t)))}),
+    *implementations((*LIBRARY, *WRITTEN_OUT), MODES, {"written-out.sum": sum_batches(lambda p, t: mx.sum(_square(p, t)))}),
     # In float32, the widest float of every device of MLX: float64 inputs would lose half their digits.
     *streamed(STREAMS, MODES, ("float16", "bfloat16", "float32")),
 )

@@ -9,10 +9,10 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches, same_layout
 from conformance.frameworks.mlx.tensors import is_traced, place, running_on, to_array, to_mlx
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -34,7 +34,7 @@ class MlxProbe(Probe):
             second = first if target is prediction else self._given(target)
             more = () if weight is None else (self._given(weight),)
             run = self._in_mode("call", self._plain)
-            with listening() as said:
+            with capture_warnings() as said:
                 value = run(first, second, *more)
             self._attest()
             host = to_array(value) if isinstance(value, mx.array) else np.asarray(value)
@@ -83,7 +83,7 @@ class MlxProbe(Probe):
             found = self._in_mode(question, body)(*(to_mlx(array) for array in arrays))
             mx.eval(*found)
             if (where := place()) != self._device:
-                raise NotAttested(f"asked for the device {self._device}, the answer was computed on {where}")
+                raise ExecutionMismatch(f"asked for the device {self._device}, the answer was computed on {where}")
             self._attest()
             return [to_array(array) for array in found]
 
@@ -104,11 +104,11 @@ class MlxProbe(Probe):
     def _attest(self) -> None:
         ran = "eager" if False in self._traced else "compile"
         if ran != self._mode:
-            raise NotAttested(f"asked for {self._mode}, but the function was run in {ran}")
+            raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran}")
 
     def _given(self, argument: Any) -> Any:
         if not is_array(argument):
-            return unwrapped(argument)
+            return unwrap(argument)
         if argument.dtype == np.complex128:
             raise Unsupported("MLX has no dtype complex128")
         return to_mlx(same_layout(argument))

@@ -10,8 +10,8 @@ from inspect import signature
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
-from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.numpy.probe import NumpyProbe
 from conformance.frameworks.numpy.training import implementations
@@ -65,15 +65,18 @@ class NumpyFramework:
                 warnings.simplefilter("ignore", RuntimeWarning)  # overflow and empty means are judged by their result
                 arrays = arguments(inputs)
                 value = np.asarray(implementation.call(*arrays))
-                attested = Attestation("cpu", "eager", value.dtype.name, value.shape)
+                executed_as = ExecutionReport("cpu", "eager", value.dtype.name, value.shape)
                 if implementation.gradient is None:
-                    return Evaluation(value, {}, attested, NO_AUTODIFF, altered(inputs, arrays))
+                    return Evaluation(value, {}, executed_as, NO_AUTODIFF, modified_arguments(inputs, arrays))
                 if reason := not_differentiable(value.shape, inputs.upstream.shape):
-                    return Evaluation(value, {}, attested, reason, altered(inputs, arrays))
+                    return Evaluation(value, {}, executed_as, reason, modified_arguments(inputs, arrays))
                 upstream = np.array(inputs.upstream, dtype=value.dtype, order="C")
                 parts = implementation.gradient(*arrays, upstream)
             return assemble(
-                value, [None if part is None else np.asarray(part) for part in parts], attested, changed=altered(inputs, arrays)
+                value,
+                [None if part is None else np.asarray(part) for part in parts],
+                executed_as,
+                changed=modified_arguments(inputs, arrays),
             )
 
         return evaluate

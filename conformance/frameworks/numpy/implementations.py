@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Refused
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 from conformance.numerics.formats import Array
 
 MODES = ("eager",)
@@ -34,7 +34,7 @@ SQUARE = "np.square(prediction - target)"
 PER_SAMPLE = f"np.mean({SQUARE}, axis=tuple(range(1, prediction.ndim)))"
 MASK = "weight.astype(bool)"
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"np.mean({SQUARE})", lambda p, t: np.asarray(np.mean(_square(p, t)))),
     ("written-out.sum", "sum", f"np.sum({SQUARE})", lambda p, t: np.asarray(np.sum(_square(p, t)))),
     ("written-out.none", "none", SQUARE, _square),
@@ -113,6 +113,6 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations(ROWS, MODES, {"written-out.sum": added_up(lambda p, t: np.asarray(np.sum(_square(p, t))))}),
+    *implementations(ROWS, MODES, {"written-out.sum": sum_batches(lambda p, t: np.asarray(np.sum(_square(p, t))))}),
     *streamed(STREAMS, MODES),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -25,7 +25,7 @@ class NumpyProbe(Probe):
         first = _given(prediction)
         second = first if target is prediction else _given(target)
         more = () if weight is None else (_given(weight),)
-        with listening() as said:
+        with capture_warnings() as said:
             value = self._call(first, second, *more)
         return Returned(np.asarray(value), type_of(value), tuple(said))
 
@@ -43,4 +43,4 @@ class NumpyProbe(Probe):
 
 
 def _given(argument: Any) -> Any:
-    return same_layout(argument) if is_array(argument) else unwrapped(argument)
+    return same_layout(argument) if is_array(argument) else unwrap(argument)

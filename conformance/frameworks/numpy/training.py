@@ -8,8 +8,8 @@ import numpy as np
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
-from conformance.frameworks.procedure import Produced, Setting
-from conformance.frameworks.training_log import NO_METRIC, Record
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.training_log import NO_METRIC, TrainingLog
 from conformance.numerics.formats import Array
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
@@ -24,11 +24,11 @@ def implementations() -> Sequence[Implementation]:
     )
 
 
-def perform(task: TrainingTask, setting: Setting) -> Produced:  # noqa: ARG001 - there is one device and one mode
+def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:  # noqa: ARG001 - there is one device and one mode
     """The loop, and after it the loss of other samples."""
     parameters = {name: np.array(array) for name, array in task.parameters.items()}
     rate = parameters[HIDDEN_WEIGHT].dtype.type(float(task.rate))
-    record = Record(task)
+    record = TrainingLog(task)
     for epoch in range(1, task.epochs + 1):
         total = 0.0
         for batch in task.samples.batches():

@@ -16,8 +16,8 @@ with warnings.catch_warnings():
     import paddle
     from paddle import Tensor
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation
-from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.paddle.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.paddle.tensors import InMode, dtype_name, missing_kernels, place, to_array, to_tensor, upstream_of
 from conformance.frameworks.probe import Probe
@@ -72,13 +72,13 @@ class PaddleFramework:
                 value = run(*tensors)
                 if not isinstance(value, Tensor):
                     raise TypeError(f"the implementation returned {type(value).__name__}, expected a paddle.Tensor")
-                attested = Attestation(place(value), mode, dtype_name(value), tuple(value.shape))
-                reason = not_differentiable(attested.shape, inputs.upstream.shape) or (NO_PATH if value.stop_gradient else "")
+                executed_as = ExecutionReport(place(value), mode, dtype_name(value), tuple(value.shape))
+                reason = not_differentiable(executed_as.shape, inputs.upstream.shape) or (NO_PATH if value.stop_gradient else "")
                 gradients = [] if reason else paddle.grad([value], tensors, [upstream_of(inputs, value)], allow_unused=True)
             parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
-            changed = altered(inputs, [to_array(tensor) for tensor in tensors])
+            changed = modified_arguments(inputs, [to_array(tensor) for tensor in tensors])
             if reason:
-                return Evaluation(to_array(value), {}, attested, reason, changed)
-            return assemble(to_array(value), parts, attested, changed=changed)
+                return Evaluation(to_array(value), {}, executed_as, reason, changed)
+            return assemble(to_array(value), parts, executed_as, changed=changed)
 
         return evaluate

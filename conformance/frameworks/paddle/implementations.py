@@ -9,7 +9,7 @@ import paddle
 from paddle import Tensor
 from paddle.nn.functional import mse_loss, square_error_cost
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 
 MODES = ("eager", "graph")
 
@@ -28,7 +28,7 @@ SQUARE = "paddle.square(prediction - target)"
 PER_SAMPLE = f"paddle.mean({SQUARE}, axis=list(range(1, prediction.ndim)))"
 MASK = 'weight.astype("bool")'
 
-LIBRARY: tuple[Row, ...] = (
+LIBRARY: tuple[EntryRow, ...] = (
     *(
         row
         for reduction in ("mean", "sum", "none")
@@ -49,7 +49,7 @@ LIBRARY: tuple[Row, ...] = (
     ),
     ("square_error_cost", "none", "paddle.nn.functional.square_error_cost(prediction, target)", square_error_cost),
 )
-WRITTEN_OUT: tuple[Row, ...] = (
+WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"paddle.mean({SQUARE})", lambda p, t: paddle.mean(_square(p, t))),
     ("written-out.sum", "sum", f"paddle.sum({SQUARE})", lambda p, t: paddle.sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -138,6 +138,6 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*LIBRARY, *WRITTEN_OUT), MODES, {"written-out.sum": added_up(lambda p, t: paddle.sum(_square(p, t)))}),
+    *implementations((*LIBRARY, *WRITTEN_OUT), MODES, {"written-out.sum": sum_batches(lambda p, t: paddle.sum(_square(p, t)))}),
     *streamed(STREAMS, ("eager",)),  # in a graph a size is not known before it runs
 )

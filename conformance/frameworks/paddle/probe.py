@@ -12,7 +12,7 @@ from paddle import Tensor
 from conformance.frameworks.base import Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches, same_layout
 from conformance.frameworks.paddle.tensors import InMode, missing_kernels, to_array, to_tensor, upstream_of
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -29,7 +29,7 @@ class PaddleProbe(Probe):
         first = _given(prediction)
         second = first if target is prediction else _given(target)
         more = () if weight is None else (_given(weight),)
-        with missing_kernels(), listening() as said:
+        with missing_kernels(), capture_warnings() as said:
             value = self._run(first, second, *more)
         host = to_array(value) if isinstance(value, Tensor) else np.asarray(value)
         return Returned(host, "paddle.Tensor" if isinstance(value, Tensor) else type_of(value), tuple(said))
@@ -73,7 +73,7 @@ class PaddleProbe(Probe):
 
 
 def _given(argument: Any) -> Any:
-    return to_tensor(same_layout(argument)) if is_array(argument) else unwrapped(argument)
+    return to_tensor(same_layout(argument)) if is_array(argument) else unwrap(argument)
 
 
 def _tensors(inputs: Inputs) -> list[Tensor]:

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from paddle import Tensor
     from paddle.static import InputSpec
 
-from conformance.frameworks.base import NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -105,7 +105,7 @@ class InMode:
         value = (self._watched if self._mode == "eager" else self._graph(tensors))(*tensors)
         ran = "eager" if True in self._eagerly else "graph"
         if ran != self._mode:
-            raise NotAttested(f"asked for {self._mode}, but the function was run in {ran} mode")
+            raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran} mode")
         return value
 
     def _watched(self, *tensors: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import mean_squared_error, root_mean_squared_error
 
 from conformance.frameworks.base import Refused
-from conformance.frameworks.helpers import Row, implementations
+from conformance.frameworks.helpers import EntryRow, implementations
 from conformance.numerics.formats import Array
 
 MODES = ("eager",)
@@ -50,7 +50,7 @@ COLUMNS = "target.reshape(len(target), -1), prediction.reshape(len(prediction), 
 ROWS_AS_OUTPUTS = "target.reshape(len(target), -1).T, prediction.reshape(len(prediction), -1).T"
 
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[EntryRow, ...] = (
     (
         "mean_squared_error",
         "mean",

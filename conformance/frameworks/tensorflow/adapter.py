@@ -13,8 +13,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 import ml_dtypes
 import numpy as np
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested, Unsupported
-from conformance.frameworks.helpers import altered, arguments, assemble, keras_backend, no_device, not_differentiable, require
+from conformance.frameworks.base import (
+    Device,
+    Environment,
+    Evaluate,
+    Evaluation,
+    ExecutionMismatch,
+    ExecutionReport,
+    Implementation,
+    Unsupported,
+)
+from conformance.frameworks.helpers import arguments, assemble, keras_backend, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
@@ -86,16 +95,16 @@ class TensorflowFramework:
                 tensors = [constant(array) for array in arguments(inputs)]
                 value, gradients = run(constant(inputs.upstream), tensors)
             if run.mode() != mode:
-                raise NotAttested(f"asked for {mode}, but the function was run in {run.mode()} mode")
+                raise ExecutionMismatch(f"asked for {mode}, but the function was run in {run.mode()} mode")
             places = {place(tensor) for tensor in (value, *gradients) if tensor is not None}
             if len(places) != 1:
-                raise NotAttested(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
+                raise ExecutionMismatch(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             shape = tuple(value.shape)
-            attested = Attestation(places.pop(), mode, value.dtype.name, shape)
+            executed_as = ExecutionReport(places.pop(), mode, value.dtype.name, shape)
             reason = not_differentiable(member_shape(mode, shape), member_shape(mode, inputs.upstream.shape))
             parts = [] if reason else [None if part is None else host(part) for part in gradients]
-            changed = () if mode == VMAP else altered(inputs, [host(tensor) for tensor in tensors])
-            return assemble(host(value), parts, attested, reason, changed)
+            changed = () if mode == VMAP else modified_arguments(inputs, [host(tensor) for tensor in tensors])
+            return assemble(host(value), parts, executed_as, reason, changed)
 
         return evaluate
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, keras_backend, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, keras_backend, streamed, sum_batches
 from conformance.frameworks.keras.implementations import listed
 from conformance.frameworks.vmap import VMAP
 
@@ -60,7 +60,7 @@ MASK = "tf.cast(weight, tf.bool)"
 FIRST_VERSION = "tf.compat.v1.losses.mean_squared_error"
 CLASS = "tf.keras.losses.MeanSquaredError"
 
-WRITTEN_OUT: tuple[Row, ...] = (
+WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"tf.reduce_mean({SQUARE})", lambda p, t: tf.reduce_mean(_square(p, t))),
     ("written-out.sum", "sum", f"tf.reduce_sum({SQUARE})", lambda p, t: tf.reduce_sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -125,7 +125,7 @@ WRITTEN_OUT: tuple[Row, ...] = (
         lambda p, t, w: tf.reduce_mean(tf.boolean_mask(_square(p, t), _mask(w))),
     ),
 )
-OWN: tuple[Row, ...] = (
+OWN: tuple[EntryRow, ...] = (
     ("l2_loss", "half-sum", "tf.nn.l2_loss(prediction - target)", lambda p, t: tf.nn.l2_loss(p - t)),
     ("squared_difference", "none", "tf.math.squared_difference(prediction, target)", tf.math.squared_difference),
     *(
@@ -147,8 +147,8 @@ OWN: tuple[Row, ...] = (
         )
     ),
 )
-FUNCTIONS: tuple[Row, ...] = (("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", lambda p, t: tf.keras.losses.MSE(t, p)),)
-KERAS_2: tuple[Row, ...] = (
+FUNCTIONS: tuple[EntryRow, ...] = (("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", lambda p, t: tf.keras.losses.MSE(t, p)),)
+KERAS_2: tuple[EntryRow, ...] = (
     ("MeanSquaredError", "mean", f"{CLASS}()(target, prediction)", _class()),
     ("MeanSquaredError.none", "last-axis", f'{CLASS}(reduction="none")(target, prediction)', _class(reduction="none")),
     *FUNCTIONS,
@@ -167,7 +167,7 @@ STREAMS: tuple[StreamRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*WRITTEN_OUT, *OWN), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: tf.reduce_sum(_square(p, t)))}),
+    *implementations((*WRITTEN_OUT, *OWN), (*MODES, VMAP), {"written-out.sum": sum_batches(lambda p, t: tf.reduce_sum(_square(p, t)))}),
     *streamed(STREAMS, MODES),
     *(listed(importlib.import_module(KERAS), MODES, FUNCTIONS, "tf.keras") if KERAS_3 else implementations(KERAS_2, MODES)),
 )

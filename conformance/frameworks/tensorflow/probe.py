@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -39,7 +39,7 @@ class TensorflowProbe(Probe):
             second = first if target is prediction else self._given(target)
             more = () if weight is None else (self._given(weight),)
             run = self._in_mode("call", self._plain)
-            with listening() as said, _logging() as logged:
+            with capture_warnings() as said, _logging() as logged:
                 value = run(first, second, *more)
             said |= logged
         self._attest()
@@ -81,7 +81,7 @@ class TensorflowProbe(Probe):
         if not tf.is_tensor(value):
             return np.asarray(value)
         if (where := place(value)) != self._device:
-            raise NotAttested(f"asked for the device {self._device}, the stream ended on {where}")
+            raise ExecutionMismatch(f"asked for the device {self._device}, the stream ended on {where}")
         return host(value)
 
     def _ask(self, question: Hashable, body: Callable[..., Any], arrays: Sequence[Array]) -> Any:
@@ -108,10 +108,10 @@ class TensorflowProbe(Probe):
     def _attest(self) -> None:
         ran = "eager" if True in self._eagerly else "graph"
         if (ran == "eager") != (self._mode == "eager"):
-            raise NotAttested(f"asked for {self._mode}, but the function was run in {ran} mode")
+            raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran} mode")
 
     def _given(self, argument: Any) -> Any:
-        return constant(same_layout(argument)) if is_array(argument) else unwrapped(argument)
+        return constant(same_layout(argument)) if is_array(argument) else unwrap(argument)
 
 
 @contextmanager

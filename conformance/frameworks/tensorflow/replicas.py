@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.child_processes import Launch, Order, Replica, answer
+from conformance.frameworks.child_processes import Replica, ReplicaLauncher, ReplicaRequest, serve
 from conformance.frameworks.tensorflow.tensors import constant, host, place
 
 Loss = Callable[[Any, int], Any]
@@ -33,7 +33,7 @@ WAYS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
 }
 
 
-_LAUNCH = Launch("conformance.frameworks.tensorflow.replicas", lambda _: {"CUDA_VISIBLE_DEVICES": "-1"})
+_LAUNCH = ReplicaLauncher("conformance.frameworks.tensorflow.replicas", lambda _: {"CUDA_VISIBLE_DEVICES": "-1"})
 
 
 def implementations() -> Sequence[Implementation]:
@@ -43,7 +43,7 @@ def implementations() -> Sequence[Implementation]:
     )
 
 
-def _run(order: Order) -> Sequence[Replica]:
+def _run(order: ReplicaRequest) -> Sequence[Replica]:
     """All replicas."""
     task, (loss_of, operator, _) = order.task, WAYS[order.way]
     shards = list(task.split())
@@ -78,4 +78,4 @@ def _run(order: Order) -> Sequence[Replica]:
 
 
 if __name__ == "__main__":
-    answer(_run)
+    serve(_run)

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.tensorflow.implementations import MODES
 from conformance.frameworks.tensorflow.tensors import constant, host, place, running_on
-from conformance.frameworks.training_log import NO_METRIC, Record
+from conformance.frameworks.training_log import NO_METRIC, TrainingLog
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
 ENTRY = "variable.assign_sub(rate * gradient), with gradients by tf.GradientTape of tf.reduce_mean(tf.square(prediction - target){})"
@@ -27,7 +27,7 @@ def implementations() -> Sequence[Implementation]:
     )
 
 
-def perform(task: TrainingTask, setting: Setting) -> Produced:
+def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
     """The loop, and after it the loss of other samples."""
     with running_on(setting.device):
         return _Training(task, setting.mode).run()
@@ -45,9 +45,9 @@ class _Training:
         if mode != "eager":
             self.step, self.measure = (tf.function(body, jit_compile=mode == "xla" or None) for body in (self._step, self._loss))
 
-    def run(self) -> Produced:
+    def run(self) -> ProcedureResult:
         """Train, then evaluate."""
-        record = Record(self.task)
+        record = TrainingLog(self.task)
         for epoch in range(1, self.task.epochs + 1):
             record.losses.append(self._pass(self.task.samples, self.step))
             record.keep(epoch, {name: host(variable) for name, variable in self.variables.items()})

@@ -13,8 +13,17 @@ import torch
 from torch import Tensor
 from torch import _dynamo as dynamo
 
-from conformance.frameworks.base import Attestation, Device, Environment, Evaluate, Evaluation, Implementation, NotAttested, Unsupported
-from conformance.frameworks.helpers import altered, arguments, assemble, no_device, not_differentiable, require
+from conformance.frameworks.base import (
+    Device,
+    Environment,
+    Evaluate,
+    Evaluation,
+    ExecutionMismatch,
+    ExecutionReport,
+    Implementation,
+    Unsupported,
+)
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
 from conformance.frameworks.torch.implementations import IMPLEMENTATIONS, MODES
@@ -103,28 +112,28 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
     tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
 
     def changed() -> tuple[str, ...]:
-        return altered(inputs, [to_array(tensor) for tensor in tensors])
+        return modified_arguments(inputs, [to_array(tensor) for tensor in tensors])
 
     try:
         value, compiled = run(*tensors)
         _attest_mode(mode, compiled=compiled, graphs=graphs() - before if mode == "compile" else 0)
         if not isinstance(value, Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a torch.Tensor")
-        attested = Attestation(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
-        reason = not_differentiable(attested.shape, inputs.upstream.shape) or ("" if value.requires_grad else NO_PATH)
+        executed_as = ExecutionReport(str(value.device), "compile" if compiled else "eager", dtype_name(value), tuple(value.shape))
+        reason = not_differentiable(executed_as.shape, inputs.upstream.shape) or ("" if value.requires_grad else NO_PATH)
         if reason:
-            return Evaluation(to_array(value), {}, attested, reason, changed())
+            return Evaluation(to_array(value), {}, executed_as, reason, changed())
         upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
         gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
     except LimitReached as error:
-        raise NotAttested("torch.compile reached its recompile limit and would have run eager") from error
+        raise ExecutionMismatch("torch.compile reached its recompile limit and would have run eager") from error
     except (NotImplementedError, RuntimeError) as error:
         if "not implemented for" in str(error):  # how torch says that it has no kernel for a dtype
             raise Unsupported(str(error).splitlines()[0]) from error
         raise
     _require_one_device(value, gradients)
     parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
-    return assemble(to_array(value), parts, attested, changed=changed())
+    return assemble(to_array(value), parts, executed_as, changed=changed())
 
 
 def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Evaluation:
@@ -146,9 +155,9 @@ def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Eva
         raise
     require_batched(seen, stack)
     _require_one_device(value, gradients)
-    attested = Attestation(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
-    reason = not_differentiable(member_shape(VMAP, attested.shape), member_shape(VMAP, stack.upstream.shape))
-    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], attested, reason)
+    executed_as = ExecutionReport(str(value.device), VMAP, dtype_name(value), tuple(value.shape))
+    reason = not_differentiable(member_shape(VMAP, executed_as.shape), member_shape(VMAP, stack.upstream.shape))
+    return assemble(to_array(value), [to_array(gradient) for gradient in gradients], executed_as, reason)
 
 
 _NOT_BATCHED = (
@@ -178,11 +187,11 @@ def _no_loops() -> Iterator[None]:
 def _require_one_device(value: Tensor, gradients: Sequence[Tensor | None]) -> None:
     elsewhere = [str(gradient.device) for gradient in gradients if gradient is not None and gradient.device != value.device]
     if elsewhere:
-        raise NotAttested(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
+        raise ExecutionMismatch(f"the value was computed on {value.device}, a gradient on {elsewhere[0]}")
 
 
 def _attest_mode(mode: str, *, compiled: bool, graphs: int) -> None:
     if mode == "compile" and not (compiled and graphs > 0):
-        raise NotAttested("torch.compile ran the function eager instead of compiling it")
+        raise ExecutionMismatch("torch.compile ran the function eager instead of compiling it")
     if mode == "eager" and compiled:
-        raise NotAttested("the function was asked to run eager but was compiled")
+        raise ExecutionMismatch("the function was asked to run eager but was compiled")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from conformance.frameworks.helpers import Row, StreamRow, added_up, implementations, streamed
+from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, streamed, sum_batches
 from conformance.frameworks.vmap import VMAP
 
 MODES = ("eager", "compile")
@@ -40,7 +40,7 @@ PER_SAMPLE = f"{SQUARE}.reshape(prediction.shape[0], -1).mean(dim=1)"
 MASK = "weight.bool()"
 
 REDUCTIONS = ("mean", "sum", "none")
-LIBRARY: tuple[Row, ...] = tuple(
+LIBRARY: tuple[EntryRow, ...] = tuple(
     row
     for reduction in REDUCTIONS
     for row in (
@@ -58,7 +58,7 @@ LIBRARY: tuple[Row, ...] = tuple(
         ),
     )
 )
-WEIGHTED: tuple[Row, ...] = tuple(
+WEIGHTED: tuple[EntryRow, ...] = tuple(
     (
         f"mse_loss.weighted-{reduction}",
         f"weighted-{reduction}",
@@ -68,7 +68,7 @@ WEIGHTED: tuple[Row, ...] = tuple(
     for reduction in REDUCTIONS
     if TAKES_WEIGHT
 )
-WRITTEN_OUT: tuple[Row, ...] = (
+WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.mean", "mean", f"torch.mean({SQUARE})", lambda p, t: torch.mean(_square(p, t))),
     ("written-out.sum", "sum", f"torch.sum({SQUARE})", lambda p, t: torch.sum(_square(p, t))),
     ("written-out.none", "none", SQUARE, _square),
@@ -151,7 +151,7 @@ IN_ITS_DTYPE: tuple[StreamRow, ...] = (
 
 IMPLEMENTATIONS = (
     *implementations(
-        (*LIBRARY, *WEIGHTED, *WRITTEN_OUT), (*MODES, VMAP), {"written-out.sum": added_up(lambda p, t: torch.sum(_square(p, t)))}
+        (*LIBRARY, *WEIGHTED, *WRITTEN_OUT), (*MODES, VMAP), {"written-out.sum": sum_batches(lambda p, t: torch.sum(_square(p, t)))}
     ),
     *streamed(IN_DOUBLE, MODES),
     # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conformance.frameworks.base import Implementation, NotAttested, Unsupported
+from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, is_array, listening, stream_of, type_of, unwrapped
+from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
 from conformance.frameworks.torch.tensors import to_array, to_tensor
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -34,7 +34,7 @@ class TorchProbe(Probe):
         first = self._given(prediction)
         second = first if target is prediction else self._given(target)
         more = () if weight is None else (self._given(weight),)
-        with listening() as said:
+        with capture_warnings() as said:
             value = self._run(first, second, *more)
         host = to_array(value) if isinstance(value, Tensor) else np.asarray(value)
         return Returned(host, type_of(value), tuple(said))
@@ -84,7 +84,7 @@ class TorchProbe(Probe):
         if not isinstance(value, Tensor):
             return np.asarray(value)
         if str(value.device) != self._device:
-            raise NotAttested(f"asked for the device {self._device}, the stream ended on {value.device}")
+            raise ExecutionMismatch(f"asked for the device {self._device}, the stream ended on {value.device}")
         return to_array(value)
 
     def threads(self, count: int) -> AbstractContextManager[None]:
@@ -92,7 +92,7 @@ class TorchProbe(Probe):
 
     def _given(self, argument: Any) -> Any:
         if not is_array(argument):
-            return unwrapped(argument)
+            return unwrap(argument)
         return to_tensor(same_layout(argument), self._device)
 
     def _tensors(self, inputs: Inputs) -> list[Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.functional import mse_loss
 
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.child_processes import PATIENCE, Launch, Order, Replica, answer
+from conformance.frameworks.child_processes import REPLY_TIMEOUT, Replica, ReplicaLauncher, ReplicaRequest, serve
 from conformance.frameworks.torch.tensors import to_array, to_tensor
 
 
@@ -37,7 +37,7 @@ WAYS: Mapping[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
 
 
 # else the name of this machine is looked up
-_LAUNCH = Launch("conformance.frameworks.torch.replicas", lambda _: {"GLOO_SOCKET_IFNAME": "lo"}, one_each=True)
+_LAUNCH = ReplicaLauncher("conformance.frameworks.torch.replicas", lambda _: {"GLOO_SOCKET_IFNAME": "lo"}, one_each=True)
 
 
 def implementations() -> Sequence[Implementation]:
@@ -53,13 +53,15 @@ _KEPT: list[nn.Module] = []
 """Models of earlier orders. Freed, one may wait for a thread of gloo that waits for the lock of the interpreter, which it holds."""
 
 
-def _run(order: Order) -> Sequence[Replica]:
+def _run(order: ReplicaRequest) -> Sequence[Replica]:
     """One replica: forward, backward, and the average of all their losses."""
     shard = next(islice(order.task.split(), order.rank, None))
     if not distributed.is_initialized():
         world = len(order.task.shards)
         store = distributed.FileStore(str(Path(order.folder) / "store"), world)
-        distributed.init_process_group("gloo", store=store, rank=order.rank, world_size=world, timeout=timedelta(seconds=PATIENCE // 2))
+        distributed.init_process_group(
+            "gloo", store=store, rank=order.rank, world_size=world, timeout=timedelta(seconds=REPLY_TIMEOUT // 2)
+        )
     given = to_tensor(order.task.parameters, "cpu")
     layer = nn.Linear(*given.shape, bias=False, dtype=given.dtype)
     layer.load_state_dict({"weight": given.t()})  # PyTorch's weights have a row an output
@@ -76,4 +78,4 @@ def _run(order: Order) -> Sequence[Replica]:
 
 
 if __name__ == "__main__":
-    answer(_run)
+    serve(_run)

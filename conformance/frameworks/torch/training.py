@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
-from conformance.frameworks.procedure import Produced, Setting
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.torch.compiler import fresh_compiler, graphs
 from conformance.frameworks.torch.implementations import MODES
 from conformance.frameworks.torch.tensors import place, to_array, to_tensor
-from conformance.frameworks.training_log import NO_METRIC, Record
+from conformance.frameworks.training_log import NO_METRIC, TrainingLog
 from conformance.numerics.formats import Array
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
@@ -42,8 +42,8 @@ def implementations() -> Sequence[Implementation]:
     )
 
 
-def _using(loss: Loss) -> Callable[[TrainingTask, Setting], Produced]:
-    def perform(task: TrainingTask, setting: Setting) -> Produced:
+def _using(loss: Loss) -> Callable[[TrainingTask, ExecutionSetting], ProcedureResult]:
+    def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
         return _Training(task, setting, loss).run()
 
     return perform
@@ -52,7 +52,7 @@ def _using(loss: Loss) -> Callable[[TrainingTask, Setting], Produced]:
 class _Training:
     """One training on one device, in one mode."""
 
-    def __init__(self, task: TrainingTask, setting: Setting, loss: Loss) -> None:
+    def __init__(self, task: TrainingTask, setting: ExecutionSetting, loss: Loss) -> None:
         self.task, self.device, self.loss = task, setting.device, loss
         given = {name: to_tensor(array, self.device) for name, array in task.parameters.items()}
         (inputs, units), outputs = given[HIDDEN_WEIGHT].shape, given[OUTPUT_BIAS].shape[0]
@@ -65,10 +65,10 @@ class _Training:
         self.before = fresh_compiler() if setting.mode == "compile" else 0
         self.forward = torch.compile(self._forward, fullgraph=True) if setting.mode == "compile" else self._forward
 
-    def run(self) -> Produced:
+    def run(self) -> ProcedureResult:
         """The loop, and after it the loss of other samples."""
         optimizer = torch.optim.SGD(self.model.parameters(), lr=float(self.task.rate))
-        record = Record(self.task)
+        record = TrainingLog(self.task)
         for epoch in range(1, self.task.epochs + 1):
             record.losses.append(self._pass(self.task.samples, optimizer))
             record.keep(epoch, self._parameters())

@@ -8,7 +8,7 @@ import torchmetrics
 from torch import Tensor
 from torchmetrics.functional import mean_squared_error
 
-from conformance.frameworks.helpers import Row, implementations
+from conformance.frameworks.helpers import EntryRow, implementations
 
 MODES = ("eager",)
 
@@ -36,7 +36,7 @@ def _per_sample(prediction: Tensor, target: Tensor) -> Tensor:
     return mean_squared_error(*columns, num_outputs=samples).reshape(samples)
 
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[EntryRow, ...] = (
     ("mean_squared_error", "mean", f"{FUNCTION}(prediction, target)", mean_squared_error),
     ("MeanSquaredError", "mean", f"{CLASS}()(prediction, target)", lambda p, t: _once(p, t, squared=True)),
     (

@@ -13,7 +13,7 @@ from conformance.numerics.exact.number import Number, is_power_of_two, square_ro
 from conformance.numerics.formats import Format
 
 
-class Step(Protocol):
+class RoundingStep(Protocol):
     """One entry of specs/error-model.toml (``conformance.specs.model.Rounding``)."""
 
     @property
@@ -53,7 +53,7 @@ def _has_an_exact_root(divisor: Number) -> bool:
 
 
 _KEPT = 4096
-_THETAS: dict[tuple[int, Hashable], tuple[Sequence[Step], Fraction]] = {}
+_THETAS: dict[tuple[int, Hashable], tuple[Sequence[RoundingStep], Fraction]] = {}
 """θ of the situations met: inputs of one shape share it. A model is told by its identity, and kept so that no other one takes it over."""
 
 
@@ -64,7 +64,7 @@ class Roundings:
     ``summands`` is n, ``divisor`` what the sum is divided by, ``unit_upstream`` whether the upstream gradient is one.
     """
 
-    model: Sequence[Step]
+    model: Sequence[RoundingStep]
     definition: Definition
     quantity: Quantity
     input: Format
@@ -108,11 +108,11 @@ class Roundings:
         """Whether the divisor is itself a rounded sum, so that it may come out as another number than the exact one."""
         return self.definition.divisor is Divisor.WEIGHTS and self.summands > 1 and not self.definition.masked
 
-    def format_of(self, step: Step) -> Format:
+    def format_of(self, step: RoundingStep) -> Format:
         """The format in which a step is rounded."""
         return {"input": self.input, "accumulator": self.accumulator, "output": self.output}[step.format]
 
-    def _count(self, step: Step) -> int:
+    def _count(self, step: RoundingStep) -> int:
         if step.count == "n-1":
             return max(self.summands - 1, 0)
         if step.count == "division":
@@ -124,7 +124,7 @@ class Roundings:
         return int(step.count)
 
     @cached_property
-    def steps(self) -> tuple[tuple[Step, int], ...]:
+    def steps(self) -> tuple[tuple[RoundingStep, int], ...]:
         """Each step that exists here, with its number of roundings."""
         kind = {Quantity.VALUE: "value", Quantity.GRADIENT_WEIGHT: "gradient-weight"}.get(self.quantity, "gradient")
         return tuple((s, self._count(s)) for s in self.model if s.quantity == kind and s.when in self.situation)

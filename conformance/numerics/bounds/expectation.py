@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.numerics.bounds.error_model import Step
+from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.fast_path import gradient_intervals, value_intervals
 from conformance.numerics.bounds.interval import Expectation, Interval
 from conformance.numerics.bounds.weight import weight_intervals
@@ -18,7 +18,7 @@ from conformance.numerics.formats import Format
 
 
 def expectation_of(
-    oracle: Exact, model: Sequence[Step], quantity: Quantity, output: Format | None = None, *, flushes: bool = False
+    oracle: Exact, model: Sequence[RoundingStep], quantity: Quantity, output: Format | None = None, *, flushes: bool = False
 ) -> Expectation:
     """What results of ``quantity`` in the format ``output`` (default: the inputs' own) are compared with.
 
@@ -43,7 +43,7 @@ def expectation_of(
 def expectation(
     definition: Definition,
     inputs: Inputs,
-    model: Sequence[Step],
+    model: Sequence[RoundingStep],
     quantity: Quantity,
     output: Format | None = None,
     *,

@@ -12,18 +12,18 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.bounds.error_model import Roundings, Step
+from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.gradient import Gradients, far_from_the_ends
 from conformance.numerics.bounds.interval import Interval
-from conformance.numerics.bounds.relative import Relative
+from conformance.numerics.bounds.relative import RelativeIntervals
 from conformance.numerics.bounds.value import divisor_drift, value_interval
 from conformance.numerics.definition import Divisor, Quantity
-from conformance.numerics.exact.grid import Grid
+from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format, floor_log2
 
 
-def value_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flushes: bool) -> Sequence[Interval]:
+def value_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> Sequence[Interval]:
     """The interval of every distinct element of the value."""
 
     def one(position: int) -> Interval:
@@ -31,7 +31,7 @@ def value_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flus
 
     grid = exact.value.distinct
     several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1  # each with an error of its own
-    if not isinstance(grid, Grid) or not len(grid) or several:
+    if not isinstance(grid, ScaledIntegers) or not len(grid) or several:
         return [one(i) for i in range(len(grid))]
     drift = divisor_drift(exact, 0, flushes=flushes) if exact.definition.divisor is Divisor.WEIGHTS else Fraction(0)
     weights = exact.weight_grid
@@ -52,9 +52,9 @@ def value_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flus
         unit_upstream=True,
     )
     theta = (1 + steps.theta) / (1 - drift) - 1 if drift else steps.theta
-    far = _FarValues.of(exact, steps, theta, flushes=flushes)
+    far = _SafeRange.of(exact, steps, theta, flushes=flushes)
     near = [] if far.everything() else [i for i in range(len(grid)) if not far.one(i)]
-    return Relative(grid, (theta,), None, {i: one(i) for i in near})
+    return RelativeIntervals(grid, (theta,), None, {i: one(i) for i in near})
 
 
 def _ceil_log2(n: int) -> int:
@@ -62,7 +62,7 @@ def _ceil_log2(n: int) -> int:
 
 
 @dataclass(frozen=True)
-class _FarValues:
+class _SafeRange:
     """Tells the elements of a value on whose way nothing can come near the ends of the range.
 
     Every condition leaves a factor of two or more to what rounding moves; θ is at most 1/2.
@@ -78,7 +78,7 @@ class _FarValues:
     known: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, exact: Exact, steps: Roundings, theta: Fraction, *, flushes: bool) -> _FarValues:
+    def of(cls, exact: Exact, steps: Roundings, theta: Fraction, *, flushes: bool) -> _SafeRange:
         """For the roundings of one element of the value."""
         definition = exact.definition
         length = exact.shape[-1] if definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight
@@ -93,8 +93,8 @@ class _FarValues:
         if not self.usable:
             return False
         differences, value = self.exact.differences.distinct, self.exact.value.distinct
-        assert isinstance(differences, Grid)
-        assert isinstance(value, Grid)
+        assert isinstance(differences, ScaledIntegers)
+        assert isinstance(value, ScaledIntegers)
         return self._far(differences, self._weights(slice(None)), value)
 
     def one(self, position: int) -> bool:
@@ -102,8 +102,8 @@ class _FarValues:
         if not self.usable:
             return False
         differences, value = self.exact.differences.distinct, self.exact.value.distinct
-        assert isinstance(differences, Grid)
-        assert isinstance(value, Grid)
+        assert isinstance(differences, ScaledIntegers)
+        assert isinstance(value, ScaledIntegers)
         if self.exact.value_per_element:
             lengths = differences.whole[position].bit_length(), value.whole[position].bit_length()
             if lengths not in self.known:  # which decide it
@@ -116,11 +116,11 @@ class _FarValues:
             return False
         return self._far(differences[piece], self._weights(piece), value[position : position + 1])
 
-    def _weights(self, piece: slice) -> Grid | None:
+    def _weights(self, piece: slice) -> ScaledIntegers | None:
         weights = self.exact.weight_grid if self.exact.weighted else None
         return None if weights is None else weights[piece]
 
-    def _far(self, differences: Grid, weights: Grid | None, value: Grid) -> bool:
+    def _far(self, differences: ScaledIntegers, weights: ScaledIntegers | None, value: ScaledIntegers) -> bool:
         d_low, d_high = differences.exponents
         w_low, w_high = (0, 0) if weights is None else weights.exponents
         least, largest = min(w_low, 0), max(w_high + 1, 0)  # of a weight, and of what has none
@@ -149,7 +149,9 @@ class _FarValues:
         )
 
 
-def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, output: Format, *, flushes: bool) -> Sequence[Interval]:
+def gradient_intervals(
+    exact: Exact, model: Sequence[RoundingStep], quantity: Quantity, output: Format, *, flushes: bool
+) -> Sequence[Interval]:
     """The interval of every distinct element of the gradient with respect to the prediction or the target.
 
     Raises:
@@ -157,14 +159,14 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     """
     if quantity is Quantity.GRADIENT_TARGET:
         mirrored = gradient_intervals(exact, model, Quantity.GRADIENT_PREDICTION, output, flushes=flushes)
-        return mirrored.negated() if isinstance(mirrored, Relative) else [interval.negated() for interval in mirrored]
+        return mirrored.negated() if isinstance(mirrored, RelativeIntervals) else [interval.negated() for interval in mirrored]
     if quantity is not Quantity.GRADIENT_PREDICTION:
         raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
     gradients = Gradients(exact, model, output, flushes=flushes)
     grid, differences, upstream = exact.gradient_prediction.distinct, exact.differences.distinct, exact.upstream_grid
     several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1
     drift = gradients.drift(0) if len(grid) and not several else None
-    if drift is None or not isinstance(grid, Grid) or not isinstance(differences, Grid) or upstream is None:
+    if drift is None or not isinstance(grid, ScaledIntegers) or not isinstance(differences, ScaledIntegers) or upstream is None:
         return [gradients.interval(i) for i in range(len(grid))]
     divisor = exact.one_divisor
     assert divisor is not None, "numbers on a grid have one divisor"
@@ -176,14 +178,14 @@ def gradient_intervals(exact: Exact, model: Sequence[Step], quantity: Quantity, 
     which = None if len(units) == 1 else [int(kind) for kind in kinds]
     others = [floor_log2(abs(x)) for x in (exact.definition.factor, *gradients.reciprocals(divisor)) if x]
     far = _far_gradients(exact, others, flushes=flushes) if max(thetas) <= Fraction(1, 4) else np.zeros(len(grid), np.bool_)
-    return Relative(grid, thetas, which, {i: gradients.interval(i) for i in np.flatnonzero(~far).tolist()})
+    return RelativeIntervals(grid, thetas, which, {i: gradients.interval(i) for i in np.flatnonzero(~far).tolist()})
 
 
 def _far_gradients(exact: Exact, others: Sequence[int], *, flushes: bool) -> npt.NDArray[np.bool_]:
     """The distinct elements of which no partial product comes near the ends of the range, nor a subnormal input is read as zero."""
     fmt = exact.inputs.format
     weights = exact.weight_grid
-    grids = [grid for grid in (exact.differences.distinct, exact.upstream_grid, weights) if isinstance(grid, Grid)]
+    grids = [grid for grid in (exact.differences.distinct, exact.upstream_grid, weights) if isinstance(grid, ScaledIntegers)]
     ranges = [grid.exponents for grid in grids]
     far = np.ones(len(grids[0]), np.bool_)
     if not far_from_the_ends(fmt, (*(end for ends in ranges for end in ends), *others)):

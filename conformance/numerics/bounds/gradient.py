@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from conformance.numerics.bounds.error_model import Roundings, Step
+from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.partial_products import Scale
 from conformance.numerics.bounds.value import (
@@ -37,7 +37,7 @@ ROOT_UNDEFINED = "root of zero"
 class Gradients:
     """The interval of each distinct element of the gradient with respect to the prediction, one at a time."""
 
-    def __init__(self, exact: Exact, model: Sequence[Step], output: Format, *, flushes: bool) -> None:
+    def __init__(self, exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> None:
         self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
         self._roots = _Roots(exact, model, output, flushes=flushes)
         self._made: dict[tuple[Number, bool], Roundings] = {}
@@ -127,7 +127,7 @@ class _Roots:
     """The root that a gradient is divided by twice, where the operation takes one, and what its error adds to the divisor's."""
 
     exact: Exact
-    model: Sequence[Step]
+    model: Sequence[RoundingStep]
     output: Format
     flushes: bool
     known: dict[int, tuple[Fraction | None, Fraction | None]] = field(default_factory=dict)

@@ -99,7 +99,7 @@ class Interval:
         """What is allowed for the number of the other sign: rounding to nearest is symmetric."""
         return replace(self, exact=-self.exact, lower=-self.upper, upper=-self.lower, infinity=-self.infinity)
 
-    def admits(self, x: Number) -> bool:
+    def contains(self, x: Number) -> bool:
         """Whether the result x conforms, by any of the rules."""
         if self.undefined:
             return True
@@ -165,9 +165,9 @@ class Expectation:
     positive_zero: bool
     unit: Format | None = None
 
-    def admits(self, flat: int, x: Number) -> bool:
+    def contains(self, flat: int, x: Number) -> bool:
         """Whether the number x is an allowed result for the element at a flat index."""
-        return self.intervals[int(self.index[flat])].admits(x)
+        return self.intervals[int(self.index[flat])].contains(x)
 
     def at(self, flat: int) -> Interval:
         """The interval of the element at a flat index."""

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.exact.grid import Grid
+from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import Format, exponent_of, power_of_two
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +29,7 @@ _SMALLEST = -900
 
 
 @dataclass(frozen=True)
-class InLastPlace:
+class UlpArray:
     """|x| = (``whole`` + ``left``)·2^``shift`` of every number x of a grid, with 0 ≤ left < 1.
 
     ``whole`` has no more digits than the format; ``normal`` says where x is not below its normal range.
@@ -100,7 +100,7 @@ class InLastPlace:
         return self.fmt.emin - self.fmt.precision + 1
 
 
-def in_last_place(grid: Grid, fmt: Format) -> InLastPlace | None:
+def in_last_place(grid: ScaledIntegers, fmt: Format) -> UlpArray | None:
     """The numbers of a grid in units of the last place of a format; None where the grid's integers are beyond float64.
 
     A number that may round to infinity is not sure, nor one that is hardly a part of a unit.
@@ -138,7 +138,7 @@ def in_last_place(grid: Grid, fmt: Format) -> InLastPlace | None:
     left = both - borrow
     exact = zero | (exact & (both - part == bottom) & (both - bottom == part) & (left + borrow == both))
     sure = zero | ((exponent - 1 < fmt.emax) & (units > _SMALLEST))
-    return InLastPlace(fmt, negative, whole + borrow, left, shift, normal, exact, sure)
+    return UlpArray(fmt, negative, whole + borrow, left, shift, normal, exact, sure)
 
 
 def _rests(whole: Sequence[int], high: Floats) -> tuple[Floats, Truths]:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.numerics.bounds.interval import Ends, Floats, Interval, Intervals, Measure, Measures, measured, table_of
-from conformance.numerics.bounds.last_place import InLastPlace, in_last_place
-from conformance.numerics.exact.grid import Grid
+from conformance.numerics.bounds.last_place import UlpArray, in_last_place
+from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import Format
 
 _FEW = 12
@@ -24,17 +24,17 @@ _FEW = 12
 
 
 @dataclass(frozen=True)
-class Relative(Intervals):
+class RelativeIntervals(Intervals):
     """For every number x of ``grid``: x ± θ·|x|, which over- and underflow leave alone.
 
     θ is ``thetas[which[i]]``, or the only one. ``exceptions``: the intervals of the elements for which that is not all.
     """
 
-    grid: Grid
+    grid: ScaledIntegers
     thetas: tuple[Fraction, ...]
     which: Sequence[int] | None
     exceptions: Mapping[int, Interval]
-    _told: dict[Format, InLastPlace | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _told: dict[Format, UlpArray | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -59,7 +59,7 @@ class Relative(Intervals):
     def _theta(self, position: int) -> Fraction:
         return self.thetas[0 if self.which is None else self.which[position]]
 
-    def negated(self) -> Relative:
+    def negated(self) -> RelativeIntervals:
         """The intervals of the negated numbers."""
         return replace(self, grid=-self.grid, exceptions={i: interval.negated() for i, interval in self.exceptions.items()})
 
@@ -88,7 +88,7 @@ class Relative(Intervals):
             table[:, position] = self._measure_of(position, output, unit)
         return table
 
-    def _in_last_place(self, output: Format) -> InLastPlace | None:
+    def _in_last_place(self, output: Format) -> UlpArray | None:
         """All numbers at once; None where there are too few for that to be quicker, or they are beyond what it can tell."""
         if len(self) < _FEW:
             return None
@@ -96,7 +96,7 @@ class Relative(Intervals):
             self._told[output] = in_last_place(self.grid, output)
         return self._told[output]
 
-    def _bounds(self, told: InLastPlace) -> Floats:
+    def _bounds(self, told: UlpArray) -> Floats:
         """θ·|x| in units of the last place."""
         thetas = np.array([float(theta) for theta in self.thetas])
         bounds: Floats = told.magnitudes() * (thetas[0] if self.which is None else thetas[np.asarray(self.which)])

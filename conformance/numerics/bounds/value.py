@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from conformance.numerics.bounds.error_model import Roundings, Step
+from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.interval import Floats, Interval
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.decode import Integers
@@ -218,7 +218,7 @@ class _Bounded:
     relative: bool
 
 
-def value_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
+def value_interval(exact: Exact, model: Sequence[RoundingStep], position: int, output: Format, *, flushes: bool) -> Interval:
     """The interval of one element of the value, ``position`` counting the distinct elements of ``exact.value``."""
     if exact.definition.root:
         return _root_interval(exact, model, position, output, flushes=flushes)
@@ -229,7 +229,7 @@ def value_interval(exact: Exact, model: Sequence[Step], position: int, output: F
     return Interval.around(found.value, found.bound, output, infinity=infinity, names=found.names, relative=found.relative)
 
 
-def _root_interval(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> Interval:
+def _root_interval(exact: Exact, model: Sequence[RoundingStep], position: int, output: Format, *, flushes: bool) -> Interval:
     """The roots of both ends of what is allowed for the radicand; the error model counts a rounding of the root twice in it.
 
     The radicand may overflow where the root is finite. No root of a number of a format is subnormal there, and none overflows.
@@ -250,7 +250,7 @@ def _root_interval(exact: Exact, model: Sequence[Step], position: int, output: F
     return Interval.around(value, off, output, infinity=1 if names else 0, names=names, relative=found.relative)
 
 
-def _bounded(exact: Exact, model: Sequence[Step], position: int, output: Format, *, flushes: bool) -> _Bounded | Interval:
+def _bounded(exact: Exact, model: Sequence[RoundingStep], position: int, output: Format, *, flushes: bool) -> _Bounded | Interval:
     """The value before a root is taken, with its bound; an interval where nothing rounds or nothing can be said."""
     value = exact.radicand.distinct[position]
     definition = exact.definition

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from conformance.numerics.bounds.error_model import Roundings, Step
+from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.value import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
 from conformance.numerics.definition import Divisor, Quantity
@@ -37,7 +37,7 @@ class _Group:
     value_bound: Fraction
 
 
-def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flushes: bool) -> list[Interval]:
+def weight_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> list[Interval]:
     """The interval of every element of the gradient with respect to the weights.
 
     Raises:
@@ -63,7 +63,7 @@ def weight_intervals(exact: Exact, model: Sequence[Step], output: Format, *, flu
 
 def _interval(
     exact: Exact,
-    model: Sequence[Step],
+    model: Sequence[RoundingStep],
     gradient: Number,
     elements: Sequence[int],
     groups: Mapping[int, _Group | str],

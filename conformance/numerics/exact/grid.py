@@ -17,7 +17,7 @@ _ROOM = 63
 
 
 @dataclass(frozen=True)
-class Grid(Sequence[Fraction]):
+class ScaledIntegers(Sequence[Fraction]):
     """The numbers ``whole[i]·unit``, each made a Fraction only when it is asked for."""
 
     whole: Sequence[int]
@@ -32,25 +32,27 @@ class Grid(Sequence[Fraction]):
     @overload
     def __getitem__(self, at: int) -> Fraction: ...
     @overload
-    def __getitem__(self, at: slice) -> Grid: ...
-    def __getitem__(self, at: int | slice) -> Fraction | Grid:
+    def __getitem__(self, at: slice) -> ScaledIntegers: ...
+    def __getitem__(self, at: int | slice) -> Fraction | ScaledIntegers:
         if isinstance(at, slice):
-            return Grid(self.whole[at], self.unit)
+            return ScaledIntegers(self.whole[at], self.unit)
         return Fraction(self.whole[at] * self.unit.numerator, self.unit.denominator)
 
     def __iter__(self) -> Iterator[Fraction]:
         return (Fraction(x * self.unit.numerator, self.unit.denominator) for x in self.whole)
 
-    def __neg__(self) -> Grid:
-        return Grid([-x for x in self.whole], self.unit)
+    def __neg__(self) -> ScaledIntegers:
+        return ScaledIntegers([-x for x in self.whole], self.unit)
 
-    def times(self, other: Sequence[int], unit: Fraction) -> Grid:
+    def times(self, other: Sequence[int], unit: Fraction) -> ScaledIntegers:
         """The products with the numbers ``other[i]·unit``."""
-        return Grid([a * b for a, b in zip(self.whole, other, strict=True)], self.unit * unit)
+        return ScaledIntegers([a * b for a, b in zip(self.whole, other, strict=True)], self.unit * unit)
 
-    def scaled(self, factor: Fraction) -> Grid:
+    def scaled(self, factor: Fraction) -> ScaledIntegers:
         """The numbers times one factor other than zero."""
-        return Grid(self.whole, self.unit * factor) if factor > 0 else Grid([-x for x in self.whole], self.unit * -factor)
+        return (
+            ScaledIntegers(self.whole, self.unit * factor) if factor > 0 else ScaledIntegers([-x for x in self.whole], self.unit * -factor)
+        )
 
     @property
     def exponents(self) -> tuple[int, int]:
@@ -66,7 +68,7 @@ _SCALAR = 8
 """Up to so many elements, Python reads the bits faster than NumPy is called."""
 
 
-def _read(array: Array) -> Grid | None:
+def _read(array: Array) -> ScaledIntegers | None:
     """:func:`grid_of` of few elements."""
     fmt, width = format_of(array), 8 * array.dtype.itemsize
     digits = fmt.precision - 1
@@ -79,10 +81,10 @@ def _read(array: Array) -> Grid | None:
         numbers.append((-mantissa if bits >> (width - 1) else mantissa, max(field, 1)))
     lowest = min((field for mantissa, field in numbers if mantissa), default=0)
     whole = [mantissa << (field - lowest) if mantissa else 0 for mantissa, field in numbers]
-    return Grid(whole, power_of_two(lowest - fmt.emax - digits))
+    return ScaledIntegers(whole, power_of_two(lowest - fmt.emax - digits))
 
 
-def on_a_grid(*arrays: Array) -> tuple[list[list[int]], int] | None:
+def to_scaled_integers(*arrays: Array) -> tuple[list[list[int]], int] | None:
     """The elements of arrays of one format as whole multiples of one power of two, and its exponent; None where one is not finite."""
     sizes = [array.size for array in arrays]
     mantissa, exponent, finite = decode(arrays[0].ravel() if len(arrays) == 1 else np.concatenate([array.ravel() for array in arrays]))
@@ -101,9 +103,9 @@ def on_a_grid(*arrays: Array) -> tuple[list[list[int]], int] | None:
     return [whole[end - size : end] for end, size in zip(ends, sizes, strict=True)], lowest
 
 
-def grid_of(array: Array) -> Grid | None:
+def grid_of(array: Array) -> ScaledIntegers | None:
     """The elements of an array in C order; None where one is not finite."""
     if array.size <= _SCALAR:
         return _read(array)
-    found = on_a_grid(array)
-    return None if found is None else Grid(found[0][0], power_of_two(found[1]))
+    found = to_scaled_integers(array)
+    return None if found is None else ScaledIntegers(found[0][0], power_of_two(found[1]))

@@ -17,7 +17,7 @@ import numpy as np
 
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape
 from conformance.numerics.exact.decode import Integers, distinct, fractions, is_subnormal
-from conformance.numerics.exact.grid import Grid, grid_of, on_a_grid
+from conformance.numerics.exact.grid import ScaledIntegers, grid_of, to_scaled_integers
 from conformance.numerics.exact.number import Number, add, divide, multiply, square_root
 from conformance.numerics.exact.squares import sum_of_squared_differences
 from conformance.numerics.formats import Array, power_of_two
@@ -118,9 +118,9 @@ class Exact:
     def _differences(self, elements: Integers) -> Sequence[Number]:
         """p − t of the given elements."""
         p, t = self._columns[0][elements], self._columns[1][elements]
-        if (found := on_a_grid(p, t)) is not None:
+        if (found := to_scaled_integers(p, t)) is not None:
             (whole_p, whole_t), exponent = found
-            return Grid([a - b for a, b in zip(whole_p, whole_t, strict=True)], power_of_two(exponent))
+            return ScaledIntegers([a - b for a, b in zip(whole_p, whole_t, strict=True)], power_of_two(exponent))
         return [add((a, multiply(b, Fraction(-1)))) for a, b in zip(fractions(p), fractions(t), strict=True)]
 
     @cached_property
@@ -130,28 +130,28 @@ class Exact:
         return self._array(self._differences(representatives), index)
 
     @cached_property
-    def weight_grid(self) -> Grid | None:
+    def weight_grid(self) -> ScaledIntegers | None:
         """The weight of every element; None where there are none, or one is not finite."""
         return None if self.element_weight is None else grid_of(self.element_weight)
 
     @cached_property
-    def upstream_grid(self) -> Grid | None:
+    def upstream_grid(self) -> ScaledIntegers | None:
         """The upstream gradient of every distinct element; None where one is not finite."""
         own = grid_of(self.inputs.upstream)
         if own is None:
             return None
         if len(own) == 1:
-            return Grid(list(own.whole) * len(self._distinct[0]), own.unit)
-        return Grid([own.whole[i] for i in self.group[self._distinct[0]].tolist()], own.unit)
+            return ScaledIntegers(list(own.whole) * len(self._distinct[0]), own.unit)
+        return ScaledIntegers([own.whole[i] for i in self.group[self._distinct[0]].tolist()], own.unit)
 
     @cached_property
-    def terms(self) -> Grid | None:
+    def terms(self) -> ScaledIntegers | None:
         """w·(p−t)² of every element, where all of them are distinct and finite."""
         differences = self.differences.distinct
         representatives, index = self._distinct
-        if not isinstance(differences, Grid) or representatives is not index:
+        if not isinstance(differences, ScaledIntegers) or representatives is not index:
             return None
-        squares = Grid([d * d for d in differences.whole], differences.unit * differences.unit)
+        squares = ScaledIntegers([d * d for d in differences.whole], differences.unit * differences.unit)
         if self.element_weight is None:
             return squares
         return None if self.weight_grid is None else squares.times(self.weight_grid.whole, self.weight_grid.unit)
@@ -212,14 +212,14 @@ class Exact:
         """Σ w·(p−t)² for each element of the value, before factor and divisor."""
         if self.value_per_element:
             differences = self.differences.distinct
-            if isinstance(differences, Grid):
-                return Grid([d * d for d in differences.whole], differences.unit * differences.unit)
+            if isinstance(differences, ScaledIntegers):
+                return ScaledIntegers([d * d for d in differences.whole], differences.unit * differences.unit)
             return [multiply(d, d) for d in differences]
         p, t = self.inputs.prediction.ravel(), self.inputs.target.ravel()
         if self.summands > BULK and self.element_weight is None and np.isfinite(p).all() and np.isfinite(t).all():
             return [sum_of_squared_differences(p[s], t[s]) for s in self.slices()]
         if self.terms is not None:
-            return Grid([sum(self.terms.whole[s]) for s in self.slices()], self.terms.unit)
+            return ScaledIntegers([sum(self.terms.whole[s]) for s in self.slices()], self.terms.unit)
         return [self._sum(s) for s in self.slices()]
 
     # -- quantities -----------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Exact:
     def radicand(self) -> ExactArray:
         """The value before a root is taken, where one is."""
         factor = self.definition.factor
-        if isinstance(self.sums, Grid) and self.one_divisor is not None:
+        if isinstance(self.sums, ScaledIntegers) and self.one_divisor is not None:
             numbers = self.sums.scaled(factor / self.one_divisor)
             return self._array(numbers, self._distinct[1]) if self.value_per_element else self._array(numbers, shape=self.value_shape)
         if self.value_per_element:
@@ -312,10 +312,10 @@ class Exact:
         return self._array(numbers, self._distinct[1])
 
     @property
-    def _gradient_grid(self) -> Grid | None:
+    def _gradient_grid(self) -> ScaledIntegers | None:
         """w·(p−t)·G of every distinct element, where all of them are finite."""
         differences, upstream, weight = self.differences.distinct, self.upstream_grid, self.weight_grid
-        if not isinstance(differences, Grid) or upstream is None or (weight is None and self.element_weight is not None):
+        if not isinstance(differences, ScaledIntegers) or upstream is None or (weight is None and self.element_weight is not None):
             return None
         products = differences.times(upstream.whole, upstream.unit)
         if weight is None:
@@ -327,7 +327,7 @@ class Exact:
         """∂/∂t: the negated gradient with respect to the prediction."""
         gradient = self.gradient_prediction
         numbers = gradient.distinct
-        return replace(gradient, distinct=-numbers if isinstance(numbers, Grid) else [-x for x in numbers])
+        return replace(gradient, distinct=-numbers if isinstance(numbers, ScaledIntegers) else [-x for x in numbers])
 
     @cached_property
     def curvature(self) -> ExactArray:
@@ -360,11 +360,17 @@ class Exact:
         return self._array(numbers, shape=self.inputs.weight.shape)
 
     @property
-    def _gradient_weight_grid(self) -> Grid | None:
+    def _gradient_weight_grid(self) -> ScaledIntegers | None:
         """The same in integers, where all numbers are finite: with d² and w on grids, (d²·Σw − Σwd²)·G is on one too."""
         differences, weights, upstream, divisor = self.differences.distinct, self.weight_grid, self.upstream_grid, self.one_divisor
         representatives, index = self._distinct
-        if not isinstance(differences, Grid) or weights is None or upstream is None or divisor is None or representatives is not index:
+        if (
+            not isinstance(differences, ScaledIntegers)
+            or weights is None
+            or upstream is None
+            or divisor is None
+            or representatives is not index
+        ):
             return None
         if not self.size:
             return None
@@ -379,7 +385,9 @@ class Exact:
             unit *= weights.unit / divisor
         terms = list(map(mul, squares, upstream.whole))
         rows = self.per_weight
-        return Grid([sum(terms[i * rows : (i + 1) * rows]) for i in range(len(terms) // rows)], Fraction(1)).scaled(unit * upstream.unit)
+        return ScaledIntegers([sum(terms[i * rows : (i + 1) * rows]) for i in range(len(terms) // rows)], Fraction(1)).scaled(
+            unit * upstream.unit
+        )
 
     def of(self, quantity: Quantity) -> ExactArray:
         """The quantity by name.

@@ -14,7 +14,7 @@ from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format, power_of_two
 
 
-def what_rounds(oracle: Exact, fmt: Format, *, rounded_once: bool = False) -> str:
+def first_inexact_step(oracle: Exact, fmt: Format, *, rounded_once: bool = False) -> str:
     """What may round in a conforming evaluation in ``fmt``, beside the last step if ``rounded_once``; empty if nothing may."""
     differences = oracle.differences.distinct
     finite = [d for d in differences if isinstance(d, Fraction)]

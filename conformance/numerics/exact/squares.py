@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.numerics.exact.decode import Integers, decode
-from conformance.numerics.exact.grid import on_a_grid
+from conformance.numerics.exact.grid import to_scaled_integers
 from conformance.numerics.formats import Array, Format, format_of, power_of_two
 
 _CHUNK = 1 << 16
@@ -207,7 +207,7 @@ def _added(limbs: Array, top: int, bits: int, totals: dict[int, int]) -> bool:
 def sum_of_squared_differences(prediction: Array, target: Array) -> Fraction:
     """Σ(p−t)² exactly, for finite arrays of any size."""
     p, t = prediction.ravel(), target.ravel()
-    if p.size <= _FEW and (found := on_a_grid(p, t)) is not None:
+    if p.size <= _FEW and (found := to_scaled_integers(p, t)) is not None:
         (whole_p, whole_t), exponent = found
         return sum((a - b) ** 2 for a, b in zip(whole_p, whole_t, strict=True)) * power_of_two(2 * exponent)
     totals: dict[int, int] = {}

@@ -19,7 +19,7 @@ Exacts = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Demand:
+class Representability:
     """What one sum asks of a format, in whatever order: every partial sum is a multiple of ``grid``, and none exceeds ``magnitude``.
 
     The total is then divided by ``divisor``, or multiplied by its rounded reciprocal.
@@ -48,17 +48,17 @@ class Demand:
 
 
 @dataclass
-class Workings:
+class ExactSums:
     """Exact sums, each with what it asks of a format."""
 
-    demands: list[Demand] = field(default_factory=list)
+    demands: list[Representability] = field(default_factory=list)
 
     def sum(self, terms: Exacts, axis: int, step: str) -> Exacts:
         """The terms summed over one axis."""
         total, magnitude = (np.asarray(np.sum(part, axis), dtype=object) for part in (terms, abs(terms)))
         grids: Exacts = np.asarray(np.frompyfunc(_lowest_bit, 1, 1)(terms))
         grid = np.min(grids, axis=axis)
-        self.demands += [Demand(step, *one) for one in zip(np.ravel(total), np.ravel(magnitude), np.ravel(grid), strict=True)]
+        self.demands += [Representability(step, *one) for one in zip(np.ravel(total), np.ravel(magnitude), np.ravel(grid), strict=True)]
         return total
 
     def product(self, left: Exacts, right: Exacts, step: str, beside: Exacts | None = None) -> Exacts:
@@ -72,19 +72,19 @@ class Workings:
         """All terms summed, and divided."""
         self.sum(terms.ravel(), 0, step)
         summed = self.demands.pop()
-        self.demands.append(Demand(step, summed.total, summed.magnitude, summed.grid, divisor))
+        self.demands.append(Representability(step, summed.total, summed.magnitude, summed.grid, divisor))
         return summed.total / divisor
 
 
 @dataclass(frozen=True, eq=False)
-class ExactRun:
+class ExactResult:
     """What a procedure must give back, exactly: for each quantity arrays by name; and what must be representable for nothing to round.
 
     ``objections`` are reasons for which the run shows less than it should, whatever the format.
     """
 
     arrays: Mapping[Quantity, Mapping[str, Exacts]]
-    demands: Sequence[Demand]
+    demands: Sequence[Representability]
     objections: Sequence[str] = ()
 
     def refused_by(self, fmt: Format) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.number import is_power_of_two
-from conformance.numerics.procedures.exact_run import ExactRun, Exacts, Workings
+from conformance.numerics.procedures.exact_run import ExactResult, Exacts, ExactSums
 from conformance.numerics.tasks import ReplicasTask, on_each
 
 
-def averaged(task: ReplicasTask) -> ExactRun:
+def averaged(task: ReplicasTask) -> ExactResult:
     """The mean of all squared residuals, and its gradient with respect to the parameters; on every replica the same."""
-    work = Workings()
+    work = ExactSums()
     prediction = work.product(task.inputs, task.parameters, "prediction")
     residual = work.sum(np.stack([prediction, -task.targets]), 0, "residual")
     loss, gradient = _mean(work, task.inputs, residual, "")
@@ -29,10 +29,10 @@ def averaged(task: ReplicasTask) -> ExactRun:
         Quantity.GRADIENT_PARAMETERS: on_each(replicas, gradient),
         Quantity.LOSS: on_each(replicas, np.array(loss, dtype=object)),
     }
-    return ExactRun(arrays, work.demands, tuple(_objections(task, loss, gradient, shards)))
+    return ExactResult(arrays, work.demands, tuple(_objections(task, loss, gradient, shards)))
 
 
-def _mean(work: Workings, inputs: Exacts, residual: Exacts, where: str) -> tuple[Fraction, Exacts]:
+def _mean(work: ExactSums, inputs: Exacts, residual: Exacts, where: str) -> tuple[Fraction, Exacts]:
     """The loss of some rows, and its gradient; a conforming implementation may take them apart or together."""
     count = Fraction(residual.size)
     loss = work.quotient(residual * residual, count, f"loss{where}")

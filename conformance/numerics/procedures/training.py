@@ -14,7 +14,7 @@ import numpy as np
 
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.number import is_power_of_two
-from conformance.numerics.procedures.exact_run import ExactRun, Exacts, Workings
+from conformance.numerics.procedures.exact_run import ExactResult, Exacts, ExactSums
 from conformance.numerics.tasks import (
     HIDDEN_BIAS,
     HIDDEN_WEIGHT,
@@ -31,7 +31,7 @@ from conformance.numerics.tasks import (
 )
 
 
-def train(task: TrainingTask) -> ExactRun:
+def train(task: TrainingTask) -> ExactResult:
     """Gradient descent through the batches in their order, as many times as there are epochs; then the evaluation."""
     work = _Training(objections=_indivisible(task))
     parameters: dict[str, Exacts] = {}
@@ -48,7 +48,7 @@ def train(task: TrainingTask) -> ExactRun:
         arrays[Quantity.EVALUATION] = {LOSS: found.pop(LOSS)}
         reported |= {evaluated(name): x for name, x in found.items()}
     arrays[Quantity.METRIC] = reported
-    return ExactRun(arrays, work.demands, work.objections)
+    return ExactResult(arrays, work.demands, work.objections)
 
 
 def _indivisible(task: TrainingTask) -> list[str]:
@@ -59,7 +59,7 @@ def _indivisible(task: TrainingTask) -> list[str]:
 
 
 @dataclass
-class _Training(Workings):
+class _Training(ExactSums):
     """One training; ``objections`` says where the relu is asked for less than it should be."""
 
     objections: list[str] = field(default_factory=list)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 from conformance.numerics.formats import FORMATS
-from conformance.reports.compare.advice import Advice, Aspect, Bite, Evidence, Shown, Swap, Topic, without_link
+from conformance.reports.compare.advice import Advice, Aspect, CellRef, Evidence, Replacement, Severity, Topic, without_link
 from conformance.reports.compare.operations import written
-from conformance.reports.compare.sides import EAGER, Entry, Pair, Side, plainest
+from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, plainest
 from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
-from conformance.reports.text import GRADE_SHORT, dtype_order, figure, short_dtype, visible
+from conformance.reports.text import GRADE_SHORT, dtype_order, format_error, printable, short_dtype
 from conformance.results.records import Cell, Outcome
 from conformance.specs.model import Specs
 from conformance.specs.where import stands_on
@@ -24,10 +24,10 @@ _MUCH = 4
 """Errors that differ by less than this factor are called alike: they are the worst that a search found, lower bounds of the true ones."""
 
 
-def figure_advice(pairs: Sequence[Pair], a: Side, b: Side, specs: Specs) -> list[Advice]:
+def figure_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) -> list[Advice]:
     """Lines about dtypes, accuracy and range, each of the first pair that shows it."""
     alike = [pair for pair in pairs if not pair.a.streamed]
-    makers: list[Callable[[Pair], Advice | None]] = [
+    makers: list[Callable[[EntryPair], Advice | None]] = [
         lambda pair: _dtypes(pair, a, b),
         lambda pair: _halves(pair, a, b, specs),
         lambda pair: _subnormals(pair, a, b),
@@ -40,7 +40,7 @@ def figure_advice(pairs: Sequence[Pair], a: Side, b: Side, specs: Specs) -> list
 # ---- dtypes ----
 
 
-def _dtypes(pair: Pair, a: Side, b: Side) -> Advice | None:
+def _dtypes(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     """What comes back for inputs of each dtype, where the two differ."""
     one, other = (_returned(entry) for entry in (pair.a, pair.b))
     differing = [dtype for dtype in sorted(one.keys() & other.keys(), key=dtype_order) if one[dtype][0] != other[dtype][0]]
@@ -55,19 +55,19 @@ def _dtypes(pair: Pair, a: Side, b: Side) -> Advice | None:
     less = [dtype for dtype in differing if _precision(other[dtype][0]) < _precision(one[dtype][0])]
     kept = [e for e in b.of(pair.b.operation) if not e.streamed and all(_returned(e).get(d, ("",))[0] == d for d in narrower)]
     if narrower and kept:
-        write = tuple(Swap(written(entry)) for entry in kept[:2])
+        write = tuple(Replacement(written(entry)) for entry in kept[:2])
     elif narrower:
-        write = (Swap(f"No entry point of {b.framework} for this keeps {', '.join(narrower)}."),)
+        write = (Replacement(f"No entry point of {b.framework} for this keeps {', '.join(narrower)}."),)
     elif less:
-        write = (Swap(f"Cast both arguments to {one[less[0]][0]} before the loss, if you need its digits and range as before."),)
+        write = (Replacement(f"Cast both arguments to {one[less[0]][0]} before the loss, if you need its digits and range as before."),)
     else:
-        write = (Swap("Nothing to do; to have the old numbers back, cast both arguments to the old dtype before the loss."),)
-    bite = Bite.LOST if narrower or less else Bite.GAINED
+        write = (Replacement("Nothing to do; to have the old numbers back, cast both arguments to the old dtype before the loss."),)
+    bite = Severity.LOST if narrower or less else Severity.GAINED
     reasons = dict.fromkeys(
         without_link(cell.reason) for dtype in narrower for cell in [other[dtype][1]] if cell.outcome is Outcome.DEVIATION
     )
     evidence = tuple(Evidence(_dtype_shown(one[d]), _dtype_shown(other[d])) for d in differing)
-    says = f"{visible(pair.a.brief, 160)} and {visible(pair.b.brief, 160)}: {'; '.join(parts)}."
+    says = f"{printable(pair.a.brief, 160)} and {printable(pair.b.brief, 160)}: {'; '.join(parts)}."
     return Advice(Topic.DTYPES, bite, says, write, evidence, because=" ".join(reasons))
 
 
@@ -85,8 +85,8 @@ def _returned(entry: Entry) -> Mapping[str, tuple[str, Cell]]:
     return found | narrowed
 
 
-def _dtype_shown(found: tuple[str, Cell]) -> Shown:
-    return Shown(found[1], "dtype", found[0])
+def _dtype_shown(found: tuple[str, Cell]) -> CellRef:
+    return CellRef(found[1], "dtype", found[0])
 
 
 def _precision(dtype: str) -> int:
@@ -107,14 +107,14 @@ class _Measured:
     @property
     def words(self) -> str:
         grade = f" {GRADE_SHORT[self.cell.grade]}" if self.cell.grade else ""
-        return f"{figure(self.error)} u{grade}"
+        return f"{format_error(self.error)} u{grade}"
 
     @property
     def step(self) -> int:
         return BEST_GRADE_FIRST.index(self.cell.grade) if self.cell.grade else 0
 
 
-def _accuracy(pair: Pair, a: Side, b: Side) -> Advice | None:
+def _accuracy(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     """The worst error on the same many inputs, where the two differ much or grow otherwise with n."""
     parts, evidence, worse = [], [], False
     for how, compiled in (("eager", False), ("compiled", True)):
@@ -122,7 +122,9 @@ def _accuracy(pair: Pair, a: Side, b: Side) -> Advice | None:
         both = sorted(one.keys() & other.keys(), key=dtype_order)
         differing = [d for d in both if _differ(one[d], other[d]) and _returned_of(one[d].cell) == _returned_of(other[d].cell)]
         parts += [f"{how} {', '.join(f'{short_dtype(d)} {one[d].words} → {other[d].words}' for d in differing)}"] if differing else []
-        evidence += [Evidence(Shown(one[d].cell, "error", one[d].words), Shown(other[d].cell, "error", other[d].words)) for d in differing]
+        evidence += [
+            Evidence(CellRef(one[d].cell, "error", one[d].words), CellRef(other[d].cell, "error", other[d].words)) for d in differing
+        ]
         worse = worse or any(other[d].error > one[d].error for d in differing)
     if not parts:
         return None
@@ -130,7 +132,9 @@ def _accuracy(pair: Pair, a: Side, b: Side) -> Advice | None:
     says = f"The worst error found, from {names}: {'; '.join(parts)}."
     write = "Sum long losses in float64 or in parts, if these digits count." if worse else "Nothing to do; expect other last digits."
     because = "u is the unit roundoff; n goes up to a million elements."
-    return Advice(Topic.ACCURACY, Bite.LOST if worse else Bite.GAINED, says, (Swap(write),), tuple(evidence), because=because)
+    return Advice(
+        Topic.ACCURACY, Severity.LOST if worse else Severity.GAINED, says, (Replacement(write),), tuple(evidence), because=because
+    )
 
 
 def _measured(entry: Entry, *, compiled: bool) -> Mapping[str, _Measured]:
@@ -149,7 +153,7 @@ def _differ(one: _Measured, other: _Measured) -> bool:
 
 
 def _name(entry: Entry) -> str:
-    return visible(entry.implementation, 60)
+    return printable(entry.implementation, 60)
 
 
 def _returned_of(cell: Cell) -> str:
@@ -161,7 +165,7 @@ def _returned_of(cell: Cell) -> str:
 _SUMMED: Mapping[str, str] = {"wider": "in something wider", "input format": "in that format itself"}
 
 
-def _halves(pair: Pair, a: Side, b: Side, specs: Specs) -> Advice | None:
+def _halves(pair: EntryPair, a: Side, b: Side, specs: Specs) -> Advice | None:
     """What half formats are summed in, eagerly, where the two differ: it is declared, and observed as declared."""
     one, other = (_declared(entry, _HALF_SUMS) for entry in (pair.a, pair.b))
     differing = [d for d in sorted(one.keys() & other.keys(), key=dtype_order) if one[d][0] != other[d][0]]
@@ -169,15 +173,20 @@ def _halves(pair: Pair, a: Side, b: Side, specs: Specs) -> Advice | None:
         return None
     old, new = one[differing[0]][0], other[differing[0]][0]
     dtypes = [d for d in differing if (one[d][0], other[d][0]) == (old, new)]
-    before, now = (_SUMMED.get(said, visible(said, 60)) for said in (old, new))
+    before, now = (_SUMMED.get(said, printable(said, 60)) for said in (old, new))
     says = f"{a.framework} ({_name(pair.a)}) adds up {' and '.join(dtypes)} {before}, {b.framework} ({_name(pair.b)}) {now}."
     lost = new != "wider"
     narrow = [(other if lost else one)[d][1].target.model_dump() for d in dtypes]
     because = [p.because for p in specs.policies if p.policy == _HALF_SUMS and any(stands_on(p.where, target) for target in narrow)]
-    evidence = tuple(Evidence(Shown(one[d][1], "flag", before), Shown(other[d][1], "flag", now)) for d in dtypes)
+    evidence = tuple(Evidence(CellRef(one[d][1], "flag", before), CellRef(other[d][1], "flag", now)) for d in dtypes)
     write = "Cast to float32 before the loss." if lost else "Nothing to do; a cast to float32 before the loss is no longer needed for that."
     return Advice(
-        Topic.ACCURACY, Bite.LOST if lost else Bite.GAINED, says, (Swap(write),), evidence, because=because[-1] if because else ""
+        Topic.ACCURACY,
+        Severity.LOST if lost else Severity.GAINED,
+        says,
+        (Replacement(write),),
+        evidence,
+        because=because[-1] if because else "",
     )
 
 
@@ -190,14 +199,14 @@ def _declared(entry: Entry, policy: str) -> Mapping[str, tuple[str, Cell]]:
     return found
 
 
-def _subnormals(pair: Pair, a: Side, b: Side) -> Advice | None:
+def _subnormals(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     """In which dtypes subnormals become zero on one side only, with a check that shows both."""
     here, there = ({cell.target.dtype for cell in _eager(entry.cells) if FLUSHES in cell.flags} for entry in (pair.a, pair.b))
     found: dict[str, Evidence] = {}
     for one, other in _side_by_side(pair):
         flushed = [FLUSHES in cell.flags for cell in (one, other)]
         if flushed[0] != flushed[1] and one.target.dtype in here ^ there:
-            shown = [Shown(c, _flagged(is_so), "flushes" if is_so else "keeps") for c, is_so in zip((one, other), flushed, strict=True)]
+            shown = [CellRef(c, _flagged(is_so), "flushes" if is_so else "keeps") for c, is_so in zip((one, other), flushed, strict=True)]
             found.setdefault(one.target.dtype, Evidence(*shown))
     lost = bool(found.keys() & there)
     dtypes = sorted(found.keys() & (there if lost else here), key=dtype_order)
@@ -210,14 +219,16 @@ def _subnormals(pair: Pair, a: Side, b: Side) -> Advice | None:
     )
     says = f"{who.framework} flushes subnormals to zero in {', '.join(dtypes)}; {keeps.framework} keeps them."
     write = f"Scale up where residuals come below {limit}: their squares are 0." if lost else "Nothing to do."
-    return Advice(Topic.RANGE, Bite.LOST if lost else Bite.GAINED, says, (Swap(write),), tuple(found[dtype] for dtype in dtypes))
+    return Advice(
+        Topic.RANGE, Severity.LOST if lost else Severity.GAINED, says, (Replacement(write),), tuple(found[dtype] for dtype in dtypes)
+    )
 
 
 def _flagged(is_so: bool) -> Aspect:  # noqa: FBT001 - it is the one thing asked
     return "flag" if is_so else "no flag"
 
 
-def _side_by_side(pair: Pair) -> Iterator[tuple[Cell, Cell]]:
+def _side_by_side(pair: EntryPair) -> Iterator[tuple[Cell, Cell]]:
     """Passing cells of both sides of one check, quantity and dtype, in eager execution."""
     here: dict[tuple[str, str, str], Cell] = {}
     for cell in _eager(pair.b.cells):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from conformance.reports.compare.formulas import SYMBOLS
 from conformance.reports.compare.sides import Side
-from conformance.reports.text import visible
+from conformance.reports.text import printable
 from conformance.results.records import Cell
 
 MOST = 15
@@ -23,7 +23,7 @@ _LINK = re.compile(r"\s*\(https?://[^\s()]+\)$")
 
 def without_link(reason: str) -> str:
     """A reason without the address of a page that ends it: that is in the cell."""
-    return _LINK.sub("", visible(reason, 400))
+    return _LINK.sub("", printable(reason, 400))
 
 
 class Topic(StrEnum):
@@ -41,7 +41,7 @@ class Topic(StrEnum):
     RUNNING = "Modes, training, streams"
 
 
-class Bite(IntEnum):
+class Severity(IntEnum):
     """How much it hurts who does not know, worst first."""
 
     OTHER_NUMBER = 0
@@ -60,7 +60,7 @@ Aspect = Literal["operation", "answer", "answered", "raised", "flag", "no flag",
 
 
 @dataclass(frozen=True)
-class Shown:
+class CellRef:
     """One cell, what of it is looked at, and the words of the line that rest on it."""
 
     cell: Cell
@@ -76,8 +76,8 @@ class Shown:
 class Evidence:
     """A cell of each side."""
 
-    a: Shown
-    b: Shown
+    a: CellRef
+    b: CellRef
 
     def as_dict(self) -> dict[str, object]:
         """Put it into plain types."""
@@ -85,7 +85,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Swap:
+class Replacement:
     """What was written before, and what is written instead; ``what`` both compute. Without ``old``: what to do."""
 
     new: str
@@ -102,9 +102,9 @@ class Advice:
     """One line: what changes, why that matters, what to write instead, and the cells of both sides that show it."""
 
     topic: Topic
-    bite: Bite
+    bite: Severity
     says: str
-    write: tuple[Swap, ...]
+    write: tuple[Replacement, ...]
     evidence: tuple[Evidence, ...]
     because: str = ""
     also: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ class Same:
     """What does not change: what to write for an operation, or something that both sides do alike."""
 
     says: str
-    write: tuple[Swap, ...] = ()
+    write: tuple[Replacement, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
@@ -143,7 +143,7 @@ class Same:
 
 
 @dataclass(frozen=True)
-class Porting:
+class PortingReport:
     """All advice for who ports from one side to the other, most important first within each topic, and what stays the same."""
 
     a: Side
@@ -152,7 +152,7 @@ class Porting:
     same: tuple[Same, ...]
 
     @classmethod
-    def of(cls, a: Side, b: Side, advice: Iterable[Advice], same: Iterable[Same]) -> Porting:
+    def of(cls, a: Side, b: Side, advice: Iterable[Advice], same: Iterable[Same]) -> PortingReport:
         """Put the lines into their order."""
         topics = list(Topic)
         return cls(a, b, tuple(sorted(advice, key=lambda line: (topics.index(line.topic), line.bite))), tuple(same))

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.reports.behaviours import gist
-from conformance.reports.compare.advice import Advice, Bite, Evidence, Same, Shown, Swap, Topic
-from conformance.reports.compare.sides import EAGER, Pair, Side
-from conformance.reports.text import capped, plural, visible
+from conformance.reports.behaviours import normalized_reason
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Same, Severity, Topic
+from conformance.reports.compare.sides import EAGER, EntryPair, Side
+from conformance.reports.text import plural, printable, truncate
 from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
 from conformance.specs.model import Question, Specs
 
@@ -31,21 +31,21 @@ class Asked:
     """One question to a pair of entry points, and both answers."""
 
     question: Question
-    pair: Pair
+    pair: EntryPair
     a: Cell
     b: Cell
 
     @property
     def subject(self) -> str:
         """What was asked, without the details, as the middle of a sentence."""
-        subject = visible(_REST.split(self.question.title)[0], 100)
+        subject = printable(_REST.split(self.question.title)[0], 100)
         return subject[0].lower() + subject[1:] if subject.startswith(("A ", "An ", "No ", "One ", "Two ", "Three ")) else subject
 
     @property
     def kind(self) -> str:
         """In what the answers differ; empty where they do not."""
         one, other = self.a.answer, self.b.answer
-        if gist(self.a) == gist(self.b) or (_raises(one) and _raises(other)):
+        if normalized_reason(self.a) == normalized_reason(self.b) or (_raises(one) and _raises(other)):
             return ""
         if _raises(one) or _raises(other):
             return "accepted" if _raises(one) else "refused"
@@ -61,11 +61,11 @@ class Asked:
         return Topic.RANGE if _is_endless(self.a) != _is_endless(self.b) else Topic.ARGUMENTS
 
     @property
-    def bite(self) -> Bite:
+    def bite(self) -> Severity:
         """Losses are trained on floats: a difference in integers is rarer, one in complex numbers rarer still."""
         if any(kind.startswith("complex") for kind in self._dtypes):
-            return Bite.SPELLING
-        return Bite.LOST if self.whole or self.topic is not Topic.ARGUMENTS else Bite.OTHER_NUMBER
+            return Severity.SPELLING
+        return Severity.LOST if self.whole or self.topic is not Topic.ARGUMENTS else Severity.OTHER_NUMBER
 
     @property
     def whole(self) -> bool:
@@ -82,7 +82,7 @@ class Asked:
         return [*_BEFORE].index(self.question.file.stem) if self.question.file.stem in _BEFORE else len(_BEFORE)
 
 
-def answer_advice(pairs: Sequence[Pair], a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Same]]:
+def answer_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Same]]:
     """Lines about the answers that differ; of each question the plainest pair speaks."""
     whole = [pair for pair in pairs if not pair.a.streamed]
     asked = [one for question in specs.behaviours if (one := _first_answer(question, whole)) is not None]
@@ -101,7 +101,7 @@ def answer_advice(pairs: Sequence[Pair], a: Side, b: Side, specs: Specs) -> tupl
     ] if equal else []
 
 
-def _first_answer(question: Question, pairs: Iterable[Pair]) -> Asked | None:
+def _first_answer(question: Question, pairs: Iterable[EntryPair]) -> Asked | None:
     """The question at the plainest pair that answers it on both sides."""
     for pair in pairs:
         check = f"{pair.a.operation}/behaviour/{question.id}"
@@ -128,10 +128,10 @@ def _alike(asked: Iterable[Asked]) -> list[list[Asked]]:
 def _numbers(group: Sequence[Asked], a: Side, b: Side) -> Advice:
     first = group[0]
     warned = _warning(first.b.answer) and not _warning(first.a.answer)
-    says = f"{visible(first.question.title, 200)}: {a.framework} gives {_shown(first, first.a)}, {b.framework} {_shown(first, first.b)}"
+    says = f"{printable(first.question.title, 200)}: {a.framework} gives {_shown(first, first.a)}, {b.framework} {_shown(first, first.b)}"
     says += f" and {WARNS.strip()} of it." if warned else "."
     evidence = tuple(
-        Evidence(Shown(each.a, "answer", _number(each.a.answer)), Shown(each.b, "answer", _number(each.b.answer))) for each in group
+        Evidence(CellRef(each.a, "answer", _number(each.a.answer)), CellRef(each.b, "answer", _number(each.b.answer))) for each in group
     )
     told = (_number(first.a.answer), _number(first.b.answer))
     rest = []
@@ -140,8 +140,8 @@ def _numbers(group: Sequence[Asked], a: Side, b: Side) -> Advice:
         rest.append(each.subject if numbers == told else f"{each.subject} ({', '.join(numbers)})")
     also = (f"Likewise: {'; '.join(rest)}.",) if rest else ()
     wider = _dtype(first.a.answer) != _dtype(first.b.answer) and first.topic is Topic.RANGE and _is_endless(first.b)
-    write = (Swap(f"Cast both to {_dtype(first.a.answer)} before the loss."),) if wider else _before(group)
-    return Advice(first.topic, first.bite, says, write, evidence, visible(first.question.why), also)
+    write = (Replacement(f"Cast both to {_dtype(first.a.answer)} before the loss."),) if wider else _before(group)
+    return Advice(first.topic, first.bite, says, write, evidence, printable(first.question.why), also)
 
 
 def _shown(asked: Asked, cell: Cell) -> str:
@@ -157,35 +157,37 @@ def _refusals(asked: Sequence[Asked], a: Side, b: Side, *, refused: bool) -> Adv
     if not refused:
         says = f"{computes.framework} computes where {who.framework} raises, so what stopped a mistake is gone: {subjects}."
     evidence = tuple(Evidence(_outcome(one.a, one.subject), _outcome(one.b, one.subject)) for one in asked)
-    write = _before(asked) if refused else (Swap("Check the arguments yourself, if you relied on the exception."),)
-    return Advice(Topic.ARGUMENTS, Bite.REFUSED if refused else Bite.LOST, says, write, evidence)
+    write = _before(asked) if refused else (Replacement("Check the arguments yourself, if you relied on the exception."),)
+    return Advice(Topic.ARGUMENTS, Severity.REFUSED if refused else Severity.LOST, says, write, evidence)
 
 
-def _outcome(cell: Cell, said: str) -> Shown:
-    return Shown(cell, "raised" if _raises(cell.answer) else "answered", said)
+def _outcome(cell: Cell, said: str) -> CellRef:
+    return CellRef(cell, "raised" if _raises(cell.answer) else "answered", said)
 
 
 def _dtypes(asked: Sequence[Asked], a: Side, b: Side) -> Advice:
     told: dict[tuple[str, str], list[Asked]] = {}
     for one in asked:
         told.setdefault((_dtype(one.a.answer), _dtype(one.b.answer)), []).append(one)
-    parts = [f"{one} instead of {other} for {capped([each.subject for each in group], 6)}" for (other, one), group in told.items()]
+    parts = [f"{one} instead of {other} for {truncate([each.subject for each in group], 6)}" for (other, one), group in told.items()]
     says = f"{b.framework} returns the same number as {a.framework} in another dtype: {'; '.join(parts)}."
-    evidence = tuple(Evidence(Shown(one.a, "answer", _dtype(one.a.answer)), Shown(one.b, "answer", _dtype(one.b.answer))) for one in asked)
-    return Advice(Topic.ARGUMENTS, Bite.SPELLING, says, _before(asked), evidence)
+    evidence = tuple(
+        Evidence(CellRef(one.a, "answer", _dtype(one.a.answer)), CellRef(one.b, "answer", _dtype(one.b.answer))) for one in asked
+    )
+    return Advice(Topic.ARGUMENTS, Severity.SPELLING, says, _before(asked), evidence)
 
 
 def _is_endless(cell: Cell) -> bool:
     return any(word in _number(cell.answer) for word in ("inf", "nan"))
 
 
-def _before(asked: Iterable[Asked]) -> tuple[Swap, ...]:
+def _before(asked: Iterable[Asked]) -> tuple[Replacement, ...]:
     """What to do before the loss, so that the answers do not differ."""
     if all(one.topic is Topic.EDGES for one in asked):
-        return (Swap(_EMPTY),)
+        return (Replacement(_EMPTY),)
     files = dict.fromkeys(one.question.file.stem for one in asked)
     phrases: Mapping[str, None] = dict.fromkeys(_BEFORE.get(name, "Check the arguments before the loss.") for name in files)
-    return tuple(Swap(phrase) for phrase in phrases)
+    return tuple(Replacement(phrase) for phrase in phrases)
 
 
 def _raises(answer: str) -> bool:
@@ -198,11 +200,11 @@ def _parts(answer: str) -> list[str]:
 
 def _number(answer: str) -> str:
     """The value of an answer."""
-    return visible(_parts(answer)[0], 80)
+    return printable(_parts(answer)[0], 80)
 
 
 def _dtype(answer: str) -> str:
-    return visible(_parts(answer)[1], 40)
+    return printable(_parts(answer)[1], 40)
 
 
 def _warning(answer: str) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from conformance.reports.compare.accuracy import figure_advice
-from conformance.reports.compare.advice import Advice, Porting, Same, Topic
+from conformance.reports.compare.advice import Advice, PortingReport, Same, Topic
 from conformance.reports.compare.answers import answer_advice
 from conformance.reports.compare.deviations import departure_advice
 from conformance.reports.compare.operations import operation_advice
-from conformance.reports.compare.sides import Pair, Side, all_pairs, pairs
+from conformance.reports.compare.sides import EntryPair, Side, all_pairs, pairs
 from conformance.reports.text import plural
 from conformance.results.records import Outcome
 from conformance.specs.model import Specs
 
 
-def port(a: Side, b: Side, specs: Specs) -> Porting:
+def port(a: Side, b: Side, specs: Specs) -> PortingReport:
     """Say what changes for someone who ports from ``a`` to ``b``."""
     both = pairs(a, b)
     every = all_pairs(both, b)
@@ -21,10 +21,10 @@ def port(a: Side, b: Side, specs: Specs) -> Porting:
     answers, equal = answer_advice(both, a, b, specs)
     figures = figure_advice(every, a, b, specs)
     lines = [*advice, *answers, *figures, *departure_advice(every, a, b)]
-    return Porting.of(a, b, lines, [*same, *equal, *_agreement(both), *_silent(lines)])
+    return PortingReport.of(a, b, lines, [*same, *equal, *_agreement(both), *_silent(lines)])
 
 
-def _agreement(both: tuple[Pair, ...]) -> list[Same]:
+def _agreement(both: tuple[EntryPair, ...]) -> list[Same]:
     """How many checks both sides pass."""
     alike = 0
     for pair in both:

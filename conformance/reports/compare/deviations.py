@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.reports.compare.accuracy import RETURNS
-from conformance.reports.compare.advice import Advice, Bite, Evidence, Shown, Swap, Topic, without_link
-from conformance.reports.compare.sides import EAGER, Entry, Pair, Side, plainest
-from conformance.reports.text import capped, dtype_order, plural, visible
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, without_link
+from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, plainest
+from conformance.reports.text import dtype_order, plural, printable, truncate
 from conformance.results.records import Cell, Outcome
 
 _DEPARTS = frozenset({Outcome.DEVIATION, Outcome.FAIL, Outcome.ERROR})
@@ -59,10 +59,10 @@ class Departure:
         if self.documented:
             return self.cause or self.reason
         how = "it raises" if self.cell.outcome is Outcome.ERROR else "it fails"
-        return f"{how} {visible(self.cell.check, 100)}."
+        return f"{how} {printable(self.cell.check, 100)}."
 
 
-def departure_advice(pairs: Sequence[Pair], a: Side, b: Side) -> list[Advice]:
+def departure_advice(pairs: Sequence[EntryPair], a: Side, b: Side) -> list[Advice]:
     """Lines about what goes wrong in ``b`` and did not in ``a``, by what helps; then, by topic, about what went wrong in ``a``."""
     arriving = _together(_departures([(pair.b, pair.a) for pair in pairs], a))
     leaving: dict[Topic, list[Departure]] = {}
@@ -133,7 +133,7 @@ def _arrives(group: Sequence[Departure], a: Side, b: Side) -> Advice:
     told, more = _told(group)
     says = f"What goes wrong in {b.framework} ({_where(group)}) and does not in {a.framework}: {told[0]}"
     remedies = dict.fromkeys(d.remedy for d in group if d.remedy)
-    write = tuple(Swap(remedy) for remedy in remedies) or (Swap(_KNOWN if group[0].documented else _UNKNOWN),)
+    write = tuple(Replacement(remedy) for remedy in remedies) or (Replacement(_KNOWN if group[0].documented else _UNKNOWN),)
     return Advice(_topic(group), _bite(group[0].cell), says, write, _evidence(group, leaving=False), also=(*told[1:], *more))
 
 
@@ -142,8 +142,8 @@ def _leaves(topic: Topic, group: Sequence[Departure], a: Side, b: Side) -> Advic
     group = sorted(group, key=_plainest)
     told, more = _told(group)
     says = f"What goes wrong in {a.framework} ({_where(group)}) and does not in {b.framework}: {told[0]}"
-    write = (Swap("Nothing to do, but do not expect the old numbers."),)
-    return Advice(topic, Bite.GAINED, says, write, _evidence(group, leaving=True), also=(*told[1:], *more))
+    write = (Replacement("Nothing to do, but do not expect the old numbers."),)
+    return Advice(topic, Severity.GAINED, says, write, _evidence(group, leaving=True), also=(*told[1:], *more))
 
 
 def _told(group: Sequence[Departure]) -> tuple[list[str], tuple[str, ...]]:
@@ -155,7 +155,7 @@ def _told(group: Sequence[Departure]) -> tuple[list[str], tuple[str, ...]]:
 
 def _where(group: Sequence[Departure]) -> str:
     """The entry points, modes and dtypes, in few words."""
-    names = capped(list(dict.fromkeys(visible(d.entry.implementation, 60) for d in group)), 3)
+    names = truncate(list(dict.fromkeys(printable(d.entry.implementation, 60) for d in group)), 3)
     modes = sorted({d.cell.target.mode for d in group}, key=lambda mode: (mode != EAGER, mode))
     dtypes = sorted({d.cell.target.dtype for d in group}, key=dtype_order)
     said = [] if EAGER in modes else [", ".join(modes)]
@@ -164,11 +164,11 @@ def _where(group: Sequence[Departure]) -> str:
     return "; ".join([names, *said])
 
 
-def _bite(cell: Cell) -> Bite:
+def _bite(cell: Cell) -> Severity:
     if cell.outcome is Outcome.ERROR or "raise" in cell.reason:
-        return Bite.REFUSED
+        return Severity.REFUSED
     trains = "gradient" in cell.quantity or not cell.operation.startswith("mse/")
-    return Bite.OTHER_NUMBER if trains and cell.target.dtype not in _HALVES else Bite.LOST
+    return Severity.OTHER_NUMBER if trains and cell.target.dtype not in _HALVES else Severity.LOST
 
 
 def _evidence(group: Sequence[Departure], *, leaving: bool) -> tuple[Evidence, ...]:
@@ -178,6 +178,6 @@ def _evidence(group: Sequence[Departure], *, leaving: bool) -> tuple[Evidence, .
         firsts.setdefault(d.told, d)
     pairs = []
     for told, d in list(firsts.items())[:_MOST_REASONS]:
-        departs, passes = Shown(d.cell, "outcome", told), Shown(d.other, "outcome", "")
+        departs, passes = CellRef(d.cell, "outcome", told), CellRef(d.other, "outcome", "")
         pairs.append(Evidence(departs, passes) if leaving else Evidence(passes, departs))
     return tuple(pairs)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.numerics.definition import Definition, Over, Weights
-from conformance.reports.compare.advice import Advice, Bite, Evidence, Same, Shown, Swap, Topic
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Same, Severity, Topic
 from conformance.reports.compare.formulas import Recipe, made_of
 from conformance.reports.compare.sides import Entry, Side, counterparts
-from conformance.reports.text import visible
+from conformance.reports.text import printable
 from conformance.specs.model import Specs
 
 _MOST_TEXT = 240
@@ -37,16 +37,16 @@ def operation_advice(a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list
 
 def written(entry: Entry) -> str:
     """An entry point as a person writes it, on one line."""
-    return visible(entry.text, _MOST_TEXT)
+    return printable(entry.text, _MOST_TEXT)
 
 
 def _brief(entry: Entry) -> str:
-    return visible(entry.brief, _MOST_TEXT)
+    return printable(entry.brief, _MOST_TEXT)
 
 
-def computes(entry: Entry, said: str) -> Shown | None:
+def computes(entry: Entry, said: str) -> CellRef | None:
     """The cell that shows that an entry point computes its operation."""
-    return None if entry.proof is None else Shown(entry.proof, "operation", said)
+    return None if entry.proof is None else CellRef(entry.proof, "operation", said)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Task:
 
     def title(self, entry: Entry) -> str:
         """What an entry point computes, in the words of its spec, as the middle of a sentence."""
-        title = visible(self.specs.titles.get(entry.operation, entry.operation), 120)
+        title = printable(self.specs.titles.get(entry.operation, entry.operation), 120)
         return title[:1].lower() + title[1:]
 
     def the(self, entry: Entry) -> str:
@@ -148,19 +148,21 @@ class _Task:
             says += f": the same, {' and '.join(recipe.before)}."
         else:
             says += f", {recipe.factor.inverse.words} times as much." if recipe and recipe.plain else "."
-        write = [Swap(written(e)) for e in _both_kinds(same)]
+        write = [Replacement(written(e)) for e in _both_kinds(same)]
         if recipe is not None and (usable or not write):
-            write.append(Swap(recipe.written(written(trap))))
+            write.append(Replacement(recipe.written(written(trap))))
         elif not write:
             made = self.made(entry)
-            write.append(Swap(made.recipe.written(written(made.entry)) if made else _NOTHING))
+            write.append(Replacement(made.recipe.written(written(made.entry)) if made else _NOTHING))
         if mine.weights is not Weights.NONE:
             topic = Topic.WEIGHTS
         elif mine.root is not other.root or Over.NONE in {mine.over, other.over} - ({mine.over} & {other.over}):
             topic = Topic.REDUCTION
         else:
             topic = Topic.AXIS if mine.over is not other.over else Topic.DIVISOR
-        return Advice(topic, Bite.SPELLING if usable else Bite.OTHER_NUMBER, says, tuple(write), _evidence([(entry, trap)], self._titles()))
+        return Advice(
+            topic, Severity.SPELLING if usable else Severity.OTHER_NUMBER, says, tuple(write), _evidence([(entry, trap)], self._titles())
+        )
 
     @property
     def likenesses(self) -> tuple[str, ...]:
@@ -179,7 +181,7 @@ class _Task:
 
     def same(self, says: str, found: list[tuple[Entry, Entry]]) -> Same:
         """What computes the same, and how it is written."""
-        swaps = tuple(Swap(written(new), written(old), self.title(old)) for old, new in found)
+        swaps = tuple(Replacement(written(new), written(old), self.title(old)) for old, new in found)
         return Same(says, swaps, _evidence(found, self._titles()))
 
     def not_there(self, topic: Topic, found: list[tuple[Entry, _Made | None]]) -> Advice | None:
@@ -190,7 +192,7 @@ class _Task:
         swaps, evidence = [], []
         for entry, made in found:
             new = made.recipe.written(written(made.entry)) if made else _NOTHING
-            swaps.append(Swap(new, written(entry), self.title(entry)))
+            swaps.append(Replacement(new, written(entry), self.title(entry)))
             one = computes(entry, self.title(entry))
             other = computes(made.entry, written(made.entry)) if made else computes(nearest, self.title(nearest))
             evidence += [Evidence(one, other)] if one and other else []
@@ -198,7 +200,7 @@ class _Task:
         says = f"{self.b.framework} does not offer {'this' if len(found) == 1 else 'these'}"
         says += ": make them of what it has." if some else "."
         says += "" if all(made for _, made in found) else f" The nearest is {self.the(nearest)}."
-        return Advice(topic, Bite.REFUSED, says, tuple(swaps), tuple(evidence))
+        return Advice(topic, Severity.REFUSED, says, tuple(swaps), tuple(evidence))
 
     def _titles(self) -> Mapping[str, str]:
         return {entry.operation: self.title(entry) for side in (self.a, self.b) for entry in side.entries}

@@ -12,31 +12,31 @@ from shlex import quote
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from conformance.reports.compare.advice import Advice, Porting, Shown, Swap, Topic
+from conformance.reports.compare.advice import Advice, CellRef, PortingReport, Replacement, Topic
 from conformance.reports.markdown import escaped
 from conformance.reports.page.page import linked
-from conformance.reports.text import plural, visible
+from conformance.reports.text import plural, printable
 from conformance.results.records import Cell
 
 WIDTH = 100
 _LONG = 600
 
 
-def heading(porting: Porting) -> str:
+def heading(porting: PortingReport) -> str:
     """``From keras-torch 3.15.1 to torch 2.13.0: 12 things change``."""
     count = len(porting.advice)
     change = f"{plural(count, 'thing')} {'changes' if count == 1 else 'change'}" if count else "nothing changes"
-    return f"From {visible(porting.a.title, 120)} to {visible(porting.b.title, 120)}: {change}"
+    return f"From {printable(porting.a.title, 120)} to {printable(porting.b.title, 120)}: {change}"
 
 
-def notes(porting: Porting) -> Iterator[str]:
+def notes(porting: PortingReport) -> Iterator[str]:
     """What a reader must know of the comparison itself."""
     for name in porting.incomplete:
-        yield f"INCOMPLETE: the run of {visible(name, 60)} did not reach its end; what is missing is not compared."
-    yield from (visible(side.chosen, 300) for side in (porting.a, porting.b) if side.chosen)
+        yield f"INCOMPLETE: the run of {printable(name, 60)} did not reach its end; what is missing is not compared."
+    yield from (printable(side.chosen, 300) for side in (porting.a, porting.b) if side.chosen)
 
 
-def text(porting: Porting) -> str:
+def text(porting: PortingReport) -> str:
     """Render the lines as plain text of at most 100 columns; ids, which are to be copied, are not broken."""
     lines = [heading(porting), *(wrapped for note in notes(porting) for wrapped in _wrapped(note, ""))]
     number = 0
@@ -70,7 +70,7 @@ def _advice(number: int, advice: Advice) -> list[str]:
     return [*lines, *(line for swap in advice.write for line in _swap(swap, margin))]
 
 
-def _swap(swap: Swap, margin: str) -> list[str]:
+def _swap(swap: Replacement, margin: str) -> list[str]:
     if not swap.old:
         return _wrapped(swap.new, margin + "  ", "→ ")
     what = _wrapped(f"{swap.what}:", margin) if swap.what else []
@@ -79,17 +79,17 @@ def _swap(swap: Swap, margin: str) -> list[str]:
 
 def _wrapped(sentence: str, margin: str, mark: str = "") -> list[str]:
     first, rest = margin + mark, margin + " " * len(mark)
-    shown = visible(sentence, _LONG)
+    shown = printable(sentence, _LONG)
     return textwrap.wrap(shown, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def _evidence(number: int, advice: Advice) -> list[str]:
     first = advice.evidence[0]
     more = f"  (and {plural(len(advice.evidence) - 1, 'more pair')})" if len(advice.evidence) > 1 else ""
-    return [f"{number:>3}  {visible(first.a.cell.id, 2000)}", f"     {visible(first.b.cell.id, 2000)}{more}"]
+    return [f"{number:>3}  {printable(first.a.cell.id, 2000)}", f"     {printable(first.b.cell.id, 2000)}{more}"]
 
 
-def markdown(porting: Porting) -> str:
+def markdown(porting: PortingReport) -> str:
     """Render the lines as GitHub Markdown, the evidence folded under each of them."""
     parts = [f"# {escaped(heading(porting), 400)}\n\n", *(f"> {escaped(note)}\n\n" for note in notes(porting))]
     number = 0
@@ -120,7 +120,7 @@ def _item(number: int, advice: Advice) -> str:
     return "".join([*lines, "\n   </details>\n\n"])
 
 
-def _swapped(swap: Swap) -> str:
+def _swapped(swap: Replacement) -> str:
     if not swap.old:
         return f"→ {escaped(swap.new, _LONG)}"
     what = f"{escaped(swap.what, _LONG)}: " if swap.what else ""
@@ -132,7 +132,7 @@ def _code(words: str) -> str:
     return f"<code>{escaped(words, 2000)}</code>"
 
 
-def page(porting: Porting) -> str:
+def page(porting: PortingReport) -> str:
     """Render all lines, the mildest too."""
     numbered = list(enumerate(porting.advice, start=1))
     topics: list[tuple[Topic, list[tuple[int, Advice]]]] = [
@@ -161,15 +161,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "plural": plural, "linked": linked, "replay": _replay, "seen": _seen}
+    environment.filters |= {"visible": printable, "plural": plural, "linked": linked, "replay": _replay, "seen": _seen}
     return environment
 
 
 def _replay(cell: Cell) -> str:
-    return f"conformance replay {quote(visible(cell.id, 2000))}"
+    return f"conformance replay {quote(printable(cell.id, 2000))}"
 
 
-def _seen(shown: Shown) -> str:
+def _seen(shown: CellRef) -> str:
     """What of the cell shows the line, in words."""
     cell = shown.cell
     match shown.aspect:

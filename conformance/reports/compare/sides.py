@@ -148,7 +148,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pair:
+class EntryPair:
     """An entry point, and what is written in its place on the other side."""
 
     a: Entry
@@ -163,15 +163,15 @@ def counterparts(entry: Entry, side: Side) -> tuple[Entry, ...]:
     )
 
 
-def pairs(a: Side, b: Side) -> tuple[Pair, ...]:
+def pairs(a: Side, b: Side) -> tuple[EntryPair, ...]:
     """Every entry point of the first side with what is written in its place; the plain mean first."""
-    found = [Pair(entry, same[0]) for entry in a.entries if (same := counterparts(entry, b)) and same[0].streamed == entry.streamed]
+    found = [EntryPair(entry, same[0]) for entry in a.entries if (same := counterparts(entry, b)) and same[0].streamed == entry.streamed]
     return tuple(sorted(found, key=lambda p: (p.a.streamed, p.a.formula, p.a.operation != "mse/mean", p.a.keywords)))
 
 
-def all_pairs(both: Iterable[Pair], b: Side) -> tuple[Pair, ...]:
+def all_pairs(both: Iterable[EntryPair], b: Side) -> tuple[EntryPair, ...]:
     """The pairs, and every other entry point that might be written instead."""
-    return tuple(Pair(pair.a, e) for pair in both for e in counterparts(pair.a, b) if e.streamed == pair.a.streamed)
+    return tuple(EntryPair(pair.a, e) for pair in both for e in counterparts(pair.a, b) if e.streamed == pair.a.streamed)
 
 
 def side_of(results: Iterable[Results], framework: str, implementation: str = "", chosen: str = "") -> Side:

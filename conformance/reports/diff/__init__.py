@@ -2,7 +2,3 @@
 
 ``transitions`` says what each pair of outcomes means, ``model`` holds the changes, ``terminal`` and ``markdown`` render them.
 """
-
-from conformance.reports.diff.model import Diff
-
-__all__ = ["Diff"]

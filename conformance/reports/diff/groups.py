@@ -12,7 +12,7 @@ from conformance.reports.behaviours import is_judged
 from conformance.reports.diff.pairing import VERDICTS_FIRST
 from conformance.reports.diff.transitions import Category, answer
 from conformance.reports.table import error_in_u
-from conformance.reports.text import GRADE_SHORT, figure, targets_in_words, visible, without_numbers
+from conformance.reports.text import GRADE_SHORT, format_error, printable, targets_in_words, without_numbers
 from conformance.results.records import Cell, Outcome
 
 _MOST_IDS = 1000
@@ -62,7 +62,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Group:
+class ChangeGroup:
     """Changes of one framework and one pair of outcomes, for one reason, in checks of one stem or on the same targets."""
 
     changes: tuple[Change, ...]
@@ -111,11 +111,11 @@ class Group:
         return tuple(dict.fromkeys(change.cell.check for change in self.changes))
 
     @cached_property
-    def exemplar(self) -> Change:
+    def representative(self) -> Change:
         """The change to look at first: where accuracy changed the largest error, else the cell that is read most easily."""
         if self.category in (Category.WORSE, Category.BETTER):
             return max(self.changes, key=lambda change: max(error_in_u(cell) for cell in (change.old, change.new) if cell))
-        return min(self.changes, key=lambda change: causes.effort_to_read(change.cell))
+        return min(self.changes, key=lambda change: causes.readability_key(change.cell))
 
     @property
     def transition(self) -> str:
@@ -125,16 +125,16 @@ class Group:
     @property
     def explanation(self) -> str:
         """Why, in the words of the exemplar: its reason, its two answers, or its two errors."""
-        old, new = self.exemplar.old, self.exemplar.new
+        old, new = self.representative.old, self.representative.new
         if old and new and self.category is Category.ANSWER:
-            return f"{visible(old.answer or old.reason, 150)} → {visible(new.answer or new.reason, 150)}"
+            return f"{printable(old.answer or old.reason, 150)} → {printable(new.answer or new.reason, 150)}"
         if old and new and old.outcome is new.outcome is Outcome.PASS:
             return f"{_accuracy(old)} → {_accuracy(new)}"
-        return self.exemplar.telling.reason
+        return self.representative.telling.reason
 
     def as_dict(self) -> dict[str, object]:
         """Put the group into plain types."""
-        exemplar = self.exemplar
+        representative = self.representative
         named = self.changes[: 0 if self.category in (Category.NEW, Category.REMOVED) else _MOST_IDS]
         return {
             "category": self.category.value,
@@ -147,9 +147,9 @@ class Group:
             "count": len(self.changes),
             "cells": [change.cell.id for change in named],
             "cells_left_out": len(self.changes) - len(named),
-            "errors_u": [cell.error_u if cell else None for cell in (exemplar.old, exemplar.new)],
-            "grades": [cell.grade.value if cell and cell.grade else None for cell in (exemplar.old, exemplar.new)],
-            "replay": exemplar.cell.id,
+            "errors_u": [cell.error_u if cell else None for cell in (representative.old, representative.new)],
+            "grades": [cell.grade.value if cell and cell.grade else None for cell in (representative.old, representative.new)],
+            "replay": representative.cell.id,
         }
 
 
@@ -160,7 +160,7 @@ def stem(cell: Cell) -> str:
     return f"{kind}/{without_numbers(_DTYPE.sub('', name.removeprefix(f'{own}-')))}"
 
 
-def grouped(changes: Iterable[Change]) -> tuple[Group, ...]:
+def grouped(changes: Iterable[Change]) -> tuple[ChangeGroup, ...]:
     """Bring alike changes together: first those of one stem, then the stems that changed on the same targets; what must pass first."""
     by_stem: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
@@ -169,7 +169,7 @@ def grouped(changes: Iterable[Change]) -> tuple[Group, ...]:
     for (*likeness, _), members in by_stem.items():
         places = frozenset(_place(member.cell) for member in members)
         by_place.setdefault((*likeness, places), []).extend(members)
-    return tuple(sorted((Group(tuple(members)) for members in by_place.values()), key=_order))
+    return tuple(sorted((ChangeGroup(tuple(members)) for members in by_place.values()), key=_order))
 
 
 def _likeness(change: Change) -> tuple[object, ...]:
@@ -189,10 +189,10 @@ def _place(cell: Cell) -> tuple[str, str, str]:
     return (cell.target.device, cell.target.mode, cell.target.dtype)
 
 
-def _order(group: Group) -> tuple[bool, int, int]:
+def _order(group: ChangeGroup) -> tuple[bool, int, int]:
     after = group.outcomes[1]
     return (group.level != "must", VERDICTS_FIRST.index(after) if after else len(VERDICTS_FIRST), -len(group.changes))
 
 
 def _accuracy(cell: Cell) -> str:
-    return f"{figure(error_in_u(cell))} u{f' {GRADE_SHORT[cell.grade]}' if cell.grade else ''}"
+    return f"{format_error(error_in_u(cell))} u{f' {GRADE_SHORT[cell.grade]}' if cell.grade else ''}"

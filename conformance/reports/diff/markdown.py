@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from shlex import quote
 
 from conformance.reports.diff.environments import EnvironmentChange
-from conformance.reports.diff.groups import Group
+from conformance.reports.diff.groups import ChangeGroup
 from conformance.reports.diff.model import HEADINGS, TITLES, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.markdown import Block, escaped, fitted
-from conformance.reports.text import GLYPHS, capped, plural, visible
+from conformance.reports.text import GLYPHS, plural, printable, truncate
 
 _FOLDED = (Category.NEW, Category.REMOVED)
 _MOST_CHECKS = 6
@@ -70,17 +70,17 @@ def _counts(diff: Diff) -> Iterator[str]:
 
 def _fact(change: EnvironmentChange) -> str:
     old, new = (escaped(value, 200) or "none" for value in (change.old, change.new))
-    return f"- **{escaped(change.name, 80)}**: {old} → {new} ({escaped(capped(change.frameworks, 9), 200)})\n"
+    return f"- **{escaped(change.name, 80)}**: {old} → {new} ({escaped(truncate(change.frameworks, 9), 200)})\n"
 
 
-def _group(group: Group) -> str:
+def _group(group: ChangeGroup) -> str:
     outcome = None if group.category is Category.ANSWER else group.outcomes[1]
     level = " (should)" if group.level == "should" else ""
-    where = escaped(capped(group.where, 3, "groups of targets"))
+    where = escaped(truncate(group.where, 3, "groups of targets"))
     lines = [
         f"- {GLYPHS[outcome] if outcome else '·'} **{where}**{level}, {plural(len(group.changes), 'cell')}: {escaped(group.sentence)}\n"
     ]
-    lines += [f"  - {escaped(capped(group.checks, _MOST_CHECKS, 'checks'), 800)}\n"]
+    lines += [f"  - {escaped(truncate(group.checks, _MOST_CHECKS, 'checks'), 800)}\n"]
     if group.category is Category.REGRESSED:
-        lines += [f"  - conformance replay {escaped(quote(visible(group.exemplar.cell.id)))}\n"]
+        lines += [f"  - conformance replay {escaped(quote(printable(group.representative.cell.id)))}\n"]
     return "".join(lines)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from conformance.reports.behaviours import is_judged
 from conformance.reports.diff.environments import EnvironmentChange, environment_changes, observed_changes
-from conformance.reports.diff.groups import Change, Group, grouped
-from conformance.reports.diff.pairing import Lane, Side, lanes, pairs, side
+from conformance.reports.diff.groups import Change, ChangeGroup, grouped
+from conformance.reports.diff.pairing import Lane, RunIndex, lanes, pairs, side
 from conformance.reports.diff.transitions import Category, category
 from conformance.reports.table import ANY
-from conformance.reports.text import capped, plural, visible
+from conformance.reports.text import plural, printable, truncate
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
@@ -93,7 +93,7 @@ class Diff:
         return {category: counted[category] for category in Category}
 
     @cached_property
-    def groups(self) -> Mapping[Category, tuple[Group, ...]]:
+    def groups(self) -> Mapping[Category, tuple[ChangeGroup, ...]]:
         """The changes of each category that has any, alike ones together."""
         held: dict[Category, list[Change]] = {}
         for change in self.changes:
@@ -147,7 +147,7 @@ class _Framework(NamedTuple):
     hidden: list[str]
 
 
-def _framework(name: str, old: Side, new: Side) -> _Framework:
+def _framework(name: str, old: RunIndex, new: RunIndex) -> _Framework:
     """Compare all that two runs have of one framework."""
     found = tuple(lanes(old.held, new.held, name))
     changes: list[Change] = []
@@ -172,7 +172,7 @@ def _framework(name: str, old: Side, new: Side) -> _Framework:
     if judged[True, False] + judged[True, True]:
         changes = [_broken_whole(change) for change in changes]
         if not hidden and not judged[False, True] + judged[True, True]:
-            hidden.append(f"{visible(name, 60)} no longer ran: {_why_not(changes)}")
+            hidden.append(f"{printable(name, 60)} no longer ran: {_why_not(changes)}")
     return _Framework(name, found, changes, unchanged, judged[True, True], flags, hidden)
 
 
@@ -188,9 +188,9 @@ def _broken_whole(change: Change) -> Change:
     return change
 
 
-def _cut_off(lane: Lane, old: Side, new: Side, changes: Sequence[Change]) -> Iterator[str]:
+def _cut_off(lane: Lane, old: RunIndex, new: RunIndex, changes: Sequence[Change]) -> Iterator[str]:
     """Say what cannot be seen because a run did not reach its end."""
-    name = visible(f"{lane.framework} {lane.old or lane.new or ''}", 60)
+    name = printable(f"{lane.framework} {lane.old or lane.new or ''}", 60)
     gone, come = sum(change.new is None for change in changes), sum(change.old is None for change in changes)
     if gone and (lane.framework, lane.new) in new.incomplete:
         yield f"the new run of {name} did not reach its end: {plural(gone, 'cell')} of the old run may or may not have regressed"
@@ -200,17 +200,17 @@ def _cut_off(lane: Lane, old: Side, new: Side, changes: Sequence[Change]) -> Ite
 
 def _why_not(changes: Iterable[Change]) -> str:
     reasons = dict.fromkeys(change.new.reason for change in changes if change.new and change.new.outcome is Outcome.NOT_RUN)
-    return visible(capped([*reasons], 1), 200) or "the new run has no results of it"
+    return printable(truncate([*reasons], 1), 200) or "the new run has no results of it"
 
 
-def _remarks(old: Sequence[Results], new: Sequence[Results], before: Side, after: Side) -> Iterator[str]:
+def _remarks(old: Sequence[Results], new: Sequence[Results], before: RunIndex, after: RunIndex) -> Iterator[str]:
     digests = [{part.header.specs_digest for part in results} for results in (old, new)]
     if digests[0] != digests[1]:
         yield f"The runs were judged by different specs{_checks_of_one_side(old, new)}."
     for what in ("profile", "seed", "suite_version"):
         said = [sorted({str(getattr(part.header, what)) for part in results}) for results in (old, new)]
         if said[0] != said[1] and all(said):
-            before_and_after = [visible(", ".join(names), 60) for names in said]
+            before_and_after = [printable(", ".join(names), 60) for names in said]
             yield f"The old run has {what.replace('_', ' ')} {before_and_after[0]}, the new one {before_and_after[1]}."
     for name, held in (("old", before), ("new", after)):
         if held.repeated:
@@ -221,7 +221,7 @@ def _checks_of_one_side(old: Sequence[Results], new: Sequence[Results]) -> str:
     """Name the checks that only one of the runs knows."""
     known = [{cell.check for part in results for cell in part.cells} for results in (old, new)]
     told = [
-        f"{plural(len(names), 'check')} {word}: {visible(capped(sorted(names), _MOST_NAMES), 600)}"
+        f"{plural(len(names), 'check')} {word}: {printable(truncate(sorted(names), _MOST_NAMES), 600)}"
         for word, names in (("new", known[1] - known[0]), ("removed", known[0] - known[1]))
         if names
     ]

@@ -17,7 +17,7 @@ Held = Mapping[str, Mapping[str, Mapping[str, Cell]]]
 """framework → version → cell id → cell."""
 
 
-class Side(NamedTuple):
+class RunIndex(NamedTuple):
     """One of the two runs, arranged for looking up."""
 
     held: Held
@@ -27,7 +27,7 @@ class Side(NamedTuple):
     """Frameworks and versions of which a run did not reach its end."""
 
 
-class Pair(NamedTuple):
+class CellPair(NamedTuple):
     """A cell before and after; None where a run does not have it."""
 
     old: Cell | None
@@ -42,7 +42,7 @@ class Lane(NamedTuple):
     new: str | None
 
 
-def side(results: Iterable[Results]) -> Side:
+def side(results: Iterable[Results]) -> RunIndex:
     """Arrange the cells of a run."""
     held: dict[str, dict[str, dict[str, Cell]]] = {}
     incomplete: set[tuple[str, str]] = set()
@@ -61,7 +61,7 @@ def side(results: Iterable[Results]) -> Side:
                 repeated += 1
                 cells[cell.id] = min(cell, other, key=lambda one: VERDICTS_FIRST.index(one.outcome))
         incomplete |= set() if part.complete else places
-    return Side(held, repeated, frozenset(incomplete))
+    return RunIndex(held, repeated, frozenset(incomplete))
 
 
 def lanes(old: Held, new: Held, framework: str) -> Iterator[Lane]:
@@ -72,12 +72,12 @@ def lanes(old: Held, new: Held, framework: str) -> Iterator[Lane]:
     yield from (Lane(framework, version, other) for version, other in zip_longest(gone, come))
 
 
-def pairs(old: Held, new: Held, lane: Lane) -> Iterator[Pair]:
+def pairs(old: Held, new: Held, lane: Lane) -> Iterator[CellPair]:
     """The cells of two versions side by side, in the order of the new run; those that it does not have come last."""
     before = old[lane.framework][lane.old] if lane.old is not None else {}
     after = new[lane.framework][lane.new] if lane.new is not None else {}
-    yield from (Pair(before.get(name), cell) for name, cell in after.items())
-    yield from (Pair(cell, None) for name, cell in before.items() if name not in after)
+    yield from (CellPair(before.get(name), cell) for name, cell in after.items())
+    yield from (CellPair(cell, None) for name, cell in before.items() if name not in after)
 
 
 def _newest_first(versions: Iterable[str]) -> Sequence[str]:

@@ -8,11 +8,11 @@ from shlex import quote
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from conformance.reports.diff.groups import Group
+from conformance.reports.diff.groups import ChangeGroup
 from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.terminal import hanging, indented, print_parts
-from conformance.reports.text import capped, plural, visible
+from conformance.reports.text import plural, printable, truncate
 
 _MOST_GROUPS = {Category.REGRESSED: 40, Category.NEW: 6, Category.REMOVED: 6}
 _MOST_OTHER_GROUPS = 12
@@ -33,8 +33,8 @@ def _parts(diff: Diff, *, strict: bool) -> Iterator[RenderableType]:
     if diff.environment:
         yield Text("Environment", "bold")
         for change in diff.environment[:_MOST_FACTS]:
-            names = visible(capped(change.frameworks, 4), 80)
-            yield indented(f"{visible(change.name, 40)}: {_or_none(change.old)} → {_or_none(change.new)} ({names})", 2)
+            names = printable(truncate(change.frameworks, 4), 80)
+            yield indented(f"{printable(change.name, 40)}: {_or_none(change.old)} → {_or_none(change.new)} ({names})", 2)
         if len(diff.environment) > _MOST_FACTS:
             yield indented(f"… and {len(diff.environment) - _MOST_FACTS} more", 2)
     for category, groups in diff.groups.items():
@@ -49,14 +49,14 @@ def _parts(diff: Diff, *, strict: bool) -> Iterator[RenderableType]:
 
 
 def _or_none(value: str) -> str:
-    return visible(value, 80) or "none"
+    return printable(value, 80) or "none"
 
 
-def _group(group: Group) -> Iterator[RenderableType]:
-    where = f"{capped(group.where, 3, 'groups of targets')} ({plural(len(group.changes), 'cell')})"
+def _group(group: ChangeGroup) -> Iterator[RenderableType]:
+    where = f"{truncate(group.where, 3, 'groups of targets')} ({plural(len(group.changes), 'cell')})"
     outcome = None if group.category is Category.ANSWER else group.outcomes[1]
     yield hanging(outcome, Text(where, "bold") + Text(" should" if group.level == "should" else ""))
-    yield indented(visible(group.sentence, 340))
-    yield indented(visible(capped(group.checks, _MOST_CHECKS, "checks"), 400))
+    yield indented(printable(group.sentence, 340))
+    yield indented(printable(truncate(group.checks, _MOST_CHECKS, "checks"), 400))
     if group.category is Category.REGRESSED:
-        yield indented(f"conformance replay {quote(visible(group.exemplar.cell.id, 300))}")
+        yield indented(f"conformance replay {quote(printable(group.representative.cell.id, 300))}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from conformance.reports.behaviours import gist, is_judged
+from conformance.reports.behaviours import is_judged, normalized_reason
 from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
 from conformance.results.records import RAISES, Cell, Outcome
 
@@ -102,4 +102,4 @@ def _grows(before: int | None, after: int | None) -> bool:
 
 def answer(cell: Cell) -> tuple[str, ...]:
     """What two answers of one framework share where they are alike: of an exception its type, since its words change with every version."""
-    return (cell.answer.partition(":")[0],) if cell.answer.startswith(RAISES) else gist(cell)
+    return (cell.answer.partition(":")[0],) if cell.answer.startswith(RAISES) else normalized_reason(cell)

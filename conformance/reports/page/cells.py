@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from conformance.reports.background import Background, Pinned
 from conformance.reports.diff.groups import Change
 from conformance.reports.reproduce import is_whole, literal, template
-from conformance.reports.table import BEST_GRADE_FIRST, Section, Table, error_in_u
-from conformance.reports.text import figure, shortest, visible
+from conformance.reports.table import BEST_GRADE_FIRST, ResultTable, Section, error_in_u
+from conformance.reports.text import format_error, printable, shortest
 from conformance.results.records import Cell, Outcome, Target, Witness
 
 LETTERS = {
@@ -52,7 +52,7 @@ class Packed(NamedTuple):
     without: int
 
 
-_seen = lru_cache(maxsize=50_000)(visible)
+_seen = lru_cache(maxsize=50_000)(printable)
 """The same words come many thousand times."""
 
 
@@ -72,10 +72,10 @@ def rounded(error: float | None) -> float | None:
 def keys(sections: Sequence[Section]) -> list[str]:
     """What each section is called in a view's address: its framework, unless there are several of it."""
     names = [section.framework for section in sections]
-    return [visible(s.framework if names.count(s.framework) == 1 else s.title, 80) for s in sections]
+    return [printable(s.framework if names.count(s.framework) == 1 else s.title, 80) for s in sections]
 
 
-def packed(table: Table, background: Background, budget: int, changes: Sequence[Change] = ()) -> Packed:
+def packed(table: ResultTable, background: Background, budget: int, changes: Sequence[Change] = ()) -> Packed:
     """The cells of the table, gzipped and in base64; with fewer details if it would be more characters than the budget.
 
     ``changes``: what became of cells since an earlier run, which is said of those that are here.
@@ -92,7 +92,7 @@ def packed(table: Table, background: Background, budget: int, changes: Sequence[
 
 @dataclass
 class _Document:
-    table: Table
+    table: ResultTable
     background: Background
     keep: Keep
     changes: Sequence[Change] = ()
@@ -152,7 +152,7 @@ class _Document:
             "reasons": list(self.reasons),
             "flags": list(self.flags),
             "values": values,
-            "figures": [figure(value) for value in values],
+            "figures": [format_error(value) for value in values],
             "cells": columns,
             "details": details,
             "pinned": pinned,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from conformance.reports import text
 from conformance.reports.page.cells import LETTERS, rounded
-from conformance.reports.table import ANY, BEST_GRADE_FIRST, Row, Section, Summary, Table
+from conformance.reports.table import ANY, BEST_GRADE_FIRST, ResultTable, Section, Summary, TableRow
 
 
 class Mark(NamedTuple):
@@ -63,7 +63,7 @@ class OperationTable(NamedTuple):
         return sum(len(rows) for _, rows in self.groups)
 
 
-def place(dtypes: Sequence[str], row: Row, operation: str | None, quantity: str | None) -> Place | None:
+def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity: str | None) -> Place | None:
     """One place; None where there is no cell."""
     whole = row.at(operation=operation, quantity=quantity)
     if not whole:
@@ -75,19 +75,19 @@ def place(dtypes: Sequence[str], row: Row, operation: str | None, quantity: str 
     for dtype, summary in held:
         if summary.tally.worst:
             said.setdefault("passes where it could run" if summary.tally.partial else summary.tally.worst.value, []).append(dtype)
-    words = [f"{outcome} in {text.visible(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
+    words = [f"{outcome} in {text.printable(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
     return Place(
         tuple(_mark(summary) for _, summary in shown),
         "; ".join(words),
-        f"{text.figure(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
+        f"{text.format_error(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
         text.GRADE_SHORT[grade] if grade else "",
         BEST_GRADE_FIRST.index(grade) + 1 if grade else 0,
     )
 
 
-def overview(table: Table) -> list[tuple[str, Summary, list[Place | None]]]:
+def overview(table: ResultTable) -> list[tuple[str, Summary, list[Place | None]]]:
     """The matrix at its widest: a row for each operation, a place for each section."""
-    whole = [Row("", "", "", "", section.cells) for section in table.sections]
+    whole = [TableRow("", "", "", "", section.cells) for section in table.sections]
     return [
         (
             operation,
@@ -98,20 +98,20 @@ def overview(table: Table) -> list[tuple[str, Summary, list[Place | None]]]:
     ]
 
 
-def by_operation(table: Table) -> list[OperationTable]:
+def by_operation(table: ResultTable) -> list[OperationTable]:
     """The same in full, operation by operation: what a page without scripts has to offer. Versions that are alike share their rows."""
     rows = [(section, row) for section in table.sections for row in section.rows]
     return [_operation(table, operation, rows) for operation in table.operations]
 
 
-def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]) -> OperationTable:
+def _operation(table: ResultTable, operation: str, rows: Sequence[tuple[Section, TableRow]]) -> OperationTable:
     quantities = tuple(column.quantity for column in table.columns if column.operation == operation)
     here = [(section, row) for section, row in rows if operation in row.operations]
     named = [(section, row) for section, row in here if row.implementation != ANY]
     absent: Counter[str] = Counter()
     for section, row in here:
         if row.implementation == ANY:
-            absent[f"{text.visible(section.framework, 60)} {text.visible(row.device, 40)}"] += len(row.at(operation=operation).cells)
+            absent[f"{text.printable(section.framework, 60)} {text.printable(row.device, 40)}"] += len(row.at(operation=operation).cells)
     return OperationTable(
         operation,
         Summary(tuple(cell for _, row in here for cell in row.at(operation=operation).cells)),
@@ -124,7 +124,7 @@ def _operation(table: Table, operation: str, rows: Sequence[tuple[Section, Row]]
     )
 
 
-def _operation_row(table: Table, operation: str, quantities: Sequence[str], row: Row) -> OperationRow:
+def _operation_row(table: ResultTable, operation: str, quantities: Sequence[str], row: TableRow) -> OperationRow:
     places = tuple(place(table.dtypes, row, operation, quantity) for quantity in quantities)
     where = row.device if row.mode == ANY else f"{row.device} {row.mode}"
     return OperationRow((row.implementation,), (where,), places, row.absent, row.at(operation=operation).tally.denominator())

@@ -25,7 +25,7 @@ from conformance.reports.page.cells import LETTERS, Packed, keys, packed
 from conformance.reports.page.matrix import by_operation, overview
 from conformance.reports.page.plots import agreement
 from conformance.reports.reproduce import reproducer
-from conformance.reports.table import ANY, WORST_FIRST, Section, Summary, Table
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary
 from conformance.results.records import Cell, Outcome
 
 _LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
@@ -33,7 +33,7 @@ _SCRIPTS = ("page-data.js", "page-matrix.js", "page-cell.js", "page.js")
 """In this order they become one script, each building on those before it."""
 
 
-class Piece(NamedTuple):
+class BarSegment(NamedTuple):
     """One outcome's share of all cells, in thousandths of the width."""
 
     style: str
@@ -49,7 +49,7 @@ class Part(NamedTuple):
     key: str
 
 
-class Breadth(NamedTuple):
+class TableLimits(NamedTuple):
     """How much of the longest tables is shown: so many rows of each operation, so many groups of targets of each answer."""
 
     rows: int
@@ -59,7 +59,7 @@ class Breadth(NamedTuple):
 LIMIT = 1_500_000
 """As many bytes may the page have: what the tables leave of them is for the cells that open."""
 
-_NARROWER = (Breadth(10**9, 20), Breadth(12, 3), Breadth(0, 0))
+_NARROWER = (TableLimits(10**9, 20), TableLimits(12, 3), TableLimits(0, 0))
 """Tried in this order, once even the fewest details of the cells find no room. The matrix itself is never cut."""
 
 _CELLS = "\0cells\0"
@@ -67,7 +67,7 @@ _WITHOUT = "\0without\0"
 """Where they go in the page: no string of a results file keeps a control character."""
 
 
-def page(table: Table, background: Background | None = None, diff: Diff | None = None) -> str:
+def page(table: ResultTable, background: Background | None = None, diff: Diff | None = None) -> str:
     """Render the table; what its checks are for comes from the background, what changed since an earlier run from the comparison."""
     behind = background or Nothing()
     around, cells = "", Packed("", 0)
@@ -80,7 +80,7 @@ def page(table: Table, background: Background | None = None, diff: Diff | None =
     return around.replace(_WITHOUT, str(cells.without)).replace(_CELLS, cells.text)
 
 
-def _around(table: Table, behind: Background, diff: Diff | None, breadth: Breadth) -> str:
+def _around(table: ResultTable, behind: Background, diff: Diff | None, breadth: TableLimits) -> str:
     """The page without the cells that open."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -133,13 +133,13 @@ def _environment() -> Environment:
         loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "visible": text.visible,
+        "visible": text.printable,
         "source": text.source,
         "shortest": text.shortest,
         "runs": lambda numerals: [(numeral, len(list(times))) for numeral, times in groupby(numerals)],
-        "figure": text.figure,
+        "figure": text.format_error,
         "plural": text.plural,
-        "capped": text.capped,
+        "capped": text.truncate,
         "decimal": text.decimal,
         "dtype": text.short_dtype,
         "linked": linked,
@@ -164,14 +164,14 @@ def _environment() -> Environment:
     return environment
 
 
-def headline(table: Table) -> str:
+def headline(table: ResultTable) -> str:
     """What came of it, in a sentence: how many frameworks conform, and how many do not."""
     ran = [section for section in table.sections if section.verdict != "not run"]
     if not ran:
         return "Nothing ran"
     if len(ran) == 1:
         verdict = ran[0].verdict
-        return f"{text.visible(ran[0].title, 80)} {'is incomplete' if verdict == 'incomplete' else verdict}"
+        return f"{text.printable(ran[0].title, 80)} {'is incomplete' if verdict == 'incomplete' else verdict}"
     verdicts = [section.verdict for section in ran]
     good, deviating, incomplete = (verdicts.count(v) for v in ("conforms", "conforms with deviations", "incomplete"))
     if good == len(ran):
@@ -192,7 +192,7 @@ def headline(table: Table) -> str:
 
 def linked(words: str, limit: int = 400) -> Markup:
     """Escape the words; addresses of pages in them become links."""
-    line = text.visible(words, limit)
+    line = text.printable(words, limit)
     pieces, end = [], 0
     for link in _LINK.finditer(line):
         address = link[0].rstrip(".")
@@ -201,13 +201,13 @@ def linked(words: str, limit: int = 400) -> Markup:
     return Markup("").join([*pieces, escape(line[end:])])
 
 
-def _bar(total: Summary) -> list[Piece]:
+def _bar(total: Summary) -> list[BarSegment]:
     """Share the width among the outcomes that occur, each at least wide enough to be seen."""
     wide = [(outcome, max(count / total.tally.total, 0.004)) for outcome, count in total.tally if count][::-1]
     pieces, start = [], 0.0
     for outcome, share in wide:
         width = 1000 * share / sum(part for _, part in wide)
-        pieces.append(Piece(LETTERS[outcome], round(start, 1), round(width, 1)))
+        pieces.append(BarSegment(LETTERS[outcome], round(start, 1), round(width, 1)))
         start += width
     return pieces
 
@@ -217,7 +217,7 @@ def _moment(written: str) -> str:
     try:
         return datetime.fromisoformat(written).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError):
-        return text.visible(written, 40)
+        return text.printable(written, 40)
 
 
 def state(section: Section) -> Outcome:
@@ -244,4 +244,4 @@ def _letters(asked: Asked, framework: str) -> str:
 
 
 def _replay(cell: Cell) -> str:
-    return f"conformance replay {quote(text.visible(cell.id, 2000))}"
+    return f"conformance replay {quote(text.printable(cell.id, 2000))}"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from conformance.checks.grading import CONSTANT_ULP, tree_height
-from conformance.reports.table import ANY, Row, Section, Table, error_in_u
-from conformance.reports.text import GLYPHS, capped, figure, plural, short_dtype, targets_in_words, visible
+from conformance.reports.table import ANY, ResultTable, Section, TableRow, error_in_u
+from conformance.reports.text import GLYPHS, format_error, plural, printable, short_dtype, targets_in_words, truncate
 from conformance.results.records import Cell, Outcome, Target
 
 _MOST_PANELS = 12
@@ -78,7 +78,7 @@ def svg(width: float, height: float, label: str, parts: Iterable[Markup]) -> Mar
     )
 
 
-def growth(table: Table) -> list[Plot]:
+def growth(table: ResultTable) -> list[Plot]:
     """How the error grows with n: a panel for each operation and dtype that a growth check measured."""
     measured: dict[tuple[str, str], dict[tuple[int, tuple[Point, ...]], list[Target]]] = {}
     for place, section in enumerate(table.sections):
@@ -91,7 +91,7 @@ def growth(table: Table) -> list[Plot]:
     plots = []
     for operation, dtype in order[:_MOST_PANELS]:
         lines = [Line(place, tuple(targets), points) for (place, points), targets in measured[operation, dtype].items()]
-        plots.append(Plot(f"{visible(operation, 60)} · {visible(dtype, 20)}", _growth_panel(table.sections, lines, operation, dtype)))
+        plots.append(Plot(f"{printable(operation, 60)} · {printable(dtype, 20)}", _growth_panel(table.sections, lines, operation, dtype)))
     return plots
 
 
@@ -113,9 +113,9 @@ def _growth_panel(sections: Sequence[Section], lines: Sequence[Line], operation:
     highest = 10 ** math.ceil(math.log10(max([100.0, *(min(p.error, 1e9) for p in points)])))
     frame = _Frame(44, 12, 316, 210, (10, most), (_FLOOR, highest))
     worst = sorted(lines, key=lambda line: -max(p.error for p in line.points))
-    named = f"{figure(max(p.error for p in points))} u in {visible(sections[worst[0].section].title, 80)}"
+    named = f"{format_error(max(p.error for p in points))} u in {printable(sections[worst[0].section].title, 80)}"
     label = (
-        f"Worst error in u against the number of elements n, {visible(operation, 60)} in {visible(dtype, 20)}: "
+        f"Worst error in u against the number of elements n, {printable(operation, 60)} in {printable(dtype, 20)}: "
         f"{len(lines)} different lines, the worst {named}"
     )
     parts = [
@@ -192,11 +192,11 @@ def _below(curve: Sequence[tuple[float, float]], top: float) -> list[tuple[float
 
 
 def _line(frame: _Frame, sections: Sequence[Section], line: Line) -> Markup:
-    where = capped([visible(words, 120) for words in targets_in_words(line.targets)], 4)
-    said = ", ".join(f"{figure(p.error)} u at n = {p.n:,}" for p in line.points)
+    where = truncate([printable(words, 120) for words in targets_in_words(line.targets)], 4)
+    said = ", ".join(f"{format_error(p.error)} u at n = {p.n:,}" for p in line.points)
     path = " ".join(f"{frame.at_x(p.n)},{frame.at_y(p.error)}" for p in line.points)
     dots = Markup("").join(Markup('<circle cx="{}" cy="{}" r="2.5"/>').format(frame.at_x(p.n), frame.at_y(p.error)) for p in line.points)
-    title = Markup("<title>{}</title>").format(f"{visible(sections[line.section].title, 80)}: {said} ({where})")
+    title = Markup("<title>{}</title>").format(f"{printable(sections[line.section].title, 80)}: {said} ({where})")
     return Markup('<g class="c{}">{}<polyline points="{}"/>{}</g>').format(line.section % 9, title, path, dots)
 
 
@@ -208,11 +208,11 @@ def _names(frame: _Frame, sections: Sequence[Section], worst: Sequence[Line]) ->
     parts, above = [], frame.top - 6.0
     for place, y in sorted(highest.items(), key=lambda item: item[1]):
         above = max(y + 3, above + 11)
-        parts.append(words_at(frame.left + frame.width + 6, above, visible(sections[place].title, 18), f"name c{place % 9}"))
+        parts.append(words_at(frame.left + frame.width + 6, above, printable(sections[place].title, 18), f"name c{place % 9}"))
     return parts
 
 
-def bounds(table: Table) -> Plot | None:
+def bounds(table: ResultTable) -> Plot | None:
     """How much of the bound the worst passing cell takes: operation × target."""
     columns = [(section, row) for section in table.sections for row in section.modes if not row.absent]
     if not columns or not table.operations:
@@ -221,15 +221,15 @@ def bounds(table: Table) -> Plot | None:
     parts = []
     for place, (section, row) in enumerate(columns):
         x = left + place * width + 22
-        words = f"{visible(section.framework, 20)} {_mode(row)}"
+        words = f"{printable(section.framework, 20)} {_mode(row)}"
         parts.append(Markup('<text class="tick" transform="translate({} {}) rotate(-50)">{}</text>').format(x, top - 6, words))
     for line, operation in enumerate(table.operations):
         y = top + line * height
-        parts.append(words_at(left - 6, y + 14, visible(operation, 28), "tick", "end"))
+        parts.append(words_at(left - 6, y + 14, printable(operation, 28), "tick", "end"))
         for place, (section, row) in enumerate(columns):
             share = max((c.error_over_bound for c in row.at(operation=operation).cells if _measures(c)), default=None)  # type: ignore[type-var]  # checked
             if share is not None:
-                title = f"{visible(operation, 60)}, {visible(section.title, 80)} {_mode(row)}: {_percent(share)} of the bound"
+                title = f"{printable(operation, 60)}, {printable(section.title, 80)} {_mode(row)}: {_percent(share)} of the bound"
                 parts.append(_square(left + place * width, y, width, height, share, title))
     label = f"Share of the bound that the worst passing cell takes, {len(table.operations)} operations by {len(columns)} targets"
     return Plot("error / bound", svg(left + len(columns) * width + 60, top + len(table.operations) * height + 8, label, parts))
@@ -250,17 +250,17 @@ def _percent(share: float) -> str:
     return "0" if not share else "<1" if share < 0.01 else f"{100 * share:.0f} %" if share <= 10 else ">999 %"
 
 
-def _mode(row: Row) -> str:
-    return " ".join(visible(word, 20) for word in (row.device, row.mode) if word not in ("cpu", ANY))
+def _mode(row: TableRow) -> str:
+    return " ".join(printable(word, 20) for word in (row.device, row.mode) if word not in ("cpu", ANY))
 
 
-def versions(table: Table) -> list[Plot]:
+def versions(table: ResultTable) -> list[Plot]:
     """The worst error and the verdict of each version, for frameworks that are there in several."""
     by_framework: dict[str, list[Section]] = {}
     for section in table.sections:
         by_framework.setdefault(section.framework, []).append(section)
     return [
-        Plot(visible(framework, 60), _versions_panel(framework, sections))
+        Plot(printable(framework, 60), _versions_panel(framework, sections))
         for framework, sections in by_framework.items()
         if len({section.version for section in sections}) > 1
     ][:_MOST_PANELS]
@@ -280,7 +280,7 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
                 section.verdict, Outcome.NOT_RUN
             )
         ]
-        parts.append(words_at(x, bottom + 16, f"{sign} {visible(section.version, 12)}", "tick", "middle"))
+        parts.append(words_at(x, bottom + 16, f"{sign} {printable(section.version, 12)}", "tick", "middle"))
         parts.append(
             words_at(
                 x,
@@ -297,14 +297,14 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
             Markup('<circle cx="{}" cy="{}" r="3"><title>{}</title></circle>').format(
                 round(frame.left + step * (place + 0.5), 1),
                 frame.at_y(w),
-                f"{visible(sections[place].title, 80)}, {visible(dtype, 20)}: {figure(w)} u",
+                f"{printable(sections[place].title, 80)}, {printable(dtype, 20)}: {format_error(w)} u",
             )
             for place, w in seen
         )
         if seen:
             parts.append(Markup('<g class="c{}"><polyline points="{}"/>{}</g>').format(number, path, dots))
             parts.append(words_at(frame.left + frame.width + 6, 20 + 12 * number, short_dtype(dtype), f"name c{number}"))
-    label = f"Worst error in u and verdict by version of {visible(framework, 60)}"
+    label = f"Worst error in u and verdict by version of {printable(framework, 60)}"
     return svg(frame.left + frame.width + 60, frame.top + frame.height + 40, label, parts)
 
 
@@ -319,7 +319,7 @@ def legend(sections: Sequence[Section]) -> Markup:
     """Which colour is whose."""
     return Markup("").join(
         Markup('<span class="key c{}"><svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="4"/></svg> {}</span> ').format(
-            place % 9, escape(visible(section.title, 60))
+            place % 9, escape(printable(section.title, 60))
         )
         for place, section in enumerate(sections)
     )
@@ -354,7 +354,7 @@ def groups(cells: Sequence[Cell]) -> list[Group]:
     return sorted((Group(dict(bits), tuple(targets)) for bits, targets in alike.items()), key=lambda group: -len(group.targets))
 
 
-def agreement(table: Table) -> list[Plot]:
+def agreement(table: ResultTable) -> list[Plot]:
     """A matrix for each operation and dtype that several targets were measured on."""
     held: dict[tuple[str, str], list[Cell]] = {}
     for cell in table.total.cells:
@@ -364,7 +364,7 @@ def agreement(table: Table) -> list[Plot]:
     found = ((operation, dtype, groups(held[operation, dtype])) for operation, dtype in order)
     several = [(operation, dtype, these) for operation, dtype, these in found if sum(len(group.targets) for group in these) > 1]
     return [
-        Plot(f"{visible(operation, 60)} · {visible(dtype, 20)}", _panel(these, f"{visible(operation, 60)} in {visible(dtype, 20)}"))
+        Plot(f"{printable(operation, 60)} · {printable(dtype, 20)}", _panel(these, f"{printable(operation, 60)} in {printable(dtype, 20)}"))
         for operation, dtype, these in several[:_MOST_PANELS]
     ]
 
@@ -392,7 +392,7 @@ def _row(shown: Sequence[Group], line: int, group: Group, place: tuple[int, int,
     y = top + side * line
     name = Markup("<g><title>{}</title>{}</g>")
     yield name.format(
-        visible(capped(targets_in_words(group.targets), 30), 3000), words_at(left - 6, y + 16, _short(group.targets), "tick", "end")
+        printable(truncate(targets_in_words(group.targets), 30), 3000), words_at(left - 6, y + 16, _short(group.targets), "tick", "end")
     )
     for column, other in enumerate(shown[:line]):
         same, both = group.shared(other)
@@ -413,4 +413,4 @@ def _short(targets: Sequence[Target]) -> str:
     modes: dict[str, list[str]] = {}
     for target in targets:
         modes.setdefault(target.framework, []).append(target.mode)
-    return visible(capped([f"{name} {'/'.join(dict.fromkeys(held))}" for name, held in modes.items()], 2), 44)
+    return printable(truncate([f"{name} {'/'.join(dict.fromkeys(held))}" for name, held in modes.items()], 2), 44)

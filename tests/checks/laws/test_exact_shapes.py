@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from one_target import SPECS, cells_of
 
+from conformance.checks.context import CheckContext, ExpectationCache
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes
 from conformance.checks.profiles import PROFILES
-from conformance.checks.trial import ExpectationCache, Trial
 from conformance.frameworks.base import Evaluation
 from conformance.numerics.definition import Inputs
 from conformance.numerics.exact.oracle import exact
-from conformance.numerics.exact.representable import what_rounds
+from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Array
 from conformance.results.records import Outcome, Target
 
@@ -56,9 +56,9 @@ def _evaluates_nothing(_: Inputs) -> Evaluation:
     raise AssertionError("only shapes and inputs are asked for")
 
 
-def trial(operation: str, profile: str, dtype: str) -> Trial:
+def context(operation: str, profile: str, dtype: str) -> CheckContext:
     target = Target(framework="numpy", version="0", implementation="mine", device="cpu", mode="eager", dtype=dtype)
-    return Trial(
+    return CheckContext(
         target,
         SPECS.operations[operation],
         _evaluates_nothing,
@@ -73,10 +73,10 @@ def trial(operation: str, profile: str, dtype: str) -> Trial:
 @pytest.mark.parametrize("operation", [name for name, o in SPECS.operations.items() if "exact-arithmetic" in o.laws])
 def test_nothing_rounds_on_the_shapes_that_laws_are_given(operation: str, dtype: str) -> None:
     for profile in PROFILES:
-        here = trial(operation, profile, dtype)
+        here = context(operation, profile, dtype)
         shapes = exact_shapes(here)
         assert shapes
         assert all(len(shape) >= here.operation.definition.least_rank for shape in shapes)
         for shape in shapes:
             drawn = exact_inputs(here, shape, seed=1)
-            assert what_rounds(exact(here.operation.definition, drawn.inputs), FORMATS[dtype]) == "", (profile, shape)
+            assert first_inexact_step(exact(here.operation.definition, drawn.inputs), FORMATS[dtype]) == "", (profile, shape)

@@ -215,6 +215,6 @@ def test_a_law_of_derivatives_sees_what_it_is_about(law: str) -> None:
 
 
 def test_every_law_is_put_to_the_test_here_or_by_its_own_tests() -> None:
-    theirs = STREAMS | {law.name for law in WEIGHTS}
-    elsewhere = {name for name in LAWS if name.startswith(("policy-", "integer")) or "dtypes" in name} | theirs
+    framework_state = STREAMS | {law.name for law in WEIGHTS}
+    elsewhere = {name for name in LAWS if name.startswith(("policy-", "integer")) or "dtypes" in name} | framework_state
     assert set(LAWS) == set(WRONG) | RESPECTS | {"reductions-agree"} | elsewhere

@@ -9,16 +9,16 @@ from typing import Any
 
 from conformance.checks.judge import Judgement, judge, sentence
 from conformance.checks.profiles import Profile
-from conformance.checks.tally import Sight, Tally, is_finite
-from conformance.frameworks.base import Evaluate, Evaluation, NotAttested, Refused
+from conformance.checks.tally import Observation, QuantityRecord, is_finite
+from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch, Refused
 from conformance.frameworks.probe import Probe
 from conformance.inputs.shrink import shrink
-from conformance.numerics.bounds.error_model import Step
+from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact, exact
-from conformance.numerics.exact.representable import what_rounds
+from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Array, Format, format_of
 from conformance.results.records import Target
 from conformance.specs.model import Operation, Policy
@@ -64,7 +64,7 @@ class Sibling:
 
 
 @dataclass
-class Trial:
+class CheckContext:
     """A prepared target and everything needed to judge it.
 
     ``probe`` answers what goes beyond value and gradients; ``siblings`` prepares the entry point's forms of other operations.
@@ -73,7 +73,7 @@ class Trial:
     target: Target
     operation: Operation
     evaluate: Evaluate
-    error_model: Sequence[Step]
+    error_model: Sequence[RoundingStep]
     flushes: bool
     profile: Profile
     cache: ExpectationCache
@@ -88,7 +88,7 @@ class Trial:
         """The interval of the error model, for this target's flush policy."""
         return expectation_of(oracle, self.error_model, quantity, output, flushes=self.flushes)
 
-    def attested(self, inputs: Inputs) -> Evaluation:
+    def executed_as(self, inputs: Inputs) -> Evaluation:
         """Evaluate, and refuse what did not run as asked.
 
         Raises:
@@ -102,11 +102,11 @@ class Trial:
         Raises:
             NotAttested: as above.
         """
-        asked, ran = self.target, evaluation.attested
+        asked, ran = self.target, evaluation.executed_as
         if ran.device != asked.device:
-            raise NotAttested(f"asked for the device {asked.device}, it ran on {ran.device}")
+            raise ExecutionMismatch(f"asked for the device {asked.device}, it ran on {ran.device}")
         if ran.mode != asked.mode:
-            raise NotAttested(f"asked for the mode {asked.mode}, it ran in {ran.mode}")
+            raise ExecutionMismatch(f"asked for the mode {asked.mode}, it ran in {ran.mode}")
         arrays = {"value": evaluation.value, **evaluation.gradients}
         for name, array in arrays.items():
             wanted = FORMATS[asked.dtype]
@@ -114,14 +114,14 @@ class Trial:
                 found = format_of(array)
             except KeyError:
                 unknown = array.dtype.name
-                raise NotAttested(f"{name}: found the dtype {unknown}, expected {asked.dtype}", returned=unknown) from None
+                raise ExecutionMismatch(f"{name}: found the dtype {unknown}, expected {asked.dtype}", returned=unknown) from None
             if not (found == wanted or found.is_wider_than(wanted)):
-                raise NotAttested(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
+                raise ExecutionMismatch(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
         return evaluation
 
     def observe(
         self,
-        tallies: Mapping[Quantity, Tally],
+        tallies: Mapping[Quantity, QuantityRecord],
         inputs: Inputs,
         *,
         key: Hashable,
@@ -135,10 +135,10 @@ class Trial:
             return {}
         return self.judged(tallies, inputs, evaluation, key=key, recipe=recipe, expect=expect, minimise=minimise)
 
-    def evaluated(self, tallies: Mapping[Quantity, Tally], inputs: Inputs) -> Evaluation | None:
+    def evaluated(self, tallies: Mapping[Quantity, QuantityRecord], inputs: Inputs) -> Evaluation | None:
         """An attested evaluation; None where the implementation refuses the inputs, which is written into the tallies."""
         try:
-            return self.attested(inputs)
+            return self.executed_as(inputs)
         except Refused as refusal:
             for tally in tallies.values():
                 tally.refused = str(refusal)
@@ -147,7 +147,7 @@ class Trial:
 
     def judged(
         self,
-        tallies: Mapping[Quantity, Tally],
+        tallies: Mapping[Quantity, QuantityRecord],
         inputs: Inputs,
         evaluation: Evaluation,
         *,
@@ -176,7 +176,7 @@ class Trial:
                 tally.evaluations += 1
                 found, wanted = f"shape {observed.shape}", f"shape {wanted_shape}"
                 tally.fail(
-                    f"{quantity}: found {found}, expected {wanted}", Sight(inputs, summands, None, observed, 0, recipe, found, wanted)
+                    f"{quantity}: found {found}, expected {wanted}", Observation(inputs, summands, None, observed, 0, recipe, found, wanted)
                 )
                 continue
             output = format_of(observed)
@@ -187,7 +187,7 @@ class Trial:
             judgement = judge(expectation, observed, flushes=self.flushes)
             judgements[quantity] = judgement
             if judgement.conforms:
-                tally.note(judgement, Sight(inputs, summands, expectation, observed, judgement.worst, recipe))
+                tally.note(judgement, Observation(inputs, summands, expectation, observed, judgement.worst, recipe))
                 continue
             tally.evaluations += 1
             if not tally.failure:
@@ -222,7 +222,7 @@ class Trial:
 
     def _record_failure(
         self,
-        tally: Tally,
+        tally: QuantityRecord,
         quantity: Quantity,
         inputs: Inputs,
         expectation: Expectation,
@@ -238,12 +238,12 @@ class Trial:
 
         def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:
             try:
-                evaluation = self.attested(candidate)
+                evaluation = self.executed_as(candidate)
                 result = evaluation.of(quantity)
                 if result is None:
                     return None
                 oracle = exact(self.operation.definition, candidate)
-                if expect != self.expect and candidate.shape != inputs.shape and what_rounds(oracle, candidate.format):
+                if expect != self.expect and candidate.shape != inputs.shape and first_inexact_step(oracle, candidate.format):
                     return None  # of other inputs than those for which nothing rounds, no right result would be exact either
                 wanted = expect(oracle, quantity, FORMATS[result.dtype.name])
                 if result.shape != wanted.shape:
@@ -259,4 +259,6 @@ class Trial:
             inputs, (expectation, observed, judgement) = smallest, again
             recipe = f"shrunk from {recipe}" if recipe else ""
         summands = self.operation.definition.summands(inputs.shape)
-        tally.fail(sentence(expectation, observed, judgement), Sight(inputs, summands, expectation, observed, judgement.worst, recipe))
+        tally.fail(
+            sentence(expectation, observed, judgement), Observation(inputs, summands, expectation, observed, judgement.worst, recipe)
+        )
