@@ -170,7 +170,7 @@ def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
 
 
 def test_the_law_of_the_guide_holds_for_numpy() -> None:
-    from conformance.checks.trial import CheckContext, ExpectationCache
+    from conformance.checks.context import CheckContext, ExpectationCache
 
     from conformance.checks.laws.law import law as laws
     from conformance.checks.profiles import PROFILES

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import ResultTable as ScaledIntegers
+from rich.table import Table as Grid
 from rich.text import Text
 
 from conformance.reports.causes import Cause, FailureGroup
@@ -216,7 +216,7 @@ def _sentence(finding: FailureGroup) -> str:
 
 def hanging(outcome: Outcome | None, sentence: Text) -> RenderableType:
     """A sentence beside the sign of its outcome; a dot where there is none."""
-    grid = ScaledIntegers.grid(padding=(0, 1))
+    grid = Grid.grid(padding=(0, 1))
     grid.add_row(Text(" "), Text(GLYPHS[outcome], STYLES[outcome]) if outcome else Text("·", "dim"), sentence)
     return grid
 

@@ -24,7 +24,7 @@ from conformance.checks.base import Check, Evaluating, Finding
 from conformance.checks.catalogue import all_checks
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.profiles import PROFILES, Profile
-from conformance.checks.trial import CheckContext, ExpectationCache, Sibling
+from conformance.checks.context import CheckContext, ExpectationCache, Sibling
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, ExecutionMismatch, Framework, Implementation, Refused, Unsupported
 from conformance.frameworks.messages import one_line

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from conformance.checks.profiles import PROFILES, Profile
-from conformance.checks.trial import ExpectationCache
+from conformance.checks.context import ExpectationCache
 from conformance.frameworks.base import Device
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.power.power_run import PowerRun
