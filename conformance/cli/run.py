@@ -16,7 +16,7 @@ from conformance.cli.output import finish
 if TYPE_CHECKING:
     from conformance.cluster.backends import Executor
     from conformance.cluster.distributed_run import DistributedRun, JobTarget
-    from conformance.frameworks.registry import FrameworkInfo
+    from conformance.frameworks.info import FrameworkInfo
     from conformance.specs.model import Specs
 
 

@@ -11,7 +11,7 @@ from conformance.checks.profiles import Profile
 from conformance.cluster.backends import Done, Executor, Slot
 from conformance.cluster.job import JobSpec
 from conformance.cluster.package import dependencies, packed
-from conformance.frameworks.registry import FrameworkInfo
+from conformance.frameworks.info import FrameworkInfo
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import Shard
 from conformance.run.ledger import complaints

@@ -119,7 +119,8 @@ class Framework(Protocol):
     """Four methods; a new framework is one module and one entry point in the group ``conformance.frameworks``.
 
     A fifth is optional: ``probe``, of the arguments of ``prepare``, returns a :class:`conformance.frameworks.probe.Probe` for
-    the laws that ask for more than value and gradients. Without it their cells are ``unsupported``.
+    the laws that ask for more than value and gradients. Without it their cells are ``unsupported``. So is the attribute ``info``,
+    a :class:`conformance.frameworks.info.FrameworkInfo`: how a program is written in it, its usual mode, which modes compile.
     """
 
     name: str

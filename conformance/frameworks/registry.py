@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
+
+from conformance.frameworks.info import FrameworkInfo
 
 if TYPE_CHECKING:
     from conformance.frameworks.base import Framework
 
 GROUP = "conformance.frameworks"
+
+FOLDERS = ("numpy", "tensorflow", "torch", "jax", "keras", "sklearn", "torchmetrics", "paddle", "mlx", "cupy")
+"""The folders of the suite's own frameworks, in the order of the matrix."""
 
 
 class UnknownFramework(Exception):
@@ -22,50 +28,10 @@ class FrameworkMissing(Exception):
     """A known framework that is not installed; the message names what is missing and the command that installs it."""
 
 
-@dataclass(frozen=True)
-class FrameworkInfo:
-    """What can be said of a framework without importing it.
-
-    ``requires`` are import names, ``extras`` those of this distribution that install them, ``device_kinds`` the kinds
-    that exist for it whether or not this machine has one. All are empty for a framework from elsewhere.
-    """
-
-    name: str
-    requires: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
-    device_kinds: tuple[str, ...] = ("cpu",)
-
-    @property
-    def install(self) -> str:
-        """The command that installs it; empty where only the framework's own distribution knows."""
-        return f"pip install 'mse-conformance[{','.join(self.extras)}]'" if self.extras else ""
-
-    def missing(self) -> tuple[str, ...]:
-        """The modules it needs that are not installed."""
-        return tuple(module for module in self.requires if importlib.util.find_spec(module) is None)
-
-    def why_missing(self) -> str:
-        """Why it cannot run here, with the command that changes that; empty if it can."""
-        if not (missing := self.missing()):
-            return ""
-        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: {self.install}"
-
-
-_ACCELERATORS = {"tensorflow": ("gpu", "tpu"), "torch": ("cuda",), "jax": ("cuda", "tpu")}
-
-KNOWN = {
-    info.name: info
-    for info in (
-        FrameworkInfo("numpy", ("numpy", "ml_dtypes")),
-        *(FrameworkInfo(name, (name,), (name,), ("cpu", *kinds)) for name, kinds in _ACCELERATORS.items()),
-        *(FrameworkInfo(f"keras-{name}", ("keras", name), ("keras", name), ("cpu", *kinds)) for name, kinds in _ACCELERATORS.items()),
-        FrameworkInfo("sklearn", ("sklearn",), ("sklearn",)),
-        FrameworkInfo("torchmetrics", ("torchmetrics", "torch"), ("torchmetrics", "torch"), ("cpu", "cuda")),
-        FrameworkInfo("paddle", ("paddle",), ("paddle",)),
-        FrameworkInfo("mlx", ("mlx",), ("mlx",), ("cpu", "metal")),
-        FrameworkInfo("cupy", ("cupy",), ("cupy",), ("cuda",)),
-    )
+KNOWN: dict[str, FrameworkInfo] = {
+    info.name: info for folder in FOLDERS for info in importlib.import_module(f"conformance.frameworks.{folder}.info").INFOS
 }
+"""The suite's own frameworks, by name."""
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -76,6 +42,22 @@ def frameworks() -> dict[str, FrameworkInfo]:
     """Every framework by name: the suite's own in the order of the matrix, then those of other distributions."""
     elsewhere = sorted(_entry_points().keys() - KNOWN.keys())
     return KNOWN | {name: FrameworkInfo(name) for name in elsewhere}
+
+
+@cache
+def info_of(name: str) -> FrameworkInfo:
+    """All that a framework says of itself: of one from elsewhere, what the attribute ``info`` of its adapter says, which is imported.
+
+    Only the name, where there is no such framework, its adapter has no ``info``, or it cannot be imported.
+    """
+    entry = _entry_points().get(name)
+    if name in KNOWN or entry is None:
+        return KNOWN.get(name, FrameworkInfo(name))
+    try:
+        info = getattr(entry.load(), "info", None)
+    except Exception:  # noqa: BLE001 - another distribution's module, which may raise anything
+        info = None
+    return replace(info, name=name) if isinstance(info, FrameworkInfo) else FrameworkInfo(name)
 
 
 def select(names: Iterable[str]) -> tuple[str, ...]:

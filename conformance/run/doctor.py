@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from conformance.checks.profiles import PROFILES
-from conformance.frameworks.registry import FrameworkInfo
+from conformance.frameworks.info import FrameworkInfo
 from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 
 

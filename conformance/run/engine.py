@@ -17,7 +17,7 @@ import conformance
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
 from conformance.checks.profiles import Profile
-from conformance.frameworks.registry import FrameworkInfo
+from conformance.frameworks.info import FrameworkInfo
 from conformance.results.records import Cell, Header, Outcome, RunEnvironment, Shard
 from conformance.results.shards import holds
 from conformance.results.writing import Writer

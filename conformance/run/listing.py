@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from conformance.checks.base import operation_of
 from conformance.checks.catalogue import all_checks
 from conformance.checks.profiles import PROFILES
-from conformance.frameworks.registry import FrameworkInfo
+from conformance.frameworks.info import FrameworkInfo
 from conformance.run.plan import Selection
 from conformance.specs.model import Specs
 from conformance.workers.process import Worker, WorkerDied, WorkerOptions

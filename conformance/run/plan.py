@@ -11,7 +11,7 @@ from pathlib import Path
 from conformance.checks.base import Check, operation_of
 from conformance.checks.cases import CaseCheck
 from conformance.checks.profiles import Profile
-from conformance.frameworks.registry import FrameworkInfo
+from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.vmap import VMAP
 from conformance.results.records import Cell, Outcome, Target
 from conformance.workers.protocol import Description, Request

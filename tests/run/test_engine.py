@@ -15,7 +15,8 @@ import pytest
 import subjects
 
 from conformance.checks.profiles import PROFILES
-from conformance.frameworks.registry import FrameworkInfo, frameworks
+from conformance.frameworks.info import FrameworkInfo
+from conformance.frameworks.registry import frameworks
 from conformance.results.reading import Results, read
 from conformance.results.records import Outcome
 from conformance.run.engine import Nobody, new_run

@@ -13,7 +13,8 @@ import subjects
 from test_engine import CASES
 
 from conformance.checks.profiles import PROFILES, Profile
-from conformance.frameworks.registry import FrameworkInfo, frameworks
+from conformance.frameworks.info import FrameworkInfo
+from conformance.frameworks.registry import frameworks
 from conformance.results.lock import FolderLocked, lock_folder
 from conformance.results.reading import Results, read
 from conformance.results.records import Header, Outcome

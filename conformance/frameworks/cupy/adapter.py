@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
 from conformance.frameworks.cupy.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.cupy.info import INFO
 from conformance.frameworks.cupy.tensors import place, to_cupy
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
@@ -22,6 +23,7 @@ class CupyFramework:
     """CuPy on every CUDA device; without a driver there are none."""
 
     name = "cupy"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions of what is there, and the switches that choose the library of a sum."""

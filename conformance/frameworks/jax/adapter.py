@@ -16,6 +16,7 @@ import numpy as np
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionMismatch, ExecutionReport, Implementation
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
+from conformance.frameworks.jax.info import INFO
 from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.vmap import VMAP, member_shape
@@ -35,6 +36,7 @@ class JaxFramework:
     """JAX on every device of this process, 64-bit types enabled."""
 
     name = "jax"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions and the switches that change precision or types."""

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Unsupported
 from conformance.frameworks.helpers import keras_backend
+from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.keras import training
 from conformance.frameworks.keras.implementations import listed, metrics
+from conformance.frameworks.keras.info import ON_JAX, ON_TENSORFLOW, ON_TORCH
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.frameworks.vmap import VMAP
 from conformance.numerics.definition import Inputs
@@ -30,6 +32,7 @@ class KerasFramework:
     """Keras on one backend; the subclasses name it."""
 
     name: str
+    info: FrameworkInfo
     backend: str
     adapter: str
     differentiates_metrics: bool = False
@@ -105,6 +108,7 @@ class KerasOnTensorflow(KerasFramework):
     """Keras on TensorFlow."""
 
     name = "keras-tensorflow"
+    info = ON_TENSORFLOW
     backend = "tensorflow"
     adapter = "conformance.frameworks.tensorflow.adapter:TensorflowFramework"
 
@@ -116,6 +120,7 @@ class KerasOnTorch(KerasFramework):
     """Keras on PyTorch."""
 
     name = "keras-torch"
+    info = ON_TORCH
     backend = "torch"
     adapter = "conformance.frameworks.torch.adapter:TorchFramework"
 
@@ -134,6 +139,7 @@ class KerasOnJax(KerasFramework):
     """Keras on JAX."""
 
     name = "keras-jax"
+    info = ON_JAX
     backend = "jax"
     adapter = "conformance.frameworks.jax.adapter:JaxFramework"
     differentiates_metrics = True

@@ -22,6 +22,7 @@ from conformance.frameworks.base import (
 )
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.mlx.info import INFO
 from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -34,6 +35,7 @@ class MlxFramework:
     """MLX on the CPU, and on the GPU where there is one: it is observed on CPUs only."""
 
     name = "mlx"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions, and what MLX says of the device."""

@@ -13,6 +13,7 @@ import numpy as np
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.numpy.info import INFO
 from conformance.frameworks.numpy.probe import NumpyProbe
 from conformance.frameworks.numpy.training import implementations
 from conformance.frameworks.probe import Probe
@@ -33,6 +34,7 @@ class NumpyFramework:
     """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes."""
 
     name = "numpy"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions, and the SIMD extensions in use: they decide the order of a sum."""

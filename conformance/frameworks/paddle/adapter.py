@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.paddle.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.paddle.info import INFO
 from conformance.frameworks.paddle.tensors import InMode, dtype_name, missing_kernels, place, to_array, to_tensor, upstream_of
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
@@ -35,6 +36,7 @@ class PaddleFramework:
     """PaddlePaddle on the CPU."""
 
     name = "paddle"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions, and what changes numerics: the library of kernels, and operations that are taken apart."""

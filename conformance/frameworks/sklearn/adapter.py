@@ -10,12 +10,14 @@ from conformance.frameworks.base import Device, Environment, Evaluate, Implement
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.sklearn.implementations import IMPLEMENTATIONS
+from conformance.frameworks.sklearn.info import INFO
 
 
 class SklearnFramework:
     """scikit-learn on the CPU."""
 
     name = "sklearn"
+    info = INFO
 
     def __init__(self) -> None:
         self._numpy = NumpyFramework()

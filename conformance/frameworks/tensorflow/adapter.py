@@ -26,6 +26,7 @@ from conformance.frameworks.base import (
 from conformance.frameworks.helpers import arguments, assemble, keras_backend, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
+from conformance.frameworks.tensorflow.info import INFO
 from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs
@@ -48,6 +49,7 @@ class TensorflowFramework:
     """TensorFlow on the CPU, GPUs and TPUs it sees."""
 
     name = "tensorflow"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions, threads, and the switches that change kernels or types."""

@@ -27,6 +27,7 @@ from conformance.frameworks.helpers import arguments, assemble, modified_argumen
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
 from conformance.frameworks.torch.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.torch.info import INFO
 from conformance.frameworks.torch.tensors import dtype_name, to_array, to_tensor
 from conformance.frameworks.vmap import VMAP, member_shape, require_batched
 from conformance.numerics.definition import Inputs, Shape
@@ -46,6 +47,7 @@ class TorchFramework:
     """PyTorch on the CPU and on every CUDA device."""
 
     name = "torch"
+    info = INFO
 
     def environment(self) -> Environment:
         """Versions, and what changes numerics: threads, vector width, reduced precision, flushing, determinism."""

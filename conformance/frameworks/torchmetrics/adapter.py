@@ -10,12 +10,14 @@ from conformance.frameworks.base import Device, Environment, Evaluate, Implement
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.torch.adapter import TorchFramework
 from conformance.frameworks.torchmetrics.implementations import IMPLEMENTATIONS
+from conformance.frameworks.torchmetrics.info import INFO
 
 
 class TorchmetricsFramework:
     """torchmetrics on every device of PyTorch."""
 
     name = "torchmetrics"
+    info = INFO
 
     def __init__(self) -> None:
         self._torch = TorchFramework()

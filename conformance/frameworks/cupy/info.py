@@ -1,0 +1,6 @@
+"""What can be said of CuPy without importing it."""
+
+from conformance.frameworks.info import FrameworkInfo
+
+INFO = FrameworkInfo("cupy", requires=("cupy",), extras=("cupy",), device_kinds=("cuda",))
+INFOS = (INFO,)

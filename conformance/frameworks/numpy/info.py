@@ -1,0 +1,15 @@
+"""What can be said of NumPy without importing it."""
+
+from conformance.frameworks.info import FrameworkInfo, Program
+
+PROGRAM = Program("np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape})")
+
+INFO = FrameworkInfo(
+    "numpy",
+    requires=("numpy", "ml_dtypes"),
+    program=PROGRAM,
+    start_rank=10,
+    subject_name="numpy",
+    quick_to_install=True,
+)
+INFOS = (INFO,)
