@@ -6,62 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
+from conformance.frameworks.info import Program
+from conformance.frameworks.registry import info_of
 from conformance.frameworks.vmap import VMAP
 from conformance.reports.text import printable
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome, Witness
 
-_IMPORTS = {
-    "numpy": "",
-    "torch": "import torch",
-    "tensorflow": "import tensorflow as tf",
-    "jax": "import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)",
-    "paddle": "import paddle",
-    "mlx": "import mlx.core as mx\nimport mlx.nn",
-}
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 _QUANTITIES = ("value", "gradient/prediction", "gradient/target", "gradient/weight")
-_TENSOR = {
-    "numpy": "np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape})",
-    "torch": "torch.tensor({floats}, dtype=torch.float64).to(torch.{name}).reshape({shape})",
-    "tensorflow": "tf.constant(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
-    "jax": "jnp.asarray(np.array({floats}, dtype=np.float64).astype({dtype}).reshape({shape}))",
-    "paddle": "paddle.to_tensor({floats}, dtype='float64').astype('{name}').reshape({shape})",
-    "mlx": "mx.array(np.array({floats}, dtype=np.float64).reshape({shape}), dtype=mx.float64).astype(mx.{name})",
-}
-_CALL = {
-    ("torch", "compile"): "torch.compile({call})",
-    ("tensorflow", "graph"): "tf.function({call})",
-    ("tensorflow", "xla"): "tf.function({call}, jit_compile=True)",
-    ("jax", "jit"): "jax.jit({call})",
-    ("paddle", "graph"): "paddle.jit.to_static(paddle.jit.not_to_static({call}), full_graph=True)",  # nothing is rewritten
-    ("mlx", "compile"): "mx.compile({call})",
-}
-_GRADIENT = {  # of the arguments' names
-    "torch": "for argument in ({names}):\n    argument.requires_grad_()\nvalue = loss({names})\n"
-    "gradients = torch.autograd.grad(value, ({names}), upstream.to(value.dtype).reshape(value.shape), allow_unused=True)",
-    "tensorflow": "with tf.GradientTape() as tape:\n    tape.watch(({names}))\n    value = loss({names})\n"
-    "gradients = tape.gradient(value, ({names}), tf.cast(tf.reshape(upstream, tf.shape(value)), value.dtype))",
-    "jax": "value, pullback = jax.vjp(loss, {names})\ngradients = pullback(upstream.astype(value.dtype).reshape(value.shape))",
-    "paddle": "for argument in ({names}):\n    argument.stop_gradient = False\nvalue = loss({names})\n"
-    "gradients = paddle.grad([value], [{names}], [upstream.astype(value.dtype).reshape(value.shape)], allow_unused=True)",
-    "mlx": "value = loss({names})\n_, gradients = mx.vjp(loss, [{names}], [upstream.astype(value.dtype).reshape(value.shape)])",
-}
-_SPREAD = {  # one number from above, for every element of the value
-    "torch": "upstream = upstream * torch.ones_like({value})",
-    "tensorflow": "upstream = tf.fill(tf.shape({value}), upstream)",
-    "jax": "upstream = upstream * jnp.ones_like({value})",
-    "paddle": "upstream = upstream * paddle.ones_like({value})",
-    "mlx": "upstream = upstream * mx.ones_like({value})",
-}
-_IMPORTS_OF = {"sklearn": ("import sklearn.metrics",), "torchmetrics": ("import torchmetrics",)}
 _BLANK = re.compile("\x00(\\w+)\x00")
-_LANGUAGES = {"sklearn": "numpy", "torchmetrics": "torch"}
-
-
-def language(framework: str) -> str:
-    """The framework whose tensors an implementation takes: the backend's for Keras, and what scikit-learn and torchmetrics build on."""
-    return _LANGUAGES.get(framework, framework.removeprefix("keras-"))
 
 
 def reproducer(cell: Cell, entry: str) -> str:
@@ -106,15 +60,13 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
 
     Cells of one target, operation and quantity share it, but for whether there are weights, one upstream gradient or many, and batches.
     """
-    framework = language(cell.target.framework)
-    if not _is_known(cell) or not _can_be_written(cell, entry, witness):
+    written = info_of(cell.target.framework).program
+    known = cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES  # the words that become source are ones we know
+    if written is None or not known or not _can_be_written(cell, entry, witness, written):
         return ""
     entry = printable(entry)
-    lines = [f"# {_blank('id')}", "import numpy as np", *_IMPORTS[framework].splitlines(), *_IMPORTS_OF.get(cell.target.framework, ())]
-    if cell.target.framework.startswith("keras-"):
-        lines[1:1] = ["import os", "", f"os.environ['KERAS_BACKEND'] = '{framework}'", "import keras"]
-    if re.search(r"\boptax\.", entry):
-        lines.append("import optax")
+    lines = [f"# {_blank('id')}", *written.preamble.splitlines(), "import numpy as np", *written.imports.splitlines()]
+    lines += [line for word, line in written.imports_where.items() if re.search(rf"\b{word}\.", entry)]
     dtype = f"np.{cell.target.dtype}"
     if cell.target.dtype == "bfloat16":
         lines.insert(2, "import ml_dtypes")
@@ -127,21 +79,21 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
         call = "function"
     else:
         call = f"lambda {', '.join(names)}: {_filled(_on_batches(entry, names, witness), cell.target.dtype)}"
-    lines.append(f"loss = {_CALL.get((framework, cell.target.mode), '{call}').format(call=call)}")
+    lines.append(f"loss = {written.calls.get(cell.target.mode, '{call}').format(call=call)}")
     for name in names:
         by_sample = name == "weight" and cell.operation.startswith("mse/sample-")  # a weight for each sample, none for its elements
-        lines.append(f"{name} = {_array(framework, name, dtype, cell.target.dtype, _blank('samples' if by_sample else 'shape'))}")
+        lines.append(f"{name} = {_array(written, name, dtype, cell.target.dtype, _blank('samples' if by_sample else 'shape'))}")
     if cell.quantity == "value":
         lines.append(f"value = loss({', '.join(names)})")
         shown = "value"
-    elif framework == "numpy":
+    elif not written.gradient:
         return ""
     else:
         one = len(witness.upstream) <= 1
-        lines.append(f"upstream = {_array(framework, 'upstream', dtype, cell.target.dtype, '()' if one else '(-1,)')}")
+        lines.append(f"upstream = {_array(written, 'upstream', dtype, cell.target.dtype, '()' if one else '(-1,)')}")
         if one:
-            lines.append(_SPREAD[framework].format(value=f"loss({', '.join(names)})"))
-        lines += _GRADIENT[framework].format(names=", ".join(names)).splitlines()
+            lines.append(written.spread.format(value=f"loss({', '.join(names)})"))
+        lines += written.gradient.format(names=", ".join(names)).splitlines()
         shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
     lines += [f"print('found   ', {shown})", f"print('expected', {_blank('expected')})", f"print('allowed ', {_blank('allowed')})"]
     return "\n".join(lines) + "\n"
@@ -151,18 +103,14 @@ def _blank(name: str) -> str:
     return f"\x00{name}\x00"
 
 
-def _is_known(cell: Cell) -> bool:
-    """Whether the words that become source are ones we know."""
-    return language(cell.target.framework) in _IMPORTS and cell.target.dtype in _DTYPES and cell.quantity in _QUANTITIES
-
-
-def _can_be_written(cell: Cell, entry: str, witness: Witness) -> bool:
+def _can_be_written(cell: Cell, entry: str, witness: Witness, written: Program) -> bool:
     """Whether the entry point is all there is to say.
 
     Not of a stream it does not show, nor of variables made while something is traced, nor of a member of a batch without the others.
     """
     streamed = "batches=" in witness.recipe and " in batches" not in entry
-    return not streamed and cell.target.mode != VMAP and not ("keras.metrics" in entry and cell.target.mode not in {"eager", "*"})
+    traced = cell.target.mode not in {"eager", "*"} and any(word in entry for word in written.eager_only)
+    return not streamed and not traced and cell.target.mode != VMAP
 
 
 def _on_batches(entry: str, names: list[str], witness: Witness) -> str:
@@ -182,8 +130,8 @@ def _filled(entry: str, dtype: str) -> str:
     return entry.replace("dtype=…", f'dtype="{dtype}"').replace("dtype=dtype", f'dtype="{dtype}"')
 
 
-def _array(framework: str, blank: str, dtype: str, name: str, shape: str) -> str:
-    return _TENSOR[framework].format(floats=_blank(blank), dtype=dtype, name=name, shape=shape)
+def _array(written: Program, blank: str, dtype: str, name: str, shape: str) -> str:
+    return written.tensor.format(floats=_blank(blank), dtype=dtype, name=name, shape=shape)
 
 
 def literal(hexadecimal: str) -> str:
