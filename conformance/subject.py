@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from conformance.frameworks.base import Implementation, Stream
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax", "keras")
 
 
 class _Uncached(importlib.machinery.SourceFileLoader):
@@ -86,10 +85,10 @@ def implementation(
     Raises:
         SubjectError: an argument is not what it should be.
     """
-    _check_text("operation", operation, "an operation such as 'mse/mean'")
+    _text("operation", operation, "an operation such as 'mse/mean'")
     if "/" not in operation:
         raise SubjectError(f"found the operation {operation!r}, expected a name such as 'mse/mean'")
-    _check_framework(framework)
+    adapter = _adapter(framework)
     modes = _check_names("modes", modes)
     dtypes = _check_names("dtypes", dtypes)
     if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
@@ -102,8 +101,6 @@ def implementation(
         if not isinstance(own, str) or not re.fullmatch(r"[A-Za-z0-9._-]+", own):
             raise SubjectError(f"found the name {own!r}, expected letters, digits, '.', '_' and '-': pass name= to the decorator")
         code = getattr(function, "__code__", None)
-        # A Keras function runs on the backend it would have outside the suite.
-        adapter = f"keras-{os.environ.get('KERAS_BACKEND') or 'tensorflow'}" if framework == "keras" else framework
         subject = Subject(own, operation, framework, adapter, function, modes, dtypes, code.co_filename if code else "<subject>")
         _registered.append(subject)
 
@@ -173,18 +170,25 @@ def _line(error: BaseException, file: Path) -> int:
     return next((line for line in reversed(lines) if line), 1)
 
 
-def _check_text(what: str, found: object, expected: str) -> None:
+def _text(what: str, found: object, expected: str) -> str:
     if not isinstance(found, str) or not found:
         raise SubjectError(f"found {found!r} as the {what}, expected {expected}")
+    return found
 
 
-def _check_framework(framework: object) -> None:
-    _check_text("framework", framework, f"one of {', '.join(FRAMEWORKS)}")
-    if framework not in FRAMEWORKS:
-        from conformance.frameworks.registry import frameworks  # only a third party's name needs it
+def _adapter(framework: object) -> str:
+    """The adapter that runs a framework: that of its name, or of the backend on which its functions would run outside the suite."""
+    from conformance.frameworks.registry import KNOWN, frameworks  # a file that declares nothing does without
 
-        if framework not in frameworks():
-            raise SubjectError(f"found the framework {framework!r}, expected one of {', '.join(FRAMEWORKS)}")
+    names = tuple(dict.fromkeys(info.subject_name for info in KNOWN.values() if info.subject_name))
+    framework = _text("framework", framework, f"one of {', '.join(names)}")
+    if framework not in names and framework not in frameworks():
+        raise SubjectError(f"found the framework {framework!r}, expected one of {', '.join(names)}")
+    backends = [info for info in KNOWN.values() if info.subject_name == framework and info.backend_variable]
+    if not backends:
+        return framework
+    chosen = os.environ.get(backends[0].backend_variable)
+    return f"{framework}-{chosen}" if chosen else backends[0].name
 
 
 def _check_names(what: str, found: object) -> tuple[str, ...]:

@@ -53,8 +53,8 @@ class FrameworkInfo:
     """Its place in the order in which work starts: what takes longest comes first, and what nobody has measured before that."""
     subject_name: str = ""
     """What ``@conformance.implementation`` calls it. Several backends of one framework share it."""
-    environment: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """The environment variables that choose it among those."""
+    backend_variable: str = ""
+    """The environment variable that chooses among those; where it is not set it is the first."""
     quick_to_install: bool = False
     """Whether its newest version is installed quickly from any index: then it is in tox's ``smoke``."""
     tox_requirement: str = ""

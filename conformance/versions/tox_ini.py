@@ -13,9 +13,6 @@ from conformance.specs.load import specs_root
 from conformance.specs.problems import SpecError
 from conformance.specs.targets import Targets, VersionEnvironment, read_targets
 
-SMOKE = ("numpy", "sklearn", "jax")
-"""Tables whose newest versions are quick to install from any index: two without automatic differentiation, one with it."""
-
 TEMPLATE = Template("""\
 # Generated from specs/targets.toml by `python -m conformance.versions.tox_ini`: change that file, run this. A test says when it is stale.
 #
@@ -47,15 +44,9 @@ package = wheel
 wheel_build_env = .pkg
 # tensorflow-cpu is a distribution of its own and the extra asks for the large one, so it is named here.
 deps =
-    tensorflow: tensorflow-cpu
+$deps
 extras =
-    torch, torchmetrics: torch
-    jax: jax
-    keras: keras
-    sklearn: sklearn
-    torchmetrics: torchmetrics
-    paddle: paddle
-    mlx: mlx
+$extras
 set_env =
     PIP_CONSTRAINT = {tox_root}{/}constraints.txt
     UV_CONSTRAINT = {tox_root}{/}constraints.txt
@@ -128,14 +119,24 @@ commands = conformance run --framework $framework -o {work_dir}{/}matrix{/}$name
 def tox_ini(targets: Targets) -> str:
     """The whole file."""
     environments = list(targets.environments())
-    here = [name for name, info in KNOWN.items() if "cpu" in info.device_kinds]
-    current = sorted(here, key=lambda name: (name.startswith("keras"), here.index(name)))
+    here = [info for info in KNOWN.values() if "cpu" in info.device_kinds]
+    current = sorted((info.name for info in here), key=lambda name: "-" in name)  # those on a backend last
     labels: dict[str, list[str]] = {}
     for environment in environments:
         labels.setdefault(environment.label, []).append(environment.name)
+    quick = {info.name for info in here if info.quick_to_install}
+    instead = {info.name: info.tox_requirement for info in here if info.tox_requirement}
+    factors: dict[str, list[str]] = {}  # of the names of environments, for each extra
+    for info in here:
+        for extra in info.extras:
+            factor = extra if extra in info.name.split("-") else info.name
+            if extra not in instead and factor not in factors.setdefault(extra, []):
+                factors[extra].append(factor)
     text = TEMPLATE.substitute(
         current=", ".join(current),
-        smoke=", ".join(f"{table.name}-v{table.versions[-1]}" for table in targets.tables if table.name in SMOKE),
+        smoke=", ".join(f"{table.name}-v{table.versions[-1]}" for table in targets.tables if table.name in quick),
+        deps=_indented(f"{name}: {requirement}" for name, requirement in instead.items()),
+        extras=_indented(f"{', '.join(names)}: {extra}" for extra, names in factors.items()),
         labels="\n".join(f"    {label} = {_wrapped([*names, 'report-matrix'])}" for label, names in labels.items()),
         matrix=_wrapped(labels.get(MATRIX, [])),
         python=targets.python,

@@ -26,8 +26,9 @@ def _on(backend: FrameworkInfo) -> FrameworkInfo:
         program=program,
         start_rank=backend.start_rank + 1,
         subject_name="keras",
-        environment={"KERAS_BACKEND": backend.name},
+        backend_variable="KERAS_BACKEND",
         quick_to_install=False,
+        tox_requirement="",
     )
 
 
