@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.checks.base import Check, operation_of
+from conformance.checks.base import Check
 from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.wording import allowed_in_words, approximately, describe, hexadecimal
 from conformance.numerics.bounds.error_model import Roundings
 from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.value import divisor_drift
+from conformance.numerics.bounds.value import relative_divisor_error
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.oracle import Exact, exact
 from conformance.numerics.formats import FORMATS
@@ -43,7 +43,7 @@ def explain(specs: Specs, checks: dict[str, Check], identifier: str, *, dtype: s
     if isinstance(check, ProcedureCheck):
         yield from _pinned(check, quantity)
         return
-    operation = specs.operations[operation_of(check)]
+    operation = specs.operations[check.operation]
     definition = operation.definition
     yield f"  {operation.name}: {operation.title}: factor {definition.factor}, sum over {definition.over}, divided by {definition.divisor}"
     if isinstance(check, BehaviourCheck):
@@ -122,9 +122,9 @@ def _roundings(oracle: Exact, specs: Specs, quantity: Quantity, *, flushes: bool
         yield f"    {step.step}: {count} in {steps.format_of(step).name}: {step.because}"
     u = fmt.unit_roundoff
     yield f"    together a relative error of at most {approximately(steps.theta)} = {float(steps.theta / u):.4g} u"
-    if drift := divisor_drift(oracle, 0, flushes=flushes):
+    if error := relative_divisor_error(oracle, 0, flushes=flushes):
         power = "(1 - e)², since it may divide twice" if by_weight else "1 - e"
-        yield f"    the sum of the weights is rounded too, by at most e = {float(drift / u):.4g} u: 1 plus the above is divided by {power}"
+        yield f"    the sum of the weights is rounded too, by at most e = {float(error / u):.4g} u: 1 plus the above is divided by {power}"
     if by_weight and oracle.definition.divisor is Divisor.WEIGHTS:
         yield "    relative to the sum of both parts' magnitudes, square and value; the value's own bound is added"
     if through_root:

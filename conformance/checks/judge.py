@@ -20,7 +20,7 @@ class Judgement:
 
     ``worst`` is the flat index of the first element that does not conform, or else of the largest error. Errors are the
     largest over the elements that lie inside their interval: in u (relative to the exact value), in ulp, and as a fraction of the bound.
-    ``names`` are the allowances that were used.
+    ``allowances`` are those that were used.
     """
 
     conforms: bool
@@ -29,10 +29,10 @@ class Judgement:
     error_ulp: float
     error_over_bound: float
     correctly_rounded: bool
-    names: tuple[str, ...]
+    allowances: tuple[str, ...]
 
 
-_EMPTY = Judgement(conforms=True, worst=0, error_u=0.0, error_ulp=0.0, error_over_bound=0.0, correctly_rounded=True, names=())
+_EMPTY = Judgement(conforms=True, worst=0, error_u=0.0, error_ulp=0.0, error_over_bound=0.0, correctly_rounded=True, allowances=())
 
 
 FLUSHES = "flushes subnormals"
@@ -51,16 +51,16 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
     inside = _inside(expectation, x)
     special = np.isnan(x) & expectation.nan
     conforming = inside | special
-    names: tuple[str, ...] = ()
+    allowances: tuple[str, ...] = ()
     if not conforming.all():
         by_name = ((expectation.wide_lower <= x) & (x <= expectation.wide_upper)) | (x == expectation.infinity) | expectation.undefined
         used = by_name & ~conforming
-        names = tuple(dict.fromkeys(name for i in np.flatnonzero(used)[:64].tolist() for name in expectation.at(i).names))
+        allowances = tuple(dict.fromkeys(name for i in np.flatnonzero(used)[:64].tolist() for name in expectation.at(i).allowances))
         conforming |= by_name
     if flushes:
         flushed = inside & _a_zero_instead(expectation, x)
         if flushed.any():
-            names = (*names, FLUSHES)
+            allowances = (*allowances, FLUSHES)
             inside &= ~flushed
     distance = _errors_in_ulp(expectation, x, inside)
     measured = np.where(expectation.relative, distance, 0.0)
@@ -75,7 +75,7 @@ def judge(expectation: Expectation, observed: Array, *, flushes: bool = False) -
         error_ulp=float(measured.max()),
         error_over_bound=float(over_bound.max()),
         correctly_rounded=rounded,
-        names=names,
+        allowances=allowances,
     )
 
 
@@ -117,7 +117,7 @@ def _judge_plainly(expectation: Expectation, x: npt.NDArray[np.float64], *, flus
         error_ulp=float(distance.max()),
         error_over_bound=float(over_bound.max()),
         correctly_rounded=bool(rounded.all()),
-        names=(),
+        allowances=(),
     )
 
 

@@ -114,7 +114,7 @@ class QuantityRecord:
     def note(self, judgement: Judgement, sight: Observation, *, evaluations: int = 1) -> None:
         """Count conforming evaluations that were judged together, and keep what was seen of the worst if it is the worst so far."""
         self.evaluations += evaluations
-        self.flags.update(dict.fromkeys(judgement.names))
+        self.flags.update(dict.fromkeys(judgement.allowances))
         self.correctly_rounded &= judgement.correctly_rounded
         self.error_u = max(self.error_u, judgement.error_u)
         self.error_over_bound = max(self.error_over_bound, judgement.error_over_bound)

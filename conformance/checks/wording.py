@@ -59,7 +59,7 @@ def allowed_in_words(interval: Interval, digits: int = 17) -> str:
         return "nan"
     if interval.lower == interval.upper:
         return f"exactly {describe(interval.lower)}"
-    also = [f"{'inf' if interval.infinity > 0 else '-inf'} ({', '.join(interval.names)})"] if interval.infinity else []
+    also = [f"{'inf' if interval.infinity > 0 else '-inf'} ({', '.join(interval.allowances)})"] if interval.infinity else []
     ends = (approximately(x, digits) if isinstance(x, Fraction) else str(x) for x in (interval.lower, interval.upper))
     return " or ".join([" … ".join(ends), *also])
 

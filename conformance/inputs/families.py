@@ -19,7 +19,7 @@ from conformance.numerics.definition import Definition, Inputs, Shape
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.numerics.stack import Stack
 
-Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+ArrayPair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 Generator = np.random.Generator
 
 
@@ -52,13 +52,13 @@ def _one_each(shape: Shape) -> Shape:
     return (*shape[:1], *(1,) * (len(shape) - 1))
 
 
-def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
+def ordinary(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:  # noqa: ARG001 - every family takes the format
     """Full mantissas of moderate size: what training data looks like."""
     scale = np.ldexp(1.0, rng.integers(-spread, spread + 1, _one_each(shape)))
     return rng.normal(size=shape) * scale, rng.normal(size=shape) * scale
 
 
-def wide_exponents(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def wide_exponents(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:
     """Exponents drawn over the range in which squares stay finite: absorbs, underflows, and shows absolute floors."""
     low, high = fmt.emin - fmt.precision, fmt.emax // 2 - 4
     middle = rng.integers(low, high + 1, _one_each(shape))
@@ -71,20 +71,20 @@ def wide_exponents(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pa
     return draw(), draw()
 
 
-def cancellation(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def cancellation(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:
     """Nearly equal numbers: the difference is exact, the expanded formula p² − 2pt + t² is not."""
     base = 2.0 ** (fmt.precision - 2)
     target = base + rng.integers(0, 2 ** min(spread + 1, fmt.precision - 3), shape)
     return np.asarray(target + rng.integers(-3, 4, shape), dtype=np.float64), np.asarray(target, dtype=np.float64)
 
 
-def integers(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def integers(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:
     """Whole numbers that every format holds."""
     limit = 2 ** min(spread + 1, fmt.precision - 1)
     return rng.integers(-limit, limit + 1, shape).astype(np.float64), rng.integers(-limit, limit + 1, shape).astype(np.float64)
 
 
-def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
+def constant_residual(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:  # noqa: ARG001 - every family takes the format
     """The same residual everywhere: rounding errors of a sum add up instead of averaging out."""
     residual = np.ldexp(rng.uniform(1, 2, _one_each(shape)), rng.integers(-spread, 1, _one_each(shape)))
     return np.broadcast_to(residual, shape), np.zeros(shape)
@@ -98,7 +98,7 @@ def special_values(fmt: Format) -> list[float]:
     return [*finite, math.nan, math.inf, -math.inf]
 
 
-def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
+def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:
     """The ends of the range: zeros of both signs, subnormals, the largest numbers, a lone nan or infinity."""
     pool = special_values(fmt)[:-3]
     chosen = rng.choice(pool[: max(4, min(len(pool), 3 * spread))], (2, *shape))
@@ -109,7 +109,7 @@ def extremes(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:
     return chosen[0], chosen[1]
 
 
-def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight: float = 0.0) -> Pair:
+def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight: float = 0.0) -> ArrayPair:
     """All differences, squares and partial sums representable: the sum is exact in any order, in every format allowed.
 
     ``weight`` is the sum of the magnitudes of all weights of a member, where there are some.
@@ -129,13 +129,13 @@ def exact_data(rng: Generator, shape: Shape, fmt: Format, spread: int, *, weight
     return (target + difference).reshape(shape), target.reshape(shape)
 
 
-def opposite(rng: Generator, shape: Shape, fmt: Format, spread: int) -> Pair:  # noqa: ARG001 - every family takes the format
+def opposite(rng: Generator, shape: Shape, fmt: Format, spread: int) -> ArrayPair:  # noqa: ARG001 - every family takes the format
     """Full mantissas of opposite sign, 1 ≤ |x| < 2: no difference cancels, no square comes near under- or overflow."""
     sign = rng.choice([-1.0, 1.0], shape)
     return np.asarray(sign * rng.uniform(1, 2, shape)), np.asarray(-sign * rng.uniform(1, 2, shape))
 
 
-InputFamily = Callable[[Generator, Shape, Format, int], Pair]
+InputFamily = Callable[[Generator, Shape, Format, int], ArrayPair]
 """From the shape of a stack: what is drawn once for each member has the shape :func:`_one_each`, so that members differ."""
 
 FAMILIES: dict[str, InputFamily] = {

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.numerics.definition import Shape
+from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import FORMATS, Array
-from conformance.specs.literals import EXPECTED_FORMS, INPUT_FORMS, LiteralError, Number, parse, require_held, show
+from conformance.specs.literals import EXPECTED_FORMS, INPUT_FORMS, LiteralError, parse, require_held, show
 
 MAX_ELEMENTS = 1 << 22
 MAX_RANK = 8

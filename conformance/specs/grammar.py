@@ -52,7 +52,7 @@ Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 AnyDtype = Literal[
     "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128"
 ]
-Format = Literal[1]
+FormatVersion = Literal[1]
 
 
 class SpecTable(BaseModel):
@@ -116,7 +116,7 @@ Accuracy = Literal["correctly-rounded", "faithful", "constant", "logarithmic", "
 class OperationFile(SpecTable):
     """One operation: its definition, the laws and input families that apply, and its cases."""
 
-    format: Format
+    format: FormatVersion
     operation: OperationName
     title: Sentence
     definition: DefinitionTable
@@ -170,7 +170,7 @@ class PinnedTable(SpecTable):
 class ProcedureFile(SpecTable):
     """What every file of a procedure has; each family adds keys of its own, to its cases too."""
 
-    format: Format
+    format: FormatVersion
     procedure: OperationName
     title: Sentence
     flags: dict[Slug, Sentence] = {}
@@ -231,14 +231,14 @@ class RoundingTable(SpecTable):
 class ErrorModelFile(SpecTable):
     """Every rounding that a conforming evaluation may commit."""
 
-    format: Format
+    format: FormatVersion
     rounding: Annotated[list[RoundingTable], Field(min_length=1)]
 
 
 class ChecksFile(SpecTable):
     """The laws and input families that an operation may name, each with what it demands."""
 
-    format: Format
+    format: FormatVersion
     laws: dict[Slug, Sentence]
     families: dict[Slug, Sentence]
 
@@ -283,7 +283,7 @@ class DeviationTable(SpecTable):
 class DeviationFile(SpecTable):
     """The deviations of one framework."""
 
-    format: Format
+    format: FormatVersion
     deviation: list[DeviationTable] = []
 
 
@@ -311,7 +311,7 @@ class QuestionTable(SpecTable):
 class BehaviourFile(SpecTable):
     """Questions that are asked and compared, and not judged."""
 
-    format: Format
+    format: FormatVersion
     question: Annotated[list[QuestionTable], Field(min_length=1)]
 
 
@@ -328,7 +328,7 @@ class PolicyTable(SpecTable):
 class PolicyFile(SpecTable):
     """The declarations of one framework."""
 
-    format: Format
+    format: FormatVersion
     policy: Annotated[list[PolicyTable], Field(min_length=1)]
 
 
@@ -370,7 +370,7 @@ class SelectionTable(SpecTable):
 class TargetsFile(SpecTable):
     """A ``targets.toml``."""
 
-    format: Format
+    format: FormatVersion
     python: PythonVersion
     selection: SelectionTable
     matrix: Annotated[list[MatrixTable], Field(min_length=1)]

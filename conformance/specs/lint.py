@@ -13,12 +13,13 @@ from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.decode import distinct
+from conformance.numerics.exact.number import Number
 from conformance.numerics.exact.oracle import Exact, ExactArray, exact
 from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.procedures.exact_run import Exacts
 from conformance.specs.arrays import Numbers
-from conformance.specs.literals import Number, equal, spell
+from conformance.specs.literals import equal, spell
 from conformance.specs.load import collect, specs_root
 from conformance.specs.model import Case, Operation, ProcedureCase, RoundingRule, Stated
 from conformance.specs.problems import Problem
@@ -60,7 +61,7 @@ def _lint_pinned(case: ProcedureCase) -> Iterator[Problem]:
         for name in (name for name in arrays if name in stated):
             yield from _check_numbers(case, stated[name], arrays[name])
     for dtype in case.dtypes:
-        if why := run.refused_by(FORMATS[dtype]):
+        if why := run.first_inexact_step(FORMATS[dtype]):
             yield Problem(case.file, case.id, "dtypes", f"{dtype}, in which {why}", "dtypes in which nothing rounds")
 
 
@@ -118,9 +119,9 @@ def _permitted(expectation: Expectation) -> Mapping[str, tuple[str, ...]]:
     permitted: dict[str, tuple[str, ...]] = {}
     for interval in expectation.intervals:
         if interval.infinity:
-            permitted["inf"] = (*permitted.get("inf", ()), *interval.names)
+            permitted["inf"] = (*permitted.get("inf", ()), *interval.allowances)
         if interval.wide > interval.bound:
-            permitted["narrow-scale"] = (*permitted.get("narrow-scale", ()), *interval.names)
+            permitted["narrow-scale"] = (*permitted.get("narrow-scale", ()), *interval.allowances)
     return permitted
 
 

@@ -11,10 +11,8 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import FORMATS, power_of_two
-
-Number = Fraction | float
-"""A Fraction, or a float that is NaN, an infinity or -0.0."""
 
 MAX_EXPONENT = 20_000
 """Largest magnitude of an exponent, and number of bits of an integer: float64 needs 1074."""

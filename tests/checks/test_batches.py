@@ -52,7 +52,7 @@ def test_a_stack_expects_what_its_rows_do(data: st.DataObject) -> None:
             np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-14, atol=2.0**-47, err_msg=name)
         assert found.positive_zero == rows[0].positive_zero
         assert found.plain == all(row.plain for row in rows)
-        assert [found.at(i).names for i in range(found.index.size)] == [row.at(i).names for row in rows for i in range(row.index.size)]
+        assert [found.at(i).allowances for i in range(found.index.size)] == [row.at(i).allowances for row in rows for i in range(row.index.size)]
 
 
 def test_what_has_weights_a_root_or_too_many_elements_is_not_stacked() -> None:

@@ -43,7 +43,7 @@ def intervals(draw: st.DrawFn, fmt: Format) -> Interval:
     x = significand * Fraction(2) ** exponent * draw(st.sampled_from([1, -1]))
     bound = fmt.ulp(x) * draw(st.fractions(0, 3) | st.sampled_from([Fraction(0), Fraction(7, 2), Fraction(5000)]))
     relative = draw(st.booleans())
-    made = Interval.around(x, bound, fmt, infinity=draw(st.sampled_from([0, 0, 1, -1])), names=["a name"], relative=relative)
+    made = Interval.around(x, bound, fmt, infinity=draw(st.sampled_from([0, 0, 1, -1])), allowances=["a name"], relative=relative)
     if isinstance(made.exact, Fraction) and draw(st.integers(0, 3)) == 0:
         made = replace(made, wide=bound + 10 * fmt.ulp(x))
     return made
@@ -101,9 +101,9 @@ def test_judge_is_admits_for_each_element(drawn: tuple[Expectation, Array, list[
         name
         for i, x in enumerate(numbers)
         if each[i] and not inside(made, made.at(i), x) and not math.isnan(x)
-        for name in made.at(i).names
+        for name in made.at(i).allowances
     }
-    assert used <= set(judgement.names)
+    assert used <= set(judgement.allowances)
 
 
 @examples
@@ -119,7 +119,7 @@ def test_errors_are_those_of_exact_arithmetic(drawn: tuple[Expectation, Array, l
         if not (isinstance(exact, Fraction) and math.isfinite(x) and inside(made, interval, x)) or abs(exact) >= fmt.overflow_threshold:
             continue
         if flushes and x == 0 and fmt.round(exact) != 0:
-            assert FLUSHES in judgement.names
+            assert FLUSHES in judgement.allowances
             continue
         error = abs(Fraction(x) - exact)
         if error and not interval.undefined:
@@ -189,24 +189,24 @@ def test_negative_zero_is_no_square(fmt: Format) -> None:
 
 @every_format
 def test_an_infinity_under_a_name(fmt: Format) -> None:
-    interval = Interval.around(Fraction(1), Fraction(0), fmt, infinity=1, names=["sum overflows"])
+    interval = Interval.around(Fraction(1), Fraction(0), fmt, infinity=1, allowances=["sum overflows"])
     judgement = only(fmt, interval, math.inf)
     assert judgement.conforms
-    assert judgement.names == ("sum overflows",)
+    assert judgement.allowances == ("sum overflows",)
     assert not judgement.correctly_rounded
     assert judgement.error_ulp == 0
     assert not only(fmt, interval, -math.inf).conforms
-    assert only(fmt, interval, 1.0).names == ()
+    assert only(fmt, interval, 1.0).allowances == ()
 
 
 @every_format
 def test_a_flushed_result_is_named_and_not_measured(fmt: Format) -> None:
     tiny = Interval.around(fmt.smallest_subnormal * 3, fmt.smallest_normal, fmt, relative=False)
-    assert only(fmt, tiny, 0.0, flushes=True).names == (FLUSHES,)
-    assert only(fmt, tiny, 0.0, flushes=False).names == ()
+    assert only(fmt, tiny, 0.0, flushes=True).allowances == (FLUSHES,)
+    assert only(fmt, tiny, 0.0, flushes=False).allowances == ()
     assert only(fmt, tiny, 0.0, flushes=True).error_over_bound == 0
     assert only(fmt, tiny, 0.0, flushes=False).error_ulp == 0  # λ is no relative measure where flushing decides
-    assert only(fmt, Interval.special(Fraction(0)), 0.0, flushes=True).names == ()
+    assert only(fmt, Interval.special(Fraction(0)), 0.0, flushes=True).allowances == ()
 
 
 def test_an_undefined_result_has_no_error() -> None:
@@ -253,7 +253,7 @@ def test_numbers_beyond_the_range_of_a_float_in_words() -> None:
 
 def test_what_is_allowed_in_words() -> None:
     fmt = FORMATS["float32"]
-    around = Interval.around(Fraction(1), Fraction(1, 4), fmt, infinity=-1, names=["sum overflows"])
+    around = Interval.around(Fraction(1), Fraction(1, 4), fmt, infinity=-1, allowances=["sum overflows"])
     assert allowed_in_words(around) == "0.75 … 1.25 or -inf (sum overflows)"
     assert allowed_in_words(Interval.special(math.nan)) == "nan"
     assert allowed_in_words(Interval.special(math.inf)) == "exactly inf"

@@ -37,7 +37,7 @@ def test_a_product_that_overflows_may_meet_an_infinite_root(fmt: Format) -> None
     assert math.isnan(found)
     assert interval.exact == 0
     assert interval.contains(math.nan)
-    assert interval.names == (PRODUCT_OVERFLOWS,)
+    assert interval.allowances == (PRODUCT_OVERFLOWS,)
 
 
 @every_format

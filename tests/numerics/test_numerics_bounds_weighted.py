@@ -62,7 +62,7 @@ def test_the_length_of_a_row_may_divide_first_and_lose_digits() -> None:
     found = Fraction(float(result[0, 0]))
     assert interval.lower > found or found > interval.upper  # beyond what rounding alone does
     assert interval.contains(found)
-    assert NARROW_SCALE in interval.names
+    assert NARROW_SCALE in interval.allowances
     assert not interval.contains(2 * found)
 
 
@@ -76,7 +76,7 @@ def test_the_sum_of_the_weights_may_divide_first_and_overflow() -> None:
     interval = allowed(BY_SAMPLE, prediction, weight, Quantity.GRADIENT_PREDICTION, 32).at(0)
     assert interval.exact == Fraction(1, 8)
     assert interval.contains(math.inf)
-    assert PRODUCT_OVERFLOWS in interval.names
+    assert PRODUCT_OVERFLOWS in interval.allowances
     assert not interval.contains(-math.inf)
 
 
@@ -84,7 +84,7 @@ def test_where_neither_division_leaves_the_range_nothing_is_allowed_beside_round
     fmt = FORMATS["float16"]
     prediction, weight = np.full((1, 64), 1.5, fmt.dtype), np.asarray([0.25], fmt.dtype)
     interval = allowed(BY_SAMPLE, prediction, weight, Quantity.GRADIENT_PREDICTION, 3).at(0)
-    assert interval.names == ()
+    assert interval.allowances == ()
     assert not interval.contains(math.inf)
     for way in (through_columns, through_rows):
         assert interval.contains(Fraction(float(way(prediction, weight, np.asarray(3, fmt.dtype))[0, 0])))
@@ -122,7 +122,7 @@ def test_an_infinite_term_may_meet_an_overflow_of_the_other_sign(fmt: Format, in
     interval = allowed(WEIGHTED[divisor], prediction, weight, Quantity.VALUE).at(0)
     assert math.isinf(float(interval.exact))
     assert interval.contains(math.nan)
-    assert interval.names == (SQUARE_OVERFLOWS,)
+    assert interval.allowances == (SQUARE_OVERFLOWS,)
 
 
 @pytest.mark.parametrize("divisor", [Divisor.ONE, Divisor.COUNT, Divisor.WEIGHTS])

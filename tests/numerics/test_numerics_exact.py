@@ -16,10 +16,10 @@ from reference import over as over_
 
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact import oracle as module
+from conformance.numerics.exact.number import Number as Literal
 from conformance.numerics.exact.number import square_root
 from conformance.numerics.exact.oracle import Exact, ExactArray, exact
 from conformance.numerics.formats import FORMATS
-from conformance.specs.literals import Number as Literal
 from conformance.specs.literals import parse as parse_literal
 
 definitions = [Definition(Fraction(f), o, d, w) for f, o, d, w in product(["1", "1/2", "3", "1/3"], Over, Divisor, Weights)]

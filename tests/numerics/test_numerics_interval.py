@@ -36,7 +36,7 @@ def intervals(draw: st.DrawFn, fmt: Format) -> Interval:
     x = draw(numbers(fmt, draw(st.integers(fmt.emin - fmt.precision, fmt.emax)), 2))
     x += draw(st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(-1, 3), Fraction(1, 7)])) * fmt.ulp(x)
     bound = draw(st.sampled_from([Fraction(0), Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(1000)])) * fmt.ulp(x)
-    made = Interval.around(x, bound, fmt, infinity=draw(st.sampled_from([0, 1, -1])), names=["a name"])
+    made = Interval.around(x, bound, fmt, infinity=draw(st.sampled_from([0, 1, -1])), allowances=["a name"])
     if isinstance(made.exact, Fraction) and draw(st.booleans()):
         made = replace(made, wide=bound + draw(st.sampled_from([1, 20])) * fmt.ulp(x))
     return made
@@ -188,7 +188,7 @@ def test_around_the_overflow_threshold(fmt: Format) -> None:
 def test_anything_admits_anything() -> None:
     for value in (Fraction(3), math.nan, math.inf):
         interval = Interval.anything(value, "why", "why")
-        assert interval.names == ("why",)
+        assert interval.allowances == ("why",)
         assert all(interval.contains(x) for x in (Fraction(0), math.nan, math.inf, -math.inf))
 
 

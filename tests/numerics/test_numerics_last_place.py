@@ -35,19 +35,19 @@ def test_floats_say_what_integers_say(data: st.DataObject, fmt: Format, unit: Fr
     thetas = (Fraction(0), fmt.unit_roundoff * 9, Fraction(1, 3))
     which = data.draw(st.lists(st.sampled_from(range(3)), min_size=len(grid), max_size=len(grid)))
     intervals = RelativeIntervals(grid, thetas, which, {})
-    told = in_last_place(grid, fmt)
-    assert told is not None
-    lower, upper, sure = told.around(intervals._bounds(told))
-    center, rest, sure_of_center = told.rounded()
+    known = in_last_place(grid, fmt)
+    assert known is not None
+    lower, upper, certain = known.around(intervals._bounds(known))
+    center, rest, sure_of_center = known.rounded()
     for i, x in enumerate(grid):
-        if sure[i]:
+        if certain[i]:
             bound = thetas[which[i]] * abs(x)
             assert (lower[i], upper[i]) == (fmt.float_up(x - bound), fmt.float_down(x + bound)), (x, thetas[which[i]])
         if sure_of_center[i]:
             wanted = fmt.round(x)
             assert center[i] == wanted
             assert isinstance(wanted, Fraction)
-            assert abs(float((x - wanted) / power_of_two(int(told.shift[i]))) - rest[i]) <= 2.0**-47
+            assert abs(float((x - wanted) / power_of_two(int(known.shift[i]))) - rest[i]) <= 2.0**-47
 
 
 @examples(100)
@@ -58,15 +58,15 @@ def test_ordinary_numbers_are_sure(seed: int, fmt: Format, divisor: int) -> None
     grid = ScaledIntegers(rng.integers(2**50, 2**52, 100).tolist(), Fraction(1, divisor) * power_of_two(-50))
     halves = ScaledIntegers((2 * rng.integers(2 ** (fmt.precision - 1), 2**fmt.precision, 100) + 1).tolist(), power_of_two(-fmt.precision))
     for numbers in (grid, halves):
-        told = in_last_place(numbers, fmt)
-        assert told is not None
+        known = in_last_place(numbers, fmt)
+        assert known is not None
         on_the_way = [(2 * x / fmt.ulp(x)).denominator == 1 for x in numbers]
-        assert (told.rounded()[2] | (on_the_way if numbers is grid else False)).all()
-        assert told.around(told.magnitudes() * (7.7 * 2.0**-fmt.precision))[2].mean() > 0.9
+        assert (known.rounded()[2] | (on_the_way if numbers is grid else False)).all()
+        assert known.around(known.magnitudes() * (7.7 * 2.0**-fmt.precision))[2].mean() > 0.9
 
 
 def test_integers_beyond_float64_are_left_to_integers() -> None:
     fmt = FORMATS["float64"]
     assert in_last_place(ScaledIntegers([1 << 1024] * 20, power_of_two(-1024)), fmt) is None
     intervals = RelativeIntervals(ScaledIntegers([1 << 1024] * 20, power_of_two(-1024)), (fmt.unit_roundoff,), None, {})
-    assert intervals.ends(fmt)[0].tolist() == [1 - 2.0**-53] * 20
+    assert intervals.endpoints(fmt)[0].tolist() == [1 - 2.0**-53] * 20

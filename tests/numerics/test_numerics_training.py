@@ -112,16 +112,16 @@ def fractions(rows: object) -> Exacts:
 def test_a_plain_step_fits_every_format() -> None:
     run = one_step()
     assert run.objections == []
-    assert [run.refused_by(fmt) for fmt in FORMATS.values()] == [""] * 4
+    assert [run.first_inexact_step(fmt) for fmt in FORMATS.values()] == [""] * 4
     assert run.arrays[Quantity.LOSS][LOSS].tolist() == [Fraction(5, 2)]
     assert run.arrays[Quantity.PARAMETERS]["output-bias after epoch 1"].tolist() == [Fraction(-1, 2)]
 
 
 def test_what_does_not_fit_is_named() -> None:
     fine = one_step(output_bias=fractions([Fraction(1, 2**12)]))
-    assert fine.refused_by(FORMATS["float16"]) == "a partial sum of the prediction in epoch 1 may round"
-    assert fine.refused_by(FORMATS["float32"]) == "a partial sum of the loss of a batch in epoch 1 may round"
-    assert fine.refused_by(FORMATS["float64"]) == ""
+    assert fine.first_inexact_step(FORMATS["float16"]) == "a partial sum of the prediction in epoch 1 may round"
+    assert fine.first_inexact_step(FORMATS["float32"]) == "a partial sum of the loss of a batch in epoch 1 may round"
+    assert fine.first_inexact_step(FORMATS["float64"]) == ""
 
 
 def test_a_kink_and_a_relu_on_one_side_are_objected_to() -> None:
@@ -133,17 +133,17 @@ def test_a_kink_and_a_relu_on_one_side_are_objected_to() -> None:
 
 def test_divisions_must_be_exact_in_both_ways_of_dividing() -> None:
     third = Representability("loss", Fraction(3), Fraction(3), Fraction(1), Fraction(3))
-    assert third.refused_by(FORMATS["float32"]) == ""
-    assert Representability("loss", Fraction(4), Fraction(4), Fraction(1), Fraction(3)).refused_by(FORMATS["float32"]) == (
+    assert third.first_inexact_step(FORMATS["float32"]) == ""
+    assert Representability("loss", Fraction(4), Fraction(4), Fraction(1), Fraction(3)).first_inexact_step(FORMATS["float32"]) == (
         "the division of the loss by 3 may round"
     )
     reciprocal = Representability("loss", Fraction(49), Fraction(49), Fraction(1), Fraction(49))  # fl(1/49) · 49 rounds below 1
-    assert "may round" in reciprocal.refused_by(FORMATS["float64"])
+    assert "may round" in reciprocal.first_inexact_step(FORMATS["float64"])
 
 
 def test_sums_in_any_order_fit() -> None:
     """2048 is a float16; 1 + 2048 - 2048 is exact only if the large ones are added first."""
     work = ExactSums()
     assert work.sum(fractions([1, 2048, -2048]), 0, "x").tolist() == 1
-    assert work.demands[0].refused_by(FORMATS["float16"]) == "a partial sum of the x may round"
-    assert work.demands[0].refused_by(FORMATS["float32"]) == ""
+    assert work.demands[0].first_inexact_step(FORMATS["float16"]) == "a partial sum of the x may round"
+    assert work.demands[0].first_inexact_step(FORMATS["float32"]) == ""

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import FORMATS
-from conformance.specs.literals import LiteralError, Number, RawFloat, equal, parse, require_held, same, spell
+from conformance.specs.literals import LiteralError, RawFloat, equal, parse, require_held, same, spell
 
 finite_floats = st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != 0)
 rationals = st.builds(

@@ -16,7 +16,7 @@ from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.gradient import Gradients, far_from_the_ends
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.relative import RelativeIntervals
-from conformance.numerics.bounds.value import divisor_drift, value_interval
+from conformance.numerics.bounds.value import relative_divisor_error, value_interval
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.exact.oracle import Exact
@@ -33,10 +33,10 @@ def value_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format,
     several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1  # each with an error of its own
     if not isinstance(grid, ScaledIntegers) or not len(grid) or several:
         return [one(i) for i in range(len(grid))]
-    drift = divisor_drift(exact, 0, flushes=flushes) if exact.definition.divisor is Divisor.WEIGHTS else Fraction(0)
+    divisor_error = relative_divisor_error(exact, 0, flushes=flushes) if exact.definition.divisor is Divisor.WEIGHTS else Fraction(0)
     weights = exact.weight_grid
     signed = weights is not None and any(w < 0 for w in weights.whole)  # the bound is then not relative to the result
-    if drift is None or signed or exact.definition.factor < 0:
+    if divisor_error is None or signed or exact.definition.factor < 0:
         return [one(i) for i in range(len(grid))]
     elements = exact.elements_of_value(0)
     assert exact.one_divisor is not None, "numbers on a grid have one divisor"
@@ -51,7 +51,7 @@ def value_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format,
         weighted=exact.weighted,
         unit_upstream=True,
     )
-    theta = (1 + steps.theta) / (1 - drift) - 1 if drift else steps.theta
+    theta = (1 + steps.theta) / (1 - divisor_error) - 1 if divisor_error else steps.theta
     far = _SafeRange.of(exact, steps, theta, flushes=flushes)
     near = [] if far.everything() else [i for i in range(len(grid)) if not far.one(i)]
     return RelativeIntervals(grid, (theta,), None, {i: one(i) for i in near})
@@ -165,8 +165,8 @@ def gradient_intervals(
     gradients = Gradients(exact, model, output, flushes=flushes)
     grid, differences, upstream = exact.gradient_prediction.distinct, exact.differences.distinct, exact.upstream_grid
     several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1
-    drift = gradients.drift(0) if len(grid) and not several else None
-    if drift is None or not isinstance(grid, ScaledIntegers) or not isinstance(differences, ScaledIntegers) or upstream is None:
+    divisor_error = gradients.divisor_error(0) if len(grid) and not several else None
+    if divisor_error is None or not isinstance(grid, ScaledIntegers) or not isinstance(differences, ScaledIntegers) or upstream is None:
         return [gradients.interval(i) for i in range(len(grid))]
     divisor = exact.one_divisor
     assert divisor is not None, "numbers on a grid have one divisor"
@@ -174,7 +174,7 @@ def gradient_intervals(
     kinds = [g == one for g in upstream.whole]
     units = sorted(set(kinds))
     plain = (gradients.steps(divisor, unit=unit).theta for unit in units)
-    thetas = tuple((1 + theta) / (1 - drift) - 1 if drift else theta for theta in plain)
+    thetas = tuple((1 + theta) / (1 - divisor_error) - 1 if divisor_error else theta for theta in plain)
     which = None if len(units) == 1 else [int(kind) for kind in kinds]
     others = [floor_log2(abs(x)) for x in (exact.definition.factor, *gradients.reciprocals(divisor)) if x]
     far = _far_gradients(exact, others, flushes=flushes) if max(thetas) <= Fraction(1, 4) else np.zeros(len(grid), np.bool_)

@@ -17,9 +17,9 @@ from conformance.numerics.bounds.partial_products import Scale
 from conformance.numerics.bounds.value import (
     DIFFERENCE_OVERFLOWS,
     DIVISOR_UNDEFINED,
-    divisor_drift,
     lost_to_underflow,
     may_underflow,
+    relative_divisor_error,
     value_interval,
 )
 from conformance.numerics.definition import Divisor, Quantity
@@ -45,17 +45,17 @@ class Gradients:
         self._known: dict[tuple[int, ...], _Common] = {}
         # Whether each element of the value has a divisor or a root of its own.
         self._apart = exact.definition.root or exact.definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}
-        self._drifts: dict[int, Fraction | None] = {}
+        self._divisor_errors: dict[int, Fraction | None] = {}
 
     def __len__(self) -> int:
         return len(self._exact.gradient_prediction.distinct)
 
-    def drift(self, position: int) -> Fraction | None:
-        """The relative error of the divisor of a distinct element, as :func:`divisor_drift` has it."""
+    def divisor_error(self, position: int) -> Fraction | None:
+        """The relative error of the divisor of a distinct element, as :func:`divisor_divisor_error` has it."""
         group = int(self._exact.group[position]) if self._exact.definition.divisor is Divisor.WEIGHTS else 0
-        if group not in self._drifts:
-            self._drifts[group] = divisor_drift(self._exact, group, flushes=self._flushes)
-        return self._drifts[group]
+        if group not in self._divisor_errors:
+            self._divisor_errors[group] = relative_divisor_error(self._exact, group, flushes=self._flushes)
+        return self._divisor_errors[group]
 
     def steps(self, divisor: Number, *, unit: bool) -> Roundings:
         """The roundings of an element; ``unit``: its upstream gradient is one."""
@@ -94,16 +94,16 @@ class Gradients:
         exact = self._exact
         gradient, d = exact.gradient_prediction.distinct[position], exact.differences.distinct[position]
         upstream, weight, divisor = exact.scale(position)
-        drift = self.drift(position)
+        divisor_error = self.divisor_error(position)
         # Where a mask chooses nothing, a gradient is 0/0 or, where what is left out is cut out, exactly 0.
-        if drift is None or (exact.definition.masked and divisor == 0):
+        if divisor_error is None or (exact.definition.masked and divisor == 0):
             return Interval.anything(gradient, DIVISOR_UNDEFINED)
         infinite = isinstance(divisor, float) and math.isinf(divisor)  # the sum of weights, of which one is
         if (infinite or self._roots.infinite(position)) and isinstance(d, Fraction):
             overflows = self._may_overflow(d, upstream, weight, divisor)  # and an infinite product times 1/inf is nan
             return Interval.anything(gradient, PRODUCT_OVERFLOWS) if overflows else Interval.special(gradient)
-        root, drift = self._roots.of(position, drift)
-        if drift is None:
+        root, divisor_error = self._roots.of(position, divisor_error)
+        if divisor_error is None:
             return Interval.anything(gradient, ROOT_UNDEFINED)
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             return Interval.special(gradient)
@@ -117,7 +117,7 @@ class Gradients:
             known = (divisor.numerator, divisor.denominator, unit, group)
             if known not in self._divided:
                 reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
-                self._divided[known] = _Divided.by(self.steps(divisor, unit=unit), reciprocals, drift)
+                self._divided[known] = _Divided.by(self.steps(divisor, unit=unit), reciprocals, divisor_error)
             self._known[key] = _Common.of(self._divided[known], upstream, weight, flushes=self._flushes)
         return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
 
@@ -136,29 +136,29 @@ class _Roots:
         """Whether that root is infinite: exactly, not because a format ends before it."""
         return self.exact.definition.root and self.exact.value.at(self.exact.group_of(position)) == math.inf
 
-    def of(self, position: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
-        """The root of a distinct element's sum, None where there is none; the drift, None where the root may come out as 0.
+    def of(self, position: int, divisor_error: Fraction) -> tuple[Fraction | None, Fraction | None]:
+        """The root of a distinct element's sum, None where there is none; the divisor error, None where the root may come out as 0.
 
         1/(2R) takes a division, a doubling and a product: three roundings at most.
         """
         if not self.exact.definition.root:
-            return None, drift
+            return None, divisor_error
         group = self.exact.group_of(position)
         if group not in self.known:
-            self.known[group] = self._of(group, drift)
+            self.known[group] = self._of(group, divisor_error)
         return self.known[group]
 
-    def _of(self, group: int, drift: Fraction) -> tuple[Fraction | None, Fraction | None]:
+    def _of(self, group: int, divisor_error: Fraction) -> tuple[Fraction | None, Fraction | None]:
         interval = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
         root, lower = interval.exact, interval.lower
         if root == math.inf:
             return None, None  # it rounds to infinity, or is kept in a wider format
         if not isinstance(root, Fraction):
-            return Fraction(1), drift  # the gradient is nan, exactly
+            return Fraction(1), divisor_error  # the gradient is nan, exactly
         if not isinstance(lower, Fraction) or lower <= 0 or interval.infinity or not isinstance(interval.upper, Fraction):
             return None, None
         off = max(root / lower - 1, interval.upper / root - 1)
-        return root, 1 - (1 - drift) / ((1 + off) * (1 + self.output.rounding) ** 3)
+        return root, 1 - (1 - divisor_error) / ((1 + off) * (1 + self.output.rounding) ** 3)
 
 
 def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
@@ -184,10 +184,10 @@ class _Divided:
     """The floors of the binary logarithms of the factors, of those that are 1 too."""
 
     @classmethod
-    def by(cls, steps: Roundings, reciprocals: Sequence[Fraction], drift: Fraction) -> _Divided:
+    def by(cls, steps: Roundings, reciprocals: Sequence[Fraction], divisor_error: Fraction) -> _Divided:
         """Elements with these roundings, whose divisor has an error of its own."""
         factors = (steps.definition.factor, *reciprocals)
-        theta = (1 + steps.theta) / (1 - drift) - 1 if drift else steps.theta
+        theta = (1 + steps.theta) / (1 - divisor_error) - 1 if divisor_error else steps.theta
         return cls(steps, theta, [abs(x) for x in factors if x != 1], [floor_log2(abs(x)) for x in factors if x])
 
 
@@ -228,7 +228,7 @@ class _Common:
             return Interval(gradient, bound, gradient - bound, gradient + bound)
         moved = subnormals * fmt.smallest_normal / abs(d) if subnormals and d else Fraction(0)
         losses = self.scale.losses(d, moved)
-        names = []
+        allowances = []
         wide = Fraction(0)
         if gradient:
             if moved:
@@ -239,11 +239,11 @@ class _Common:
                 bound += lost_to_underflow(output, flushes=flushes)
             if losses.scale:
                 wide = bound + losses.scale
-                names.append(NARROW_SCALE)
+                allowances.append(NARROW_SCALE)
         overflowing = [DIFFERENCE_OVERFLOWS] * losses.too_large + [PRODUCT_OVERFLOWS] * losses.overflows
-        names += overflowing
+        allowances += overflowing
         if overflowing and losses.vanishes:  # infinity times zero
-            return Interval.anything(gradient, *names)
+            return Interval.anything(gradient, *allowances)
         infinity = (1 if gradient > 0 else -1) if overflowing else 0
         relative = bound is rounding or bound <= 2 * rounding
-        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, names=names, relative=relative)
+        return Interval.around(gradient, bound, output, infinity=infinity, wide=wide, allowances=allowances, relative=relative)

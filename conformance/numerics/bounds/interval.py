@@ -19,8 +19,8 @@ from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import Format, exponent_of
 
 Floats = npt.NDArray[np.float64]
-Ends = tuple[Floats, Floats]
-"""Lower and upper ends."""
+Endpoints = tuple[Floats, Floats]
+"""Lower and upper endpoints."""
 Measure = tuple[float, float, int, float, float]
 """Center, rest, log2 ulp, bound in ulp, u per ulp: what errors are measured with."""
 Measures = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ Measures = npt.NDArray[np.float64]
 class Interval:
     """What is allowed for one number.
 
-    ``lower ≤ x ≤ upper`` conforms. Outside it these conform under the names in ``names``: an infinity of the sign
+    ``lower ≤ x ≤ upper`` conforms. Outside it these conform under the names in ``allowances``: an infinity of the sign
     ``infinity``, and a number within ``wide`` of the exact value. ``nan``: nan and nothing else conforms.
     ``relative``: the bound comes from roundings, not from what may underflow; only then is an error in u or ulp a measure of accuracy.
     ``undefined``: anything conforms (a division by a sum of weights that rounding alone can bring to zero).
@@ -44,7 +44,7 @@ class Interval:
     nan: bool = False
     infinity: int = 0
     wide: Fraction = Fraction(0)
-    names: tuple[str, ...] = ()
+    allowances: tuple[str, ...] = ()
     undefined: bool = False
     relative: bool = True
 
@@ -58,15 +58,15 @@ class Interval:
         return cls(value, Fraction(0), value, value, nan=isinstance(value, float) and math.isnan(value))
 
     @classmethod
-    def anything(cls, value: Number, *names: str) -> Interval:
-        """No result is refused: rounding alone decides what comes out, and ``names`` say why."""
+    def anything(cls, value: Number, *allowances: str) -> Interval:
+        """No result is refused: rounding alone decides what comes out, and ``allowances`` say why."""
         return cls(
             value,
             Fraction(0),
             -math.inf,
             math.inf,
             nan=isinstance(value, float) and math.isnan(value),
-            names=tuple(dict.fromkeys(names)),
+            allowances=tuple(dict.fromkeys(allowances)),
             undefined=True,
             relative=False,
         )
@@ -80,7 +80,7 @@ class Interval:
         *,
         infinity: int = 0,
         wide: Fraction = Fraction(0),
-        names: Sequence[str] = (),
+        allowances: Sequence[str] = (),
         relative: bool = True,
     ) -> Interval:
         """``value`` ± ``bound``; infinite where the result may round to infinity, infinity alone where it must."""
@@ -93,7 +93,7 @@ class Interval:
                 upper = math.inf
             if lower <= -output.overflow_threshold:
                 lower = -math.inf
-        return cls(value, bound, lower, upper, infinity=infinity, wide=wide, names=tuple(dict.fromkeys(names)), relative=relative)
+        return cls(value, bound, lower, upper, infinity=infinity, wide=wide, allowances=tuple(dict.fromkeys(allowances)), relative=relative)
 
     def negated(self) -> Interval:
         """What is allowed for the number of the other sign: rounding to nearest is symmetric."""
@@ -141,7 +141,7 @@ class Intervals(Sequence[Interval]):
         """What is allowed for the numbers of the other sign."""
 
     @abstractmethod
-    def ends(self, output: Format) -> Ends:
+    def endpoints(self, output: Format) -> Endpoints:
         """What :meth:`Interval.end` says of each."""
 
     @abstractmethod
@@ -179,8 +179,8 @@ class Expectation:
         intervals = own.negated() if isinstance(own, Intervals) else [interval.negated() for interval in own]
         other = replace(self, quantity=quantity, intervals=intervals, positive_zero=False)
         center, rest, exponent, bound, u = self._measures
-        lower, upper = self._ends
-        other.__dict__.update(_ends=(-upper, -lower), _measures=(-center, -rest, exponent, bound, u), plain=self.plain)
+        lower, upper = self._endpoints
+        other.__dict__.update(_endpoints=(-upper, -lower), _measures=(-center, -rest, exponent, bound, u), plain=self.plain)
         return other
 
     def part(self, piece: slice) -> Expectation:
@@ -205,7 +205,7 @@ class Expectation:
     @cached_property
     def allowances(self) -> frozenset[str]:
         """Names under which a result outside the interval is allowed for some element."""
-        return frozenset(name for interval in self._unlike.values() for name in interval.names)
+        return frozenset(name for interval in self._unlike.values() for name in interval.allowances)
 
     def _spread(self, of: Callable[[Interval], float], otherwise: float) -> Floats:
         """A number of every interval; ``otherwise`` that of a bound from roundings alone."""
@@ -215,11 +215,11 @@ class Expectation:
         return numbers[self.index]
 
     @cached_property
-    def _ends(self) -> tuple[Floats, Floats]:
+    def _endpoints(self) -> tuple[Floats, Floats]:
         """Lower and upper ends of every element; nan where nan is required, which compares false with everything."""
         own, fmt = self.intervals, self.output
         if isinstance(own, Intervals):
-            lower, upper = own.ends(fmt)
+            lower, upper = own.endpoints(fmt)
         else:
             lower, upper = (np.array([interval.end(fmt, up=up) for interval in own], np.float64) for up in (True, False))
         return lower[self.index], upper[self.index]
@@ -227,12 +227,12 @@ class Expectation:
     @property
     def lower(self) -> Floats:
         """Smallest allowed number of the output format; nan where nan is required, which compares false with everything."""
-        return self._ends[0]
+        return self._endpoints[0]
 
     @property
     def upper(self) -> Floats:
         """Largest allowed number of the output format."""
-        return self._ends[1]
+        return self._endpoints[1]
 
     @cached_property
     def wide_lower(self) -> Floats:
@@ -271,7 +271,7 @@ class Expectation:
     @cached_property
     def plain(self) -> bool:
         """Whether every number is finite, and so are the ends of its interval, which comes from roundings."""
-        if not all(bool(np.isfinite(end).all()) for end in self._ends):  # nor are they where anything goes or nan is required
+        if not all(bool(np.isfinite(end).all()) for end in self._endpoints):  # nor are they where anything goes or nan is required
             return False
         return all(interval.relative for interval in self._unlike.values())
 

@@ -1,7 +1,7 @@
 """Many numbers of a grid in units of their last place, as pairs of floats: what integers would say, at a tenth of the time.
 
 A number is an integer of the format and what is left of it, within 2^-47 of a unit (Dekker, "A floating-point technique for extending the
-available precision", 1971). Where that leaves it open what a correctly rounded result would be, the number is not ``sure``, and integers
+available precision", 1971). Where that leaves it open what a correctly rounded result would be, the number is not ``certain``, and integers
 have to tell.
 """
 
@@ -14,10 +14,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from conformance.numerics.bounds.interval import Floats
 from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import Format, exponent_of, power_of_two
 
-Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 
 _SPLITTER = float(2**27 + 1)
@@ -43,14 +43,14 @@ class UlpArray:
     normal: Truths
     exact: Truths
     """Where ``left`` is exactly what is left."""
-    sure: Truths
+    certain: Truths
 
     def rounded(self) -> tuple[Floats, Floats, Truths]:
         """Every number rounded to nearest, ties to even; what is left of it then, in units of the last place; and where that is sure."""
         up = (self.left > 0.5) | ((self.left == 0.5) & (self.whole % 2 == 1))
         sign = np.where(self.negative, -1.0, 1.0)
         centers = np.ldexp(sign * (self.whole + up), self.shift)
-        return centers, sign * np.where(up, self.left - 1, self.left), self.sure & self._settled(self.left, 2)
+        return centers, sign * np.where(up, self.left - 1, self.left), self.certain & self._settled(self.left, 2)
 
     def magnitudes(self) -> Floats:
         """|x| in units of the last place, rounded."""
@@ -58,11 +58,11 @@ class UlpArray:
 
     def around(self, bounds: Floats) -> tuple[Floats, Floats, Truths]:
         """The least and the largest number of the format within ``bounds`` units of every x, and where they are sure."""
-        low, low_sure = self._least(bounds)
-        high, high_sure = self._largest(bounds)
+        low, low_certain = self._least(bounds)
+        high, high_certain = self._largest(bounds)
         low, high = np.ldexp(low, self.shift), np.ldexp(high, self.shift)
-        sure = self.sure & ((low_sure & high_sure) | (self.zero & (bounds == 0)))
-        return np.where(self.negative, -high, low), np.where(self.negative, -low, high), sure
+        certain = self.certain & ((low_certain & high_certain) | (self.zero & (bounds == 0)))
+        return np.where(self.negative, -high, low), np.where(self.negative, -low, high), certain
 
     def _least(self, bounds: Floats) -> tuple[Floats, Truths]:
         """The least integer of the format, or half of one in the binade below, that is no less than |x| − bound."""
@@ -70,8 +70,8 @@ class UlpArray:
         at = self.left - bounds
         finer = self.normal & (self.shift > self._lowest_shift) & (self.whole + np.floor(at) < edge)
         scale = np.where(finer, 2.0, 1.0)
-        sure = self._settled(at, 2, bounds) & ((self.whole + at > edge / 2 + 1) | ~finer)
-        return self.whole + np.ceil(scale * at) / scale, sure & (self.whole + at > 0)
+        certain = self._settled(at, 2, bounds) & ((self.whole + at > edge / 2 + 1) | ~finer)
+        return self.whole + np.ceil(scale * at) / scale, certain & (self.whole + at > 0)
 
     def _largest(self, bounds: Floats) -> tuple[Floats, Truths]:
         """The largest integer of the format, or even one in the binade above, that is no more than |x| + bound."""
@@ -137,8 +137,8 @@ def in_last_place(grid: ScaledIntegers, fmt: Format) -> UlpArray | None:
     borrow = (both >= 1).astype(np.float64) - (both < 0)
     left = both - borrow
     exact = zero | (exact & (both - part == bottom) & (both - bottom == part) & (left + borrow == both))
-    sure = zero | ((exponent - 1 < fmt.emax) & (units > _SMALLEST))
-    return UlpArray(fmt, negative, whole + borrow, left, shift, normal, exact, sure)
+    certain = zero | ((exponent - 1 < fmt.emax) & (units > _SMALLEST))
+    return UlpArray(fmt, negative, whole + borrow, left, shift, normal, exact, certain)
 
 
 def _rests(whole: Sequence[int], high: Floats) -> tuple[Floats, Truths]:

@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.bounds.interval import Ends, Floats, Interval, Intervals, Measure, Measures, measured, table_of
+from conformance.numerics.bounds.interval import Endpoints, Floats, Interval, Intervals, Measure, Measures, measured, table_of
 from conformance.numerics.bounds.last_place import UlpArray, in_last_place
 from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import Format
@@ -34,7 +34,7 @@ class RelativeIntervals(Intervals):
     thetas: tuple[Fraction, ...]
     which: Sequence[int] | None
     exceptions: Mapping[int, Interval]
-    _told: dict[Format, UlpArray | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[Format, UlpArray | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -63,28 +63,28 @@ class RelativeIntervals(Intervals):
         """The intervals of the negated numbers."""
         return replace(self, grid=-self.grid, exceptions={i: interval.negated() for i, interval in self.exceptions.items()})
 
-    def ends(self, output: Format) -> Ends:
+    def endpoints(self, output: Format) -> Endpoints:
         """The least and the largest number of the output format in each interval."""
-        told = self._in_last_place(output)
-        if told is None:
-            ends = [self._ends_of(position, output) for position in range(len(self))]
-            table = np.array(ends, np.float64).reshape(-1, 2)
+        known = self._in_last_place(output)
+        if known is None:
+            endpoints = [self._endpoints_of(position, output) for position in range(len(self))]
+            table = np.array(endpoints, np.float64).reshape(-1, 2)
             return table[:, 0], table[:, 1]
-        lower, upper, sure = told.around(self._bounds(told))
-        for position in self._apart(sure):
-            lower[position], upper[position] = self._ends_of(position, output)
+        lower, upper, certain = known.around(self._bounds(known))
+        for position in self._apart(certain):
+            lower[position], upper[position] = self._endpoints_of(position, output)
         return lower, upper
 
     def measures(self, output: Format, unit: Format) -> Measures:
         """Of each element: center, rest, log2 ulp, bound in ulp, u per ulp."""
-        told = self._in_last_place(output) if unit == output else None
-        if told is None:
+        known = self._in_last_place(output) if unit == output else None
+        if known is None:
             return table_of([self._measure_of(position, output, unit) for position in range(len(self))])
-        center, rest, sure = told.rounded()
-        magnitudes = np.where(told.normal, told.magnitudes(), 1.0)
-        in_u = np.where(told.normal, 2.0**output.precision / magnitudes, 2.0)
-        table = np.stack([center, rest, told.shift.astype(np.float64), self._bounds(told), in_u])
-        for position in self._apart(sure):
+        center, rest, certain = known.rounded()
+        magnitudes = np.where(known.normal, known.magnitudes(), 1.0)
+        in_u = np.where(known.normal, 2.0**output.precision / magnitudes, 2.0)
+        table = np.stack([center, rest, known.shift.astype(np.float64), self._bounds(known), in_u])
+        for position in self._apart(certain):
             table[:, position] = self._measure_of(position, output, unit)
         return table
 
@@ -92,22 +92,22 @@ class RelativeIntervals(Intervals):
         """All numbers at once; None where there are too few for that to be quicker, or they are beyond what it can tell."""
         if len(self) < _FEW:
             return None
-        if output not in self._told:
-            self._told[output] = in_last_place(self.grid, output)
-        return self._told[output]
+        if output not in self._known:
+            self._known[output] = in_last_place(self.grid, output)
+        return self._known[output]
 
-    def _bounds(self, told: UlpArray) -> Floats:
+    def _bounds(self, known: UlpArray) -> Floats:
         """θ·|x| in units of the last place."""
         thetas = np.array([float(theta) for theta in self.thetas])
-        bounds: Floats = told.magnitudes() * (thetas[0] if self.which is None else thetas[np.asarray(self.which)])
+        bounds: Floats = known.magnitudes() * (thetas[0] if self.which is None else thetas[np.asarray(self.which)])
         return bounds
 
-    def _apart(self, sure: npt.NDArray[np.bool_]) -> list[int]:
+    def _apart(self, certain: npt.NDArray[np.bool_]) -> list[int]:
         """The positions that floats leave open, or that are exceptions."""
-        unsure: list[int] = np.flatnonzero(~sure).tolist()
-        return list({*unsure, *self.exceptions})
+        uncertain: list[int] = np.flatnonzero(~certain).tolist()
+        return list({*uncertain, *self.exceptions})
 
-    def _ends_of(self, position: int, output: Format) -> tuple[float, float]:
+    def _endpoints_of(self, position: int, output: Format) -> tuple[float, float]:
         if position in self.exceptions:
             return self.exceptions[position].end(output, up=True), self.exceptions[position].end(output, up=False)
         n, unit, theta = self.grid.whole[position], self.grid.unit, self._theta(position)

@@ -181,7 +181,7 @@ def _finite(x: Number) -> Fraction:
     return x
 
 
-def divisor_drift(exact: Exact, group: int, *, flushes: bool) -> Fraction | None:
+def relative_divisor_error(exact: Exact, group: int, *, flushes: bool) -> Fraction | None:
     """Bound on the relative error of the computed divisor of a value element: that of Σw, 0 for every count.
 
     None where rounding may bring Σw to zero, or where Σw is so small or so large that it or its reciprocal may be subnormal or infinite.
@@ -214,7 +214,7 @@ class _Bounded:
 
     value: Fraction
     bound: Fraction
-    names: tuple[str, ...]
+    allowances: tuple[str, ...]
     relative: bool
 
 
@@ -225,8 +225,8 @@ def value_interval(exact: Exact, model: Sequence[RoundingStep], position: int, o
     found = _bounded(exact, model, position, output, flushes=flushes)
     if isinstance(found, Interval):
         return found
-    infinity = 1 if found.names else 0
-    return Interval.around(found.value, found.bound, output, infinity=infinity, names=found.names, relative=found.relative)
+    infinity = 1 if found.allowances else 0
+    return Interval.around(found.value, found.bound, output, infinity=infinity, allowances=found.allowances, relative=found.relative)
 
 
 def _root_interval(exact: Exact, model: Sequence[RoundingStep], position: int, output: Format, *, flushes: bool) -> Interval:
@@ -237,28 +237,28 @@ def _root_interval(exact: Exact, model: Sequence[RoundingStep], position: int, o
     found = _bounded(exact, model, position, output, flushes=flushes)
     if isinstance(found, Interval):
         root = square_root(found.exact)
-        return Interval.anything(root, *found.names) if found.undefined else Interval.special(root)
+        return Interval.anything(root, *found.allowances) if found.undefined else Interval.special(root)
     value = square_root(found.value)
     if not isinstance(value, Fraction):
         return Interval.special(value)  # of a negative number
     lowest = _finite(square_root(max(found.value - found.bound, Fraction(0))))
     highest = _finite(square_root(found.value + found.bound)) * (1 + power_of_two(1 - ROOT_BITS))
-    names = found.names
+    allowances = found.allowances
     if found.value + found.bound >= output.overflow_threshold:
-        names = (*names, RADICAND_OVERFLOWS)
+        allowances = (*allowances, RADICAND_OVERFLOWS)
     off = max(value - lowest, highest - value)
-    return Interval.around(value, off, output, infinity=1 if names else 0, names=names, relative=found.relative)
+    return Interval.around(value, off, output, infinity=1 if allowances else 0, allowances=allowances, relative=found.relative)
 
 
 def _bounded(exact: Exact, model: Sequence[RoundingStep], position: int, output: Format, *, flushes: bool) -> _Bounded | Interval:
     """The value before a root is taken, with its bound; an interval where nothing rounds or nothing can be said."""
     value = exact.radicand.distinct[position]
     definition = exact.definition
-    drift = divisor_drift(exact, position, flushes=flushes) if definition.divisor is Divisor.WEIGHTS else Fraction(0)
-    if drift is None and isinstance(exact.sums[position], Fraction):
+    divisor_error = relative_divisor_error(exact, position, flushes=flushes) if definition.divisor is Divisor.WEIGHTS else Fraction(0)
+    if divisor_error is None and isinstance(exact.sums[position], Fraction):
         return Interval.anything(value, DIVISOR_UNDEFINED)
     elements = exact.elements_of_value(position)
-    if drift is None or not isinstance(value, Fraction):
+    if divisor_error is None or not isinstance(value, Fraction):
         met = _meets_an_overflow(exact, position, elements)
         return Interval.anything(value, SQUARE_OVERFLOWS) if met else Interval.special(value)
     weights = None if exact.element_weight is None else exact.weights[elements[0] : elements[-1] + 1] if len(elements) else []
@@ -274,17 +274,17 @@ def _bounded(exact: Exact, model: Sequence[RoundingStep], position: int, output:
         unit_upstream=True,
     )
     terms = _terms(exact, elements, weights, _finite(exact.sums[position]), steps, flushes=flushes)
-    theta = (1 + steps.theta) / (1 - drift) - 1
+    theta = (1 + steps.theta) / (1 - divisor_error) - 1
     scale = abs(definition.factor / _finite(steps.divisor))
     rounding = theta * terms.magnitude * scale
     underflow = terms.underflow + _lost_in_rows(exact, elements, weights, steps, flushes=flushes)
     bound = rounding + underflow * (1 + theta) * scale
     bound += _last_losses(steps, abs(value), bound, flushes=flushes)
-    names = _overflows(terms, steps)
-    if names and terms.cancels:
-        return Interval.anything(value, *names)
+    allowances = _overflows(terms, steps)
+    if allowances and terms.cancels:
+        return Interval.anything(value, *allowances)
     cancels = terms.magnitude * scale > 2 * abs(value)  # the error is then one of the terms, not of what is left of them
-    return _Bounded(value, bound, tuple(names), relative=bound <= 2 * rounding and not cancels)
+    return _Bounded(value, bound, tuple(allowances), relative=bound <= 2 * rounding and not cancels)
 
 
 def _meets_an_overflow(exact: Exact, position: int, elements: Integers) -> bool:
@@ -323,14 +323,14 @@ def _last_losses(steps: Roundings, value: Fraction, bound: Fraction, *, flushes:
 def _overflows(terms: _Terms, steps: Roundings) -> list[str]:
     fmt, accumulator, factor = steps.input, steps.accumulator, steps.definition.factor
     v = 1 + fmt.rounding
-    names = []
+    allowances = []
     if terms.largest_difference >= fmt.overflow_threshold:
-        names.append(DIFFERENCE_OVERFLOWS)
+        allowances.append(DIFFERENCE_OVERFLOWS)
     if terms.largest_difference**2 * v**2 >= fmt.overflow_threshold:
-        names.append(SQUARE_OVERFLOWS)
+        allowances.append(SQUARE_OVERFLOWS)
     if (steps.weighted or factor > 1) and terms.largest_term * v**4 >= fmt.overflow_threshold:
-        names.append(WEIGHTED_OVERFLOWS if steps.weighted else SQUARE_OVERFLOWS)
+        allowances.append(WEIGHTED_OVERFLOWS if steps.weighted else SQUARE_OVERFLOWS)
     holds_the_sum = fmt if "sum-apart" in steps.situation else accumulator
     if max(terms.magnitude * max(factor, Fraction(1)), terms.largest_row) * (1 + steps.theta) >= holds_the_sum.overflow_threshold:
-        names.append(SUM_OVERFLOWS)
-    return names
+        allowances.append(SUM_OVERFLOWS)
+    return allowances

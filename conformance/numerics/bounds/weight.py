@@ -14,7 +14,7 @@ from itertools import combinations
 
 from conformance.numerics.bounds.error_model import Roundings, RoundingStep
 from conformance.numerics.bounds.interval import Interval
-from conformance.numerics.bounds.value import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, divisor_drift, value_interval
+from conformance.numerics.bounds.value import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, relative_divisor_error, value_interval
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.decode import fractions
 from conformance.numerics.exact.number import Number
@@ -32,7 +32,7 @@ class _Group:
     """What the elements of one value share: the reciprocal of its divisor, and for a division by Σw its error and the value's part."""
 
     reciprocal: Fraction
-    drift: Fraction
+    divisor_error: Fraction
     value: Fraction
     value_bound: Fraction
 
@@ -79,7 +79,7 @@ def _interval(
     if not isinstance(gradient, Fraction):
         overflows = exact.definition.divisor is Divisor.WEIGHTS and _a_square_overflows(exact, elements)
         return Interval.anything(gradient, SQUARE_OVERFLOWS) if overflows else Interval.special(gradient)
-    magnitude = value_error = drift = Fraction(0)
+    magnitude = value_error = divisor_error = Fraction(0)
     unit = True
     for element in elements:
         index = int(exact.group[element])
@@ -93,14 +93,14 @@ def _interval(
         scale = abs(upstream) * group.reciprocal
         magnitude += (square + abs(group.value)) * scale
         value_error += group.value_bound * scale
-        drift = max(drift, group.drift)
+        divisor_error = max(divisor_error, group.divisor_error)
         unit &= upstream == 1
     if magnitude * _MARGIN >= fmt.largest:
         return Interval.anything(gradient, NEAR_THE_ENDS)
     divisor = exact.divisors[int(exact.group[elements[0]])] if elements else Fraction(1)
     count = len(elements)
     steps = Roundings(model, exact.definition, Quantity.GRADIENT_WEIGHT, fmt, output, count, divisor, weighted=True, unit_upstream=unit)
-    theta = (1 + steps.theta) / (1 - drift) ** 2 - 1
+    theta = (1 + steps.theta) / (1 - divisor_error) ** 2 - 1
     bound = rounding = theta * magnitude + (1 + theta) * value_error
     if _may_vanish(exact, gradient, rounding):
         bound += (count + 1) * fmt.smallest_normal
@@ -130,12 +130,12 @@ def _group(exact: Exact, index: int, interval: Interval | None, *, flushes: bool
     divisor = exact.divisors[index]
     if interval is None:
         return _Group(1 / Fraction(divisor), Fraction(0), Fraction(0), Fraction(0)) if divisor else DIVISOR_UNDEFINED
-    drift = divisor_drift(exact, index, flushes=flushes)
-    if drift is None or not divisor:
+    divisor_error = relative_divisor_error(exact, index, flushes=flushes)
+    if divisor_error is None or not divisor:
         return DIVISOR_UNDEFINED
     if interval.undefined or interval.infinity or not isinstance(interval.exact, Fraction) or not isinstance(interval.upper, Fraction):
         return NEAR_THE_ENDS
-    return _Group(1 / abs(Fraction(divisor)), drift, interval.exact, interval.bound)
+    return _Group(1 / abs(Fraction(divisor)), divisor_error, interval.exact, interval.bound)
 
 
 def _near_the_ends(exact: Exact, group: _Group, square: Fraction, upstream: Fraction, element: int, *, flushes: bool) -> bool:

@@ -31,7 +31,7 @@ class Representability:
     grid: Fraction
     divisor: Fraction = Fraction(1)
 
-    def refused_by(self, fmt: Format) -> str:
+    def first_inexact_step(self, fmt: Format) -> str:
         """What may round, overflow or be flushed in ``fmt``; empty if nothing may."""
         if self.magnitude > self.grid * power_of_two(fmt.precision):
             return f"a partial sum of the {self.step} may round"
@@ -87,9 +87,9 @@ class ExactResult:
     demands: Sequence[Representability]
     objections: Sequence[str] = ()
 
-    def refused_by(self, fmt: Format) -> str:
+    def first_inexact_step(self, fmt: Format) -> str:
         """The first thing that may round in ``fmt``; empty if nothing may."""
-        return next((why for demand in self.demands if (why := demand.refused_by(fmt))), "")
+        return next((why for demand in self.demands if (why := demand.first_inexact_step(fmt))), "")
 
 
 def _lowest_bit(x: Fraction) -> Fraction:
