@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from conformance.results.records import Cell
     from conformance.results.writing import Writer
-    from conformance.run.plan import Item, Selection
+    from conformance.run.plan import PlannedCheck, Selection
     from conformance.workers.process import Worker
     from conformance.workers.protocol import Description
 
@@ -63,12 +63,10 @@ class Session:
     """The workers of one pytest session: started when first asked, restarted when lost, ended with the session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from datetime import date
-
         from conformance.checks.catalogue import all_checks
-        from conformance.checks.profiles import profile_of
         from conformance.run.ledger import DeviationLedger
         from conformance.run.plan import Selection
+        from conformance.run.profiles import profile_of
         from conformance.specs.load import load
 
         def option(name: str) -> tuple[str, ...]:
@@ -82,7 +80,7 @@ class Session:
         )
         self.specs = load()
         self.checks = all_checks(self.specs)
-        self.ledger = DeviationLedger(self.specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+        self.ledger = DeviationLedger.today(self.specs.deviations)
         self._workers: dict[str, Worker] = {}
         self._writers: dict[str, Writer] = {}
         self._descriptions: dict[str, Description] = {}
@@ -108,7 +106,7 @@ class Session:
         """
         from conformance.workers.process import Worker, WorkerOptions
 
-        self._workers[framework] = Worker(framework, WorkerOptions(self.profile, self.specs.root, self.subjects))
+        self._workers[framework] = Worker(framework, WorkerOptions(self.specs.root, self.subjects))
         self._descriptions[framework] = self._workers[framework].start()
         return self._descriptions[framework]
 
@@ -125,7 +123,7 @@ class Session:
             self._writers[framework] = Writer(self.output / f"{name}.jsonl", header)
         self._writers[framework].append(*cells)
 
-    def run(self, item: Item) -> list[Cell]:
+    def run(self, item: PlannedCheck) -> list[Cell]:
         """The cells of one item, from its worker."""
         from conformance.results.records import Outcome
         from conformance.workers.process import WorkerDied
@@ -134,8 +132,8 @@ class Session:
         try:
             if not worker.alive:
                 worker.start()
-            asked = [] if item.left_out else worker.ask(item.request, self.profile.timeout).cells
-            cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.left_out))]
+            asked = [] if item.skip_reason else worker.run(item.request, self.profile.timeout).cells
+            cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.skip_reason))]
         except WorkerDied as lost:
             cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
         self._record(item.target.framework, cells)
@@ -146,7 +144,7 @@ class Session:
         for writer in self._writers.values():
             writer.close(round(time.perf_counter() - self._started, 3))
         for worker in self._workers.values():
-            worker.dismiss()
+            worker.shutdown()
 
 
 _SESSION = pytest.StashKey[Session]()
@@ -170,7 +168,7 @@ class SuiteFile(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
         from conformance.frameworks.registry import UnknownFramework, frameworks
-        from conformance.run.plan import items
+        from conformance.run.plan import plan
         from conformance.specs.problems import SpecError
         from conformance.subject import SubjectError
         from conformance.workers.process import WorkerDied
@@ -190,7 +188,7 @@ class SuiteFile(pytest.File):
             except WorkerDied as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue
-            for planned in items(description, session.checks, session.selection, session.profile):
+            for planned in plan(description, session.checks, session.selection, session.profile):
                 yield CheckItem.from_parent(self, name=f"{planned.check.id}@{planned.target.id}", planned=planned)
 
 
@@ -215,7 +213,7 @@ class Nonconformance(Exception):
 class CheckItem(pytest.Item):
     """One check on one target."""
 
-    def __init__(self, *, planned: Item, **kwargs: Any) -> None:
+    def __init__(self, *, planned: PlannedCheck, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.planned = planned
         self.add_marker(planned.check.kind)

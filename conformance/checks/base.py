@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 from conformance.checks.context import CheckContext
 from conformance.checks.grading import CONSTANT_ULP, grade, tree_bound_u
-from conformance.checks.tally import QuantityRecord, outcome_of
-from conformance.numerics.definition import Quantity
+from conformance.checks.tally import QUANTITIES, QuantityRecord, outcome_of
+from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.formats import FORMATS
 from conformance.results.records import AtSize, Grade, Outcome, Witness
+from conformance.specs.model import Level
 
 Kind = Literal["case", "bound", "law", "behaviour"]
-Level = Literal["must", "should"]
 
 
 @dataclass(frozen=True)
@@ -35,38 +35,46 @@ class Finding:
     growth: tuple[AtSize, ...] = ()
 
 
-class Check(Protocol):
-    """One thing that must hold. ``id`` is stable and unique; ``why`` says in a sentence what goes wrong without it.
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that must hold for an operation. Its id is stable and unique; ``why`` says in a sentence what goes wrong without it.
 
     How it is run depends on what it is about: an operation is evaluated, a procedure performed.
     """
 
+    kind: ClassVar[Kind]
+    operation: str
+    name: str
+    why: str
+    level: Level = "must"
+    quantities: tuple[Quantity, ...] = QUANTITIES
+    dtypes: tuple[str, ...] = tuple(FORMATS)
+    shape: Shape | None = None
+    """That of the prediction and the target of a pinned case, the same in every dtype."""
+    needs_extra_calls: bool = False
+    """Whether it asks for functions beside value and gradients, which some targets compile."""
+    rarely_offered: bool = False
+    """Whether few implementations offer what it asks for, so that asking one of each operation would not do."""
+    supports_vmap: bool = False
+    """Whether it holds of the members of a batch too: it asks for values and gradients, and for nothing else."""
+
     @property
-    def id(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def level(self) -> Level: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def dtypes(self) -> Sequence[str]: ...
-    @property
-    def quantities(self) -> Sequence[Quantity]: ...
+    def id(self) -> str:
+        """``operation/kind/name``."""
+        return f"{self.operation}/{self.kind}/{self.name}"
 
 
-@runtime_checkable
-class Evaluating(Check, Protocol):
-    """A check of an operation."""
+class EvaluatingCheck(Check):
+    """A check of an operation, which is evaluated."""
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
         """One finding for each quantity.
 
         Raises:
-            NotAttested: what ran is not what was asked for.
+            ExecutionMismatch: what ran is not what was asked for.
             Exception: whatever the implementation raises; the engine makes it an error.
         """
-        ...
+        raise NotImplementedError
 
 
 def findings(
@@ -106,8 +114,3 @@ def _grade(context: CheckContext, quantity: Quantity, tally: QuantityRecord, sum
         n=summands,
         random=False,
     )
-
-
-def operation_of(check: Check) -> str:
-    """The operation a check belongs to: its id less kind and name."""
-    return check.id.rsplit(f"/{check.kind}/", 1)[0]

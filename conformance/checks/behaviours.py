@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.checks.base import Finding, Kind, Level
+from conformance.checks.base import EvaluatingCheck, Finding
 from conformance.checks.context import CheckContext
 from conformance.frameworks.messages import in_decimal, refusal, settled
 from conformance.frameworks.probe import Raw, Returned
@@ -39,27 +39,25 @@ def in_words(returned: Returned) -> str:
     return BETWEEN.join([in_decimal(value), value.dtype.name, f"shape {value.shape}", returned.type, *dict.fromkeys(said)])
 
 
-@dataclass(frozen=True)
-class BehaviourCheck:
+@dataclass(frozen=True, kw_only=True)
+class BehaviourCheck(EvaluatingCheck):
     """One question to the implementations of one operation: ``pass`` means recorded, and nothing else."""
 
-    operation: str
+    kind = "behaviour"
     question: Question
-    kind: Kind = "behaviour"
-    level: Level = "should"
-    quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
-    dtypes: tuple[str, ...] = ("float32",)
-    """One: the arguments have dtypes of their own, so that every implementation is asked once in each mode."""
 
-    @property
-    def id(self) -> str:
-        """``operation/behaviour/question``."""
-        return f"{self.operation}/behaviour/{self.question.id}"
-
-    @property
-    def why(self) -> str:
-        """Why one would want to know."""
-        return self.question.why
+    @classmethod
+    def of(cls, operation: str, question: Question) -> BehaviourCheck:
+        """In one dtype: the arguments have dtypes of their own, so that every implementation is asked once in each mode."""
+        return cls(
+            operation=operation,
+            name=question.id,
+            why=question.why,
+            level="should",
+            quantities=(Quantity.VALUE,),
+            dtypes=("float32",),
+            question=question,
+        )
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
         """Call the implementation once; whatever it raises is its answer."""

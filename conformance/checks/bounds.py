@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, target
 from hypothesis import strategies as st
 
-from conformance.checks.base import Finding, Kind, Level, findings
-from conformance.checks.batches import Batch, observe_together
-from conformance.checks.context import CheckContext, Expect
+from conformance.checks.base import EvaluatingCheck, Finding, findings
+from conformance.checks.context import CheckContext, Expect, fitting
+from conformance.checks.observe import Batch, observe_batch
 from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
 from conformance.inputs.families import FAMILIES, Descriptor, InputFamily, make_stack
-from conformance.numerics.definition import Definition, Quantity, Shape
-from conformance.numerics.formats import FORMATS
+from conformance.numerics.definition import Quantity, Shape
 
 
 def descriptors(shapes: Sequence[Shape], *, upstreams: int = 3) -> st.SearchStrategy[Descriptor]:
@@ -35,20 +34,20 @@ def search(
 
     Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
     """
-    profile, dtype, definition = context.profile, context.target.dtype, context.operation.definition
+    budget, dtype, definition = context.budget, context.target.dtype, context.operation.definition
     tallies = new_tallies(*definition.quantities)
 
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in tallies.values()):
             return
-        drawn = make_stack(family, descriptor, profile.batch, definition, dtype)
-        key = (context.operation.name, dtype, name, descriptor, profile.batch)
-        batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, profile.batch))
-        largest = observe_together(context, tallies, batch, expect)
-        target(min(largest, 2.0), label="error/bound")
+        drawn = make_stack(family, descriptor, budget.batch, definition, dtype)
+        key = (context.operation.name, dtype, name, descriptor, budget.batch)
+        batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, budget.batch))
+        judged = observe_batch(context, tallies, batch, expect)
+        target(min(max((judgement.error_over_bound for _, judgement in judged), default=0.0), 2.0), label="error/bound")
 
     chosen = settings(
-        max_examples=profile.examples,
+        max_examples=budget.examples,
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.target),
@@ -56,43 +55,24 @@ def search(
         verbosity=Verbosity.quiet,
     )
     test = chosen(given(descriptors(shapes, upstreams=upstreams))(body))
-    if profile.seed is not None:
-        test = seed(profile.seed)(test)
+    if (chosen_seed := context.seed) is not None:
+        test = seed(chosen_seed)(test)
     test()
     return tallies
 
 
-def fitting(shapes: Sequence[Shape], definition: Definition) -> list[Shape]:
-    """Shapes the operation is defined on: a sum over the last axis needs one, samples with weights need two."""
-    return [shape for shape in shapes if len(shape) >= definition.least_rank]
-
-
-@dataclass(frozen=True)
-class BoundCheck:
+@dataclass(frozen=True, kw_only=True)
+class BoundCheck(EvaluatingCheck):
     """Generated inputs of one family, each result inside the derived interval."""
 
-    operation: str
-    family: str
-    quantities: tuple[Quantity, ...] = QUANTITIES
-    kind: Kind = "bound"
-    level: Level = "must"
+    kind = "bound"
+    supports_vmap: bool = True
 
-    @property
-    def id(self) -> str:
-        """``operation/bound/family``."""
-        return f"{self.operation}/bound/{self.family}"
-
-    @property
-    def why(self) -> str:
-        """What the family aims at."""
-        return (FAMILIES[self.family].__doc__ or "").strip()
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """All of them."""
-        return tuple(FORMATS)
+    @classmethod
+    def of(cls, operation: str, family: str, quantities: tuple[Quantity, ...] = QUANTITIES) -> BoundCheck:
+        """The check of a family, by its name."""
+        return cls(operation=operation, name=family, why=(FAMILIES[family].__doc__ or "").strip(), quantities=quantities)
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
         """Search the family."""
-        shapes = fitting(context.profile.shapes_for(context.target), context.operation.definition)
-        return findings(context, search(context, FAMILIES[self.family], self.family, shapes))
+        return findings(context, search(context, FAMILIES[self.name], self.name, fitting(context)))

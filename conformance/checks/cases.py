@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.base import EvaluatingCheck, Finding, findings
 from conformance.checks.context import CheckContext, Expect
+from conformance.checks.observe import observe
 from conformance.checks.tally import QUANTITIES, new_tallies
 from conformance.numerics.bounds.interval import Expectation, Interval
 from conformance.numerics.bounds.relative import RelativeIntervals
-from conformance.numerics.definition import Quantity, Shape
+from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format
@@ -42,44 +43,32 @@ def _points(oracle: Exact, quantity: Quantity, output: Format, *, rounded: bool)
 _RULES: dict[str, Expect | None] = {"": None, "exact": exactly, "correctly-rounded": rounded_once}
 
 
-@dataclass(frozen=True)
-class CaseCheck:
+@dataclass(frozen=True, kw_only=True)
+class CaseCheck(EvaluatingCheck):
     """A pinned example on one target."""
 
-    operation: str
+    kind = "case"
     case: Case
-    quantities: tuple[Quantity, ...] = QUANTITIES
-    kind: Kind = "case"
+    supports_vmap: bool = True
 
-    @property
-    def id(self) -> str:
-        """``operation/case/name``."""
-        return f"{self.operation}/case/{self.case.id}"
-
-    @property
-    def level(self) -> Level:
-        """must or should."""
-        return self.case.level
-
-    @property
-    def why(self) -> str:
-        """What goes wrong without it."""
-        return self.case.why
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """The dtypes the case is declared for."""
-        return self.case.dtypes
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of its prediction and target, the same in every dtype."""
-        return self.case.shape
+    @classmethod
+    def of(cls, operation: str, case: Case, quantities: tuple[Quantity, ...] = QUANTITIES) -> CaseCheck:
+        """The check of a case."""
+        return cls(
+            operation=operation,
+            name=case.id,
+            why=case.why,
+            level=case.level,
+            quantities=quantities,
+            dtypes=tuple(case.dtypes),
+            shape=case.shape,
+            case=case,
+        )
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
         """Evaluate the example once."""
         tallies = new_tallies(*self.quantities)
         inputs = self.case.inputs(context.target.dtype)
         rule = _RULES[self.case.tighten]
-        context.observe(tallies, inputs, key=(self.id, context.target.dtype), recipe="", expect=rule, minimise=False)
+        observe(context, tallies, inputs, key=(self.id, context.target.dtype), recipe="", expect=rule, minimise=False)
         return findings(context, tallies)

@@ -7,19 +7,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.checks.judge import Judgement, judge, sentence
-from conformance.checks.profiles import Profile
-from conformance.checks.tally import Observation, QuantityRecord, is_finite
-from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch, Refused
+from conformance.checks.budget import Budget
+from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
 from conformance.frameworks.probe import Probe
-from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
-from conformance.numerics.exact.oracle import Exact, exact
-from conformance.numerics.exact.representable import first_inexact_step
-from conformance.numerics.formats import FORMATS, Array, Format, format_of
+from conformance.numerics.exact.oracle import Exact
+from conformance.numerics.formats import FORMATS, Format, format_of
 from conformance.results.records import Target
 from conformance.specs.model import Operation, Policy
 
@@ -75,7 +71,7 @@ class CheckContext:
     evaluate: Evaluate
     error_model: Sequence[RoundingStep]
     flushes: bool
-    profile: Profile
+    budget: Budget
     cache: ExpectationCache
     probe: Probe = field(default_factory=Probe)
     siblings: Callable[[], Sequence[Sibling]] = tuple
@@ -83,16 +79,29 @@ class CheckContext:
     """What a check of this target found that another builds on, by the check's id."""
     declared: Mapping[str, Policy] = field(default_factory=dict)
     """What the specs declare of the target, by policy."""
+    uses_random_inputs: bool = False
+    """Whether the check asked for a seed: what it found without one holds whatever the seed."""
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the inputs that a check searches; None draws afresh."""
+        self.uses_random_inputs = True
+        return self.budget.seed
+
+    def seeds(self) -> range:
+        """One seed for each of the inputs that a law draws of a shape."""
+        self.uses_random_inputs = True
+        return self.budget.seeds()
 
     def expect(self, oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
         """The interval of the error model, for this target's flush policy."""
         return expectation_of(oracle, self.error_model, quantity, output, flushes=self.flushes)
 
-    def executed_as(self, inputs: Inputs) -> Evaluation:
+    def evaluated(self, inputs: Inputs) -> Evaluation:
         """Evaluate, and refuse what did not run as asked.
 
         Raises:
-            NotAttested: another device, another mode, or a narrower dtype than the inputs'.
+            ExecutionMismatch: another device, another mode, or a narrower dtype than the inputs'.
         """
         return self.as_asked(self.evaluate(inputs))
 
@@ -100,7 +109,7 @@ class CheckContext:
         """An evaluation, unless it did not run as asked.
 
         Raises:
-            NotAttested: as above.
+            ExecutionMismatch: as above.
         """
         asked, ran = self.target, evaluation.executed_as
         if ran.device != asked.device:
@@ -118,83 +127,6 @@ class CheckContext:
             if not (found == wanted or found.is_wider_than(wanted)):
                 raise ExecutionMismatch(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
         return evaluation
-
-    def observe(
-        self,
-        tallies: Mapping[Quantity, QuantityRecord],
-        inputs: Inputs,
-        *,
-        key: Hashable,
-        recipe: str,
-        expect: Expect | None = None,
-        minimise: bool = True,
-    ) -> dict[Quantity, Judgement]:
-        """Evaluate once and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
-        evaluation = self.evaluated(tallies, inputs)
-        if evaluation is None:
-            return {}
-        return self.judged(tallies, inputs, evaluation, key=key, recipe=recipe, expect=expect, minimise=minimise)
-
-    def evaluated(self, tallies: Mapping[Quantity, QuantityRecord], inputs: Inputs) -> Evaluation | None:
-        """An attested evaluation; None where the implementation refuses the inputs, which is written into the tallies."""
-        try:
-            return self.executed_as(inputs)
-        except Refused as refusal:
-            for tally in tallies.values():
-                tally.refused = str(refusal)
-                tally.flags["refuses some inputs"] = None
-            return None
-
-    def judged(
-        self,
-        tallies: Mapping[Quantity, QuantityRecord],
-        inputs: Inputs,
-        evaluation: Evaluation,
-        *,
-        key: Hashable,
-        recipe: str,
-        expect: Expect | None = None,
-        minimise: bool = True,
-    ) -> dict[Quantity, Judgement]:
-        """Judge every quantity in ``tallies`` of an evaluation."""
-        judgements = {}
-        oracle: list[Exact] = []
-
-        def lazy_oracle() -> Exact:
-            if not oracle:
-                oracle.append(exact(self.operation.definition, inputs))
-            return oracle[0]
-
-        for quantity, tally in tallies.items():
-            observed = evaluation.of(quantity)
-            if observed is None:
-                tally.missing = evaluation.why_no_gradient
-                continue
-            wanted_shape = self.shape_of(quantity, inputs)
-            summands = self.operation.definition.summands(inputs.shape)
-            if observed.shape != wanted_shape:
-                tally.evaluations += 1
-                found, wanted = f"shape {observed.shape}", f"shape {wanted_shape}"
-                tally.fail(
-                    f"{quantity}: found {found}, expected {wanted}", Observation(inputs, summands, None, observed, 0, recipe, found, wanted)
-                )
-                continue
-            output = format_of(observed)
-            if output.name != self.target.dtype:
-                tally.flags[f"returns {output.name}"] = None
-            tally.see(observed)
-            expectation = self.expectation(key, quantity, output, expect, lazy_oracle)
-            judgement = judge(expectation, observed, flushes=self.flushes)
-            judgements[quantity] = judgement
-            if judgement.conforms:
-                tally.note(judgement, Observation(inputs, summands, expectation, observed, judgement.worst, recipe))
-                continue
-            tally.evaluations += 1
-            if not tally.failure:
-                self._record_failure(
-                    tally, quantity, inputs, expectation, observed, judgement, recipe, expect or self.expect, minimise=minimise
-                )
-        return judgements
 
     def shape_of(self, quantity: Quantity, inputs: Inputs) -> Shape:
         """The shape that a result of these inputs must have."""
@@ -220,45 +152,7 @@ class CheckContext:
             lambda: of(Quantity.GRADIENT_PREDICTION).negated(quantity),
         )
 
-    def _record_failure(
-        self,
-        tally: QuantityRecord,
-        quantity: Quantity,
-        inputs: Inputs,
-        expectation: Expectation,
-        observed: Array,
-        judgement: Judgement,
-        recipe: str,
-        expect: Expect,
-        *,
-        minimise: bool,
-    ) -> None:
-        """Shrink failing inputs to something a person can read, and put the failure into words."""
-        finite = is_finite(observed, judgement)
 
-        def failing(candidate: Inputs) -> tuple[Expectation, Array, Judgement] | None:
-            try:
-                evaluation = self.executed_as(candidate)
-                result = evaluation.of(quantity)
-                if result is None:
-                    return None
-                oracle = exact(self.operation.definition, candidate)
-                if expect != self.expect and candidate.shape != inputs.shape and first_inexact_step(oracle, candidate.format):
-                    return None  # of other inputs than those for which nothing rounds, no right result would be exact either
-                wanted = expect(oracle, quantity, FORMATS[result.dtype.name])
-                if result.shape != wanted.shape:
-                    return None
-                judged = judge(wanted, result, flushes=self.flushes)
-            except Exception:  # noqa: BLE001 - a candidate that raises is simply not a simpler example of this failure
-                return None
-            # A wrong number that shrinks to a nan, or the reverse, has become another failure.
-            return None if judged.conforms or is_finite(result, judged) is not finite else (wanted, result, judged)
-
-        smallest = shrink(self.operation.definition, inputs, lambda candidate: failing(candidate) is not None) if minimise else inputs
-        if smallest is not inputs and (again := failing(smallest)) is not None:
-            inputs, (expectation, observed, judgement) = smallest, again
-            recipe = f"shrunk from {recipe}" if recipe else ""
-        summands = self.operation.definition.summands(inputs.shape)
-        tally.fail(
-            sentence(expectation, observed, judgement), Observation(inputs, summands, expectation, observed, judgement.worst, recipe)
-        )
+def fitting(context: CheckContext) -> list[Shape]:
+    """Shapes of the budget that the operation is defined on: a sum over the last axis needs one, samples with weights need two."""
+    return [shape for shape in context.budget.shapes if len(shape) >= context.operation.definition.least_rank]

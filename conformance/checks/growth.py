@@ -10,14 +10,16 @@ from hashlib import blake2b
 
 import numpy as np
 
-from conformance.checks.base import Finding, Kind, Level, findings
+from conformance.checks.base import EvaluatingCheck, Finding, findings
 from conformance.checks.context import CheckContext
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
+from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import AtSize, Grade, Outcome
+from conformance.specs.model import Level
 
 _SEED = 20
 
@@ -63,32 +65,22 @@ class _Chain:
     grades: list[Grade] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class GrowthCheck:
+@dataclass(frozen=True, kw_only=True)
+class GrowthCheck(EvaluatingCheck):
     """The value on fixed adversarial data of growing length."""
 
-    operation: str
-    kind: Kind = "bound"
-    level: Level = "must"
+    kind = "bound"
+    name: str = "growth"
     why: str = "An error that grows with n is invisible in small tests and decides the loss of a large batch."
     quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
-
-    @property
-    def id(self) -> str:
-        """``operation/bound/growth``."""
-        return f"{self.operation}/bound/growth"
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """All of them."""
-        return tuple(FORMATS)
+    supports_vmap: bool = True
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
-        """Measure at every size of the profile; the grade is the worst over all of it."""
+        """Measure at every size of the budget; the grade is the worst over all of it."""
         tallies = {Quantity.VALUE: QuantityRecord()}
         chain = _Chain()
         tally = tallies[Quantity.VALUE]
-        for n in context.profile.growth_sizes:
+        for n in context.budget.growth_sizes:
             tally.bits = blake2b(digest_size=6)
             for name in _DATA:
                 self._measure(context, tallies, chain, n, name)
@@ -106,8 +98,8 @@ class GrowthCheck:
             return  # the result has too few digits to count in
         prediction, target = _data(name, n, fmt)
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
-        judgements = context.observe(tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
-        judgement = judgements.get(Quantity.VALUE)
+        judged = observe(context, tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
+        judgement = dict(judged).get(Quantity.VALUE)
         if judgement is None or not judgement.conforms:
             return
         seen = chain.sizes.get(n)
@@ -140,34 +132,26 @@ def _at_size(n: int, judgement: Judgement) -> AtSize:
     return AtSize(n=n, error_u=float(f"{judgement.error_u:.6g}"), allowed_u=float(f"{allowed:.6g}") if allowed else None)
 
 
-@dataclass(frozen=True)
-class AccuracyCheck:
+@dataclass(frozen=True, kw_only=True)
+class AccuracyCheck(EvaluatingCheck):
     """The grade that the values of an operation should have: what stagnates is inside the interval of any order, and still poor."""
 
-    operation: str
-    expected: Grade
-    kind: Kind = "bound"
+    kind = "bound"
+    name: str = "accuracy"
     level: Level = "should"
     quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
+    supports_vmap: bool = True
+    expected: Grade
 
-    @property
-    def id(self) -> str:
-        """``operation/bound/accuracy``."""
-        return f"{self.operation}/bound/accuracy"
-
-    @property
-    def why(self) -> str:
+    @classmethod
+    def of(cls, operation: str, expected: Grade) -> AccuracyCheck:
         """Which grade, and what a worse one means."""
-        return f"An error that grows with n leaves large batches a loss of few digits: the grade should be {self.expected.value}."
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """All of them."""
-        return tuple(FORMATS)
+        why = f"An error that grows with n leaves large batches a loss of few digits: the grade should be {expected.value}."
+        return cls(operation=operation, why=why, expected=expected)
 
     def run(self, context: CheckContext) -> Sequence[Finding]:
         """Judge the grade that the growth check found, which is run where it has not been."""
-        growth = GrowthCheck(self.operation)
+        growth = GrowthCheck(operation=self.operation)
         (found,) = context.kept.get(growth.id) or growth.run(context)
         if found.outcome is not Outcome.PASS or found.grade is None:
             return [Finding(Quantity.VALUE, Outcome.UNSUPPORTED, f"there is no grade: {growth.id} is a {found.outcome.value}")]

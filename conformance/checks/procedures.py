@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from conformance.checks.base import Finding, Kind, Level
+from conformance.checks.base import Check, Finding
 from conformance.checks.wording import describe, hexadecimal
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureCall, ProcedureResult
 from conformance.numerics.definition import Quantity
@@ -19,38 +19,25 @@ from conformance.results.records import Outcome, Target, Witness
 from conformance.specs.model import ProcedureCase, Stated
 
 
-@dataclass(frozen=True)
-class ProcedureCheck:
+@dataclass(frozen=True, kw_only=True)
+class ProcedureCheck(Check):
     """One pinned run on one target; each of its quantities is all of that quantity's arrays."""
 
-    operation: str
+    kind = "case"
     case: ProcedureCase
-    kind: Kind = "case"
 
-    @property
-    def id(self) -> str:
-        """``procedure/case/name``."""
-        return f"{self.operation}/case/{self.case.id}"
-
-    @property
-    def level(self) -> Level:
-        """must or should."""
-        return self.case.level
-
-    @property
-    def why(self) -> str:
-        """What goes wrong without it."""
-        return self.case.why
-
-    @property
-    def dtypes(self) -> Sequence[str]:
-        """The dtypes in which nothing rounds."""
-        return self.case.dtypes
-
-    @property
-    def quantities(self) -> Sequence[Quantity]:
-        """What comes back."""
-        return tuple(self.case.stated)
+    @classmethod
+    def of(cls, operation: str, case: ProcedureCase) -> ProcedureCheck:
+        """The check of a case, in the dtypes in which nothing rounds."""
+        return cls(
+            operation=operation,
+            name=case.id,
+            why=case.why,
+            level=case.level,
+            quantities=tuple(case.stated),
+            dtypes=tuple(case.dtypes),
+            case=case,
+        )
 
     def perform(self, target: Target, call: ProcedureCall) -> Sequence[Finding]:
         """Run the procedure once, and hold all that came back to what is stated.
@@ -62,7 +49,7 @@ class ProcedureCheck:
         asked = ExecutionSetting(target.device, target.mode, target.dtype)
         produced = call(self.case.task(target.dtype), asked)
         if not isinstance(produced, ProcedureResult):
-            raise TypeError(f"the implementation returned {type(produced).__name__}, expected a Produced")
+            raise TypeError(f"the implementation returned {type(produced).__name__}, expected a ProcedureResult")
         produced.require(asked)
         return [_finding(quantity, produced, stated, target.dtype) for quantity, stated in self.case.stated.items()]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.checks.profiles import Profile
 from conformance.cluster.backends import Done, Executor, Slot
 from conformance.cluster.job import JobSpec
 from conformance.cluster.package import dependencies, packed
@@ -16,6 +15,7 @@ from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import Shard
 from conformance.run.ledger import complaints
 from conformance.run.plan import Selection
+from conformance.run.profiles import Profile
 from conformance.specs.model import Specs
 from conformance.specs.targets import OVERRIDES, VersionEnvironment
 
@@ -99,7 +99,7 @@ class DistributedRun:
         except (ResultsError, OSError):
             return False
         header, order = found.header, slot.order
-        asked = (self.specs.digest, self.profile.name, self.profile.seed, order.shard, self.selection.stated)
+        asked = (self.specs.digest, self.profile.name, self.profile.budget.seed, order.shard, self.selection.stated)
         return found.complete and asked == (header.specs_digest, header.profile, header.seed, header.shard, header.selection)
 
 

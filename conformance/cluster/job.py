@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pydantic import BaseModel, ConfigDict
 
-from conformance.checks.profiles import PROFILES, Profile
 from conformance.results.records import Shard
 from conformance.run.plan import Selection
+from conformance.run.profiles import Profile, profile_of
 
 _SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
 """What an order takes over from a selection."""
@@ -39,7 +37,7 @@ class JobSpec(BaseModel):
             framework=framework,
             shard=shard,
             profile=profile.name,
-            seed=profile.seed,
+            seed=profile.budget.seed,
             timeout=profile.timeout,
             memory=memory,
             **{name: tuple(getattr(selection, name)) for name in _SELECTED},
@@ -47,5 +45,5 @@ class JobSpec(BaseModel):
 
     def asked(self) -> tuple[Profile, Selection]:
         """The profile and the selection of the run that the shard is of."""
-        profile = replace(PROFILES[self.profile], seed=self.seed, timeout=self.timeout)
+        profile = profile_of(self.profile, self.seed, self.timeout)
         return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in _SELECTED})

@@ -14,7 +14,7 @@ from pathlib import Path
 import conformance
 from conformance.cluster.job import JobSpec
 from conformance.frameworks.registry import frameworks
-from conformance.run.engine import Nobody, default_memory, new_run
+from conformance.run.engine import Observer, default_memory, new_run
 from conformance.specs.load import load
 
 
@@ -22,7 +22,7 @@ def perform(order: JobSpec, folder: Path, specs_root: Path) -> Path:
     """Run the shard; its results file is in the folder, and has its footer."""
     profile, selection = order.asked()
     memory = order.memory or default_memory()  # of the machine that this is
-    run = new_run(load(specs_root), profile, selection, folder, Nobody(), shard=order.shard, memory=memory)
+    run = new_run(load(specs_root), profile, selection, folder, Observer(), shard=order.shard, memory=memory)
     (path,) = run.execute([frameworks()[order.framework]], 1)
     return path
 

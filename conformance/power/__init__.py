@@ -1,1 +1,1 @@
-"""The power of the suite itself: its checks must reject every wrong miniature, whatever the seed, and none of the right ones."""
+"""The statistical power of the suite: its checks must reject every mutant, whatever the seed, and no equivalent variant."""

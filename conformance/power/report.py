@@ -1,4 +1,4 @@
-"""What a power run found, for a terminal and as plain types: by group, by miniature, the survivors and the false alarms."""
+"""What a power run found, for a terminal and as plain types: by group, by mutant, the survivors and the false alarms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as ScaledIntegers
+from rich.table import Table as Grid
 
 from conformance.checks.base import Kind
-from conformance.power.variants import GROUPS, MiniatureFile
+from conformance.power.variants import GROUPS, VariantFile
 from conformance.power.verdicts import Verdict
 from conformance.reports.text import plural, printable
 from conformance.results.records import Cell
@@ -26,36 +26,36 @@ class Power:
     verdicts: Sequence[Verdict]
     seeds: Sequence[int]
     profile: str
-    files: Sequence[MiniatureFile]
+    files: Sequence[VariantFile]
 
     @property
-    def wrong(self) -> list[Verdict]:
-        """The wrong ones."""
-        return [v for v in self.verdicts if v.miniature.wrong]
+    def mutants(self) -> list[Verdict]:
+        """Those of the mutants."""
+        return [v for v in self.verdicts if v.variant.is_mutant]
 
     @property
-    def right(self) -> list[Verdict]:
-        """The right ones."""
-        return [v for v in self.verdicts if not v.miniature.wrong]
+    def equivalent(self) -> list[Verdict]:
+        """Those of the equivalent variants."""
+        return [v for v in self.verdicts if not v.variant.is_mutant]
 
     @property
     def survivors(self) -> list[Verdict]:
-        """Wrong ones that at least one seed lets through."""
-        return [v for v in self.wrong if v.how(self.seeds) == "survived"]
+        """Mutants that at least one seed lets through."""
+        return [v for v in self.mutants if v.how(self.seeds) == "survived"]
 
     @property
     def accused(self) -> list[Verdict]:
-        """Right ones that some check rejects."""
-        return [v for v in self.right if v.how(self.seeds) == "accused"]
+        """Equivalent variants that some check rejects."""
+        return [v for v in self.equivalent if v.how(self.seeds) == "accused"]
 
     @property
     def proven(self) -> bool:
-        """Every wrong one killed with every seed, no right one accused, and there were some of each."""
+        """Every mutant killed with every seed, no equivalent variant accused, and there was something to judge."""
         return bool(self.verdicts) and not self.survivors and not self.accused
 
     def group(self, name: str) -> list[Verdict]:
-        """The wrong ones of one group."""
-        return [v for v in self.wrong if v.miniature.group == name]
+        """The mutants of one group."""
+        return [v for v in self.mutants if v.variant.group == name]
 
     def summary(self) -> dict[str, Any]:
         """All of it in plain types."""
@@ -63,32 +63,32 @@ class Power:
             "profile": self.profile,
             "seeds": list(self.seeds),
             "groups": {
-                name: {"miniatures": len(found), "killed": len(found) - len(survivors), "survivors": survivors}
+                name: {"mutants": len(found), "killed": len(found) - len(survivors), "survivors": survivors}
                 for name in GROUPS
                 for found in [self.group(name)]
-                for survivors in [[v.miniature.name for v in found if v in self.survivors]]
+                for survivors in [[v.variant.name for v in found if v in self.survivors]]
             },
-            "wrong": [_wrong(v, self.seeds) for v in self.wrong],
-            "right": [
+            "mutants": [_mutant(v, self.seeds) for v in self.mutants],
+            "equivalent-variants": [
                 {
-                    "name": v.miniature.name,
-                    "file": v.miniature.file,
+                    "name": v.variant.name,
+                    "file": v.variant.file,
                     "passes": v.passes,
                     "accusations": [_accusation(*a) for a in v.accusations],
                 }
-                for v in self.right
+                for v in self.equivalent
             ],
             "not-run": {file.path.name: file.not_run for file in self.files if file.not_run},
             "proven": self.proven,
         }
 
 
-def _wrong(verdict: Verdict, seeds: Sequence[int]) -> dict[str, Any]:
+def _mutant(verdict: Verdict, seeds: Sequence[int]) -> dict[str, Any]:
     first = next(iter(verdict.kills.values()), None)
     return {
-        "name": verdict.miniature.name,
-        "group": verdict.miniature.group,
-        "file": verdict.miniature.file,
+        "name": verdict.variant.name,
+        "group": verdict.variant.group,
+        "file": verdict.variant.file,
         "killed": not verdict.survived(seeds),
         "with-every-seed-alike": verdict.always,
         "survives-seeds": verdict.survived(seeds),
@@ -105,7 +105,7 @@ def _accusation(seed: int, cell: Cell) -> dict[str, Any]:
 
 def show(power: Power, console: Console) -> None:
     """Print it: details first, so that the verdict stands where the eye is."""
-    console.print(_by_miniature(power))
+    console.print(_by_mutant(power))
     console.print(_by_group(power))
     for file in power.files:
         if file.not_run:
@@ -113,36 +113,34 @@ def show(power: Power, console: Console) -> None:
     for verdict in power.survivors:
         seeds = verdict.survived(power.seeds)
         how = "every seed" if len(seeds) == len(power.seeds) else f"seed {', '.join(map(str, seeds))}"
-        console.print(f"survivor: {verdict.miniature.name} ({verdict.miniature.file}), with {how}", style="bold red")
+        console.print(f"survivor: {verdict.variant.name} ({verdict.variant.file}), with {how}", style="bold red")
     for verdict in power.accused:
         for seed, cell in verdict.accusations[:3]:
-            console.print(f"false alarm: {verdict.miniature.name}, seed {seed}: {cell.id}: {printable(cell.reason)}", style="bold red")
+            console.print(f"false alarm: {verdict.variant.name}, seed {seed}: {cell.id}: {printable(cell.reason)}", style="bold red")
         if not verdict.accusations:
-            console.print(f"false alarm: {verdict.miniature.name}: no check passed", style="bold red")
-    killed = len(power.wrong) - len(power.survivors)
+            console.print(f"false alarm: {verdict.variant.name}: no check passed", style="bold red")
+    killed = len(power.mutants) - len(power.survivors)
     console.print(
-        f"{killed} of {plural(len(power.wrong), 'wrong miniature')} killed with each of {plural(len(power.seeds), 'seed')}, "
-        f"{len(power.accused)} of {plural(len(power.right), 'right one')} accused, profile {power.profile}",
+        f"{killed} of {plural(len(power.mutants), 'mutant')} killed with each of {plural(len(power.seeds), 'seed')}, "
+        f"{len(power.accused)} of {plural(len(power.equivalent), 'equivalent variant')} accused, profile {power.profile}",
         style="bold",
     )
 
 
-def _by_miniature(power: Power) -> ScaledIntegers:
-    grid = ScaledIntegers("wrong miniature", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
-    for verdict in sorted(power.wrong, key=lambda v: (GROUPS.index(v.miniature.group), v.miniature)):
+def _by_mutant(power: Power) -> Grid:
+    grid = Grid("mutant", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
+    for verdict in sorted(power.mutants, key=lambda v: (GROUPS.index(v.variant.group), v.variant)):
         kinds = Counter(cell.kind for cell in verdict.kills.values())
         first = next(iter(verdict.kills), "-")
-        grid.add_row(verdict.miniature.name, first, *(str(kinds[kind] or "·") for kind in KINDS))
+        grid.add_row(verdict.variant.name, first, *(str(kinds[kind] or "·") for kind in KINDS))
     return grid
 
 
-def _by_group(power: Power) -> ScaledIntegers:
-    grid = ScaledIntegers(
-        "group", "miniatures", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None
-    )
+def _by_group(power: Power) -> Grid:
+    grid = Grid("group", "mutants", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None)
     for name in GROUPS:
         found = power.group(name)
         survivors = sum(v in power.survivors for v in found)
         grid.add_row(name, str(len(found)), str(len(found) - survivors), str(survivors))
-    grid.add_row("all", str(len(power.wrong)), str(len(power.wrong) - len(power.survivors)), str(len(power.survivors)))
+    grid.add_row("all", str(len(power.mutants)), str(len(power.mutants) - len(power.survivors)), str(len(power.survivors)))
     return grid

@@ -1,6 +1,6 @@
-"""Which miniatures there are: small implementations that are wrong in one way, or right in an unusual one.
+"""Variants: small implementations that are wrong in one way (mutants), or right in an unusual one (equivalent variants).
 
-A file's name says what it holds: ``wrong_<group>.py``, or ``wrong_<group>_torch.py`` where it needs that framework; ``right….py``.
+A file's name says what it holds: ``mutants_<group>.py``, or ``mutants_<group>_torch.py`` where it needs that framework; ``variants….py``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from conformance.subject import SubjectError
 from conformance.workers.subjects import inspect
 
 GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
-"""What a wrong miniature gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
+"""What a mutant gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
 
-RIGHT = "right"
+EQUIVALENT = "equivalent"
+"""What equivalent variants have instead of a group."""
 
 
-class MiniatureError(Exception):
-    """A file that holds no miniatures; the message is one sentence."""
+class VariantError(Exception):
+    """A file that holds no variants; the message is one sentence."""
 
 
 @dataclass(frozen=True)
-class MiniatureFile:
-    """One file: its group, or ``right``; the frameworks its functions need; why it cannot be run here, if it cannot."""
+class VariantFile:
+    """One file: its group, or ``EQUIVALENT``; the frameworks its functions need; why it cannot be run here, if it cannot."""
 
     path: Path
     group: str
@@ -35,7 +36,7 @@ class MiniatureFile:
 
 
 @dataclass(frozen=True, order=True)
-class Miniature:
+class Variant:
     """One implementation in such a file."""
 
     framework: str
@@ -45,58 +46,57 @@ class Miniature:
     file: str
 
     @property
-    def wrong(self) -> bool:
+    def is_mutant(self) -> bool:
         """Whether some check has to reject it; if not, none may."""
-        return self.group != RIGHT
+        return self.group != EQUIVALENT
 
 
-def miniatures_root() -> Path:
-    """The folder of the suite's own miniatures: inside the installed package, or beside it in a checkout."""
+def own_folder(name: str) -> Path:
+    """The folder ``mutants`` or ``variants`` of the suite: inside the installed package, or among the tests of a checkout."""
     package = Path(__file__).resolve().parent.parent
-    installed = package / "_miniatures"
-    return installed if installed.is_dir() else package.parent / "tests" / "miniatures"
+    installed = package / f"_{name}"
+    return installed if installed.is_dir() else package.parent / "tests" / name
+
+
+def own_files() -> list[Path]:
+    """The files that came with the suite."""
+    return [*sorted(own_folder("mutants").glob("mutants_*.py")), *sorted(own_folder("variants").glob("variants*.py"))]
 
 
 def group_of(path: Path) -> str:
     """The group that a file's name tells.
 
     Raises:
-        MiniatureError: it tells none.
+        VariantError: it tells none.
     """
     first, _, rest = path.stem.partition("_")
-    if first == RIGHT:
-        return RIGHT
+    if first == "variants":
+        return EQUIVALENT
     group = rest.partition("_")[0]
-    if first != "wrong" or group not in GROUPS:
-        expected = f"right….py or wrong_<group>….py with one of the groups {', '.join(GROUPS)}"
-        raise MiniatureError(f"{path}: found a name that does not say what the file holds, expected {expected}")
+    if first != "mutants" or group not in GROUPS:
+        expected = f"variants….py or mutants_<group>….py with one of the groups {', '.join(GROUPS)}"
+        raise VariantError(f"{path}: found a name that does not say what the file holds, expected {expected}")
     return group
 
 
-def own_files() -> list[Path]:
-    """The files that came with the suite."""
-    root = miniatures_root()
-    return sorted([*root.glob("wrong_*.py"), *root.glob("right*.py")])
-
-
-def examine(paths: Sequence[Path], groups: Sequence[str], jobs: int) -> list[MiniatureFile]:
-    """What the files hold: each is run once, in a process of its own. ``groups``: only these of the wrong ones, and all right ones.
+def examine(paths: Sequence[Path], groups: Sequence[str], jobs: int) -> list[VariantFile]:
+    """What the files hold: each is run once, in a process of its own. ``groups``: only mutants of these, and all equivalent variants.
 
     Raises:
-        MiniatureError: a name that tells no group, or a file that does not run.
+        VariantError: a name that tells no group, or a file that does not run.
     """
-    wanted = [path for path in paths if group_of(path) in {RIGHT, *(groups or GROUPS)}]
+    wanted = [path for path in paths if group_of(path) in {EQUIVALENT, *(groups or GROUPS)}]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return list(pool.map(_examine, wanted))
 
 
-def _examine(path: Path) -> MiniatureFile:
+def _examine(path: Path) -> VariantFile:
     group = group_of(path)
     needed = path.stem.rpartition("_")[2]  # a framework that the name tells need not be there
     if (info := frameworks().get(needed)) and (reason := info.why_missing()):
-        return MiniatureFile(path, group, (needed,), reason)
+        return VariantFile(path, group, (needed,), reason)
     try:
         found = inspect(path)
     except SubjectError as error:
-        raise MiniatureError(str(error)) from None
-    return MiniatureFile(path, group, tuple(dict.fromkeys(framework for framework, _ in found)))
+        raise VariantError(str(error)) from None
+    return VariantFile(path, group, tuple(dict.fromkeys(framework for framework, _ in found)))

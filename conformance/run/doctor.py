@@ -9,22 +9,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from conformance.checks.profiles import PROFILES
 from conformance.frameworks.info import FrameworkInfo
-from conformance.workers.process import Worker, WorkerDied, WorkerOptions
+from conformance.workers.process import WorkerDied, running
 
 
 def examine(info: FrameworkInfo) -> dict[str, Any]:
     """Start the framework's worker and ask it; plain types."""
     if reason := info.why_missing():
         return {"framework": info.name, "status": "missing", "reason": reason}
-    worker = Worker(info.name, WorkerOptions(PROFILES["quick"]))
     try:
-        description = worker.start()
+        with running(info.name) as (_, description):
+            pass
     except WorkerDied as lost:
         return {"framework": info.name, "status": "broken", "reason": str(lost)}
-    finally:
-        worker.dismiss()
     devices = [{"name": d.name, "kind": d.kind, "flushes subnormals": list(d.flushes_subnormals)} for d in description.devices]
     here = {d.kind for d in description.devices}
     return {

@@ -8,60 +8,40 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock
-from typing import Protocol
 
 import conformance
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
-from conformance.checks.profiles import Profile
 from conformance.frameworks.info import FrameworkInfo
 from conformance.results.records import Cell, Header, Outcome, RunEnvironment, Shard
 from conformance.results.shards import holds
 from conformance.results.writing import Writer
 from conformance.run.ledger import DeviationLedger
-from conformance.run.plan import Item, Selection, items, not_run_cells
+from conformance.run.plan import PlannedCheck, Selection, not_run_cells, plan
+from conformance.run.profiles import Profile
 from conformance.run.resume import ResumePoint, load_resume_point
 from conformance.specs.model import Specs
 from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 from conformance.workers.protocol import Description
 
-ORDER = ("tensorflow", "keras-tensorflow", "jax", "keras-jax", "torch", "keras-torch", "paddle", "mlx", "torchmetrics", "numpy", "sklearn")
-"""Longest first, so that the last worker to finish started early."""
 
-
-class Observer(Protocol):
-    """Whoever watches a run: the progress display, or nobody."""
+class Observer:
+    """Receives the progress events of a run, and ignores them: the progress display does not."""
 
     def starting(self, framework: str) -> None:
         """Its worker is being started."""
 
     def planned(self, framework: str, count: int) -> None:
-        """A framework is loaded and has this many items."""
+        """A framework is loaded and has this many checks."""
 
     def finished(self, framework: str, cells: Sequence[Cell]) -> None:
-        """One item is done."""
+        """One check is done."""
 
     def ended(self, framework: str, note: str) -> None:
         """A framework is done; ``note`` says why it could not run, if it could not."""
-
-
-class Nobody:
-    """Observes nothing: what there is to see is in the results file."""
-
-    def starting(self, framework: str) -> None:
-        """Nothing is shown."""
-
-    def planned(self, framework: str, count: int) -> None:
-        """Nothing is shown."""
-
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
-        """Nothing is shown."""
-
-    def ended(self, framework: str, note: str) -> None:
-        """Nothing is shown."""
 
 
 @dataclass
@@ -98,7 +78,7 @@ class Run:
             ResumeError: a file that was to be gone on with is of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        first = sorted(chosen, key=lambda f: ORDER.index(f.name) if f.name in ORDER else -1)
+        first = sorted(chosen, key=lambda info: info.start_rank)
         pool = ThreadPoolExecutor(max_workers=max(1, jobs))
         futures = {info.name: pool.submit(self._framework, info) for info in first}
         try:
@@ -120,7 +100,7 @@ class Run:
         path = self.folder / f"{info.name}{f'-{self.shard.number}-of-{self.shard.of}' if self.shard else ''}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
-        worker = Worker(info.name, WorkerOptions(self.profile, self.specs.root, self.selection.subjects, self.memory))
+        worker = Worker(info.name, WorkerOptions(self.specs.root, self.selection.subjects, self.memory))
         with self._lock:
             self._workers.append(worker)
         try:
@@ -129,7 +109,7 @@ class Run:
             return path if self.stop.is_set() else self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
-        planned = [item for item in items(description, self.checks, self.selection, self.profile) if holds(self.shard, item.target)]
+        planned = [one for one in plan(description, self.checks, self.selection, self.profile) if holds(self.shard, one.target)]
         earlier = self._earlier(path, self._header(description), planned)
         self.observer.planned(info.name, len(planned))
         if not earlier.complete:
@@ -138,11 +118,11 @@ class Run:
                     return path
                 writer.append(*(cell for cell in self._devices_not_here(info, description) if cell.id not in earlier.ids))
                 writer.close(round(earlier.seconds + time.perf_counter() - started, 3))
-        worker.dismiss()
+        worker.shutdown()
         self.observer.ended(info.name, "")
         return path
 
-    def _run(self, worker: Worker, planned: Sequence[Item], earlier: ResumePoint, writer: Writer) -> bool:
+    def _run(self, worker: Worker, planned: Sequence[PlannedCheck], earlier: ResumePoint, writer: Writer) -> bool:
         """Run what is missing; False if the run was stopped meanwhile."""
         for item in planned:
             if earlier.has(item):
@@ -157,7 +137,7 @@ class Run:
             self.observer.finished(worker.framework, cells)
         return True
 
-    def _earlier(self, path: Path, header: Header, planned: Sequence[Item]) -> ResumePoint:
+    def _earlier(self, path: Path, header: Header, planned: Sequence[PlannedCheck]) -> ResumePoint:
         """What is kept of an earlier run: nothing, unless this one is to go on with it."""
         if not self.resume:
             return ResumePoint(path, header)
@@ -177,10 +157,12 @@ class Run:
     def _header(self, description: Description) -> Header:
         return header_of(description, self.specs, self.profile, self.selection, self.run_id, self.shard)
 
-    def _item(self, worker: Worker, item: Item) -> list[Cell]:
+    def _item(self, worker: Worker, item: PlannedCheck) -> list[Cell]:
         try:
-            asked = not item.left_out
-            cells = list(worker.ask(item.request, self.profile.timeout).cells) if asked else item.cells(Outcome.NOT_RUN, item.left_out)
+            if item.skip_reason:
+                cells = item.cells(Outcome.NOT_RUN, item.skip_reason)
+            else:
+                cells = list(worker.run(item.request, self.profile.timeout).cells)
         except WorkerDied as lost:
             cells = item.cells(Outcome.ERROR, str(lost))
             self._restart(worker)
@@ -215,7 +197,7 @@ def header_of(
         suite_version=conformance.__version__,
         specs_digest=specs.digest,
         profile=profile.name,
-        seed=profile.seed,
+        seed=profile.budget.seed,
         selection=selection.stated,
         shard=shard,
         environment=RunEnvironment(
@@ -253,5 +235,5 @@ def new_run(
     memory: int | None = None,
 ) -> Run:
     """A run of the selected checks, ready to be executed."""
-    ledger = DeviationLedger(specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+    ledger = DeviationLedger.today(specs.deviations)
     return Run(specs, profile, selection, folder, observer, all_checks(specs), ledger, shard, resume, memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from typing import Self
 
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome, Target
@@ -61,6 +62,11 @@ class DeviationLedger:
                 self._of.setdefault(framework, []).append(place)
         self._about: dict[tuple[str, str], list[int]] = {}
         self._standing: dict[Target, frozenset[int]] = {}
+
+    @classmethod
+    def today(cls, deviations: Sequence[Deviation]) -> Self:
+        """A ledger whose review dates are compared with today's."""
+        return cls(deviations, date.today())  # noqa: DTZ011 - a review date is a local day
 
     def _covering(self, cell: Cell) -> list[tuple[int, Deviation]]:
         """The deviations about a cell, with their places. Checks recur on every target, targets in every check: each is matched once."""
@@ -146,7 +152,7 @@ def complaints(specs: Specs, results: Iterable[Results], *, everything: bool) ->
 
 def _of_framework(deviations: Sequence[Deviation], parts: Sequence[Results], *, everything: bool) -> list[str]:
     """Each cell is held against the deviations of its own framework only: there are hundreds of them all."""
-    ledger = DeviationLedger(deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+    ledger = DeviationLedger.today(deviations)
     for part in parts:
         for cell in part.cells:
             ledger.apply(cell)

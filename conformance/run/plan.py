@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 
-from conformance.checks.base import Check, operation_of
-from conformance.checks.cases import CaseCheck
-from conformance.checks.profiles import Profile
+from conformance.checks.base import Check
+from conformance.checks.budget import Budget
 from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.vmap import VMAP
 from conformance.results.records import Cell, Outcome, Target
-from conformance.workers.protocol import Description, Request
+from conformance.run.profiles import Candidate, Profile
+from conformance.workers.protocol import Description, ImplementationDescription, Request
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Selection:
         }
         return {option: tuple(values) for option, values in named.items() if values}
 
-    def wants_check(self, check: Check, operation: str) -> bool:
+    def wants_check(self, check: Check) -> bool:
         """Whether the check was selected."""
-        return self.wants_operation(operation) and _matches(self.checks, check.id)
+        return self.wants_operation(check.operation) and _matches(self.checks, check.id)
 
     def wants_operation(self, name: str) -> bool:
         """Whether the operation was selected."""
@@ -67,29 +68,33 @@ def _matches(globs: Sequence[str], name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Item:
+class PlannedCheck:
     """One check on one target: what a worker is asked for, and a pytest item."""
 
     check: Check
-    operation: str
     target: Target
-    left_out: str = ""
+    budget: Budget | None = None
+    """What the check may spend; None where nothing is to be run."""
+    skip_reason: str = ""
     """Why the profile does not run it; its cells are then ``not-run`` for this reason."""
 
     @property
     def request(self) -> Request:
         """The message to the worker."""
+        assert self.budget is not None, "asked to run what was not planned to be run"
         t = self.target
-        return Request(check=self.check.id, implementation=t.implementation, device=t.device, mode=t.mode, dtype=t.dtype)
+        return Request(
+            check=self.check.id, implementation=t.implementation, device=t.device, mode=t.mode, dtype=t.dtype, budget=self.budget
+        )
 
     def cells(self, outcome: Outcome, reason: str) -> list[Cell]:
-        """The item's cells when it gave no findings of its own."""
+        """The cells where the check gave no findings of its own."""
         return [
             Cell(
                 check=self.check.id,
                 kind=self.check.kind,
                 level=self.check.level,
-                operation=self.operation,
+                operation=self.check.operation,
                 quantity=quantity.value,
                 target=self.target,
                 outcome=outcome,
@@ -99,63 +104,72 @@ class Item:
         ]
 
 
-def items(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[Item]:
+def plan(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[PlannedCheck]:
     """Every selected check on every selected target of one worker, also those that the profile leaves out.
 
-    A batch is put to the checks that ask for values and gradients alone.
+    In vmap mode only checks that ask for values and gradients alone are planned.
 
     Ordered by operation and dtype, so that targets which see the same bits follow each other and share their expectations.
     """
     by_operation: dict[str, list[Check]] = {}
     for check in checks.values():
-        by_operation.setdefault(operation_of(check), []).append(check)
-    shapes = {check.id: check.shape for check in checks.values() if isinstance(check, CaseCheck)}
-    own = {check.id for check in checks.values() if getattr(check, "own_functions", False)}  # laws have it; to import them takes Hypothesis
-    rare = {check.id for check in checks.values() if getattr(check, "rare", False)}
-    first = {i.operation: i.name for i in reversed(description.implementations)}
+        by_operation.setdefault(check.operation, []).append(check)
     planned = [
-        Item(
-            check,
-            implementation.operation,
-            target,
-            profile.leaves_out(
-                target,
-                implementation.operation,
-                check.id.removeprefix(f"{implementation.operation}/"),
-                first=bool(selection.subjects) or first[implementation.operation] == implementation.name,
-                rare=check.id in rare,
-                alone=bool(selection.subjects or selection.operations or selection.implementations),
-                modes=implementation.modes,
-                shape=shapes.get(check.id),
-                needs_extra_calls=check.id in own or (check.kind == "behaviour" and mode == "compile"),
-            ),
-        )
-        for implementation in description.implementations
-        if _matches(selection.implementations, implementation.name)
-        for device in description.devices
-        if selection.wants_device(device.name)
-        for mode in implementation.modes
-        if not selection.modes or mode in selection.modes
-        for dtype in implementation.dtypes
-        if not selection.dtypes or dtype in selection.dtypes
-        for target in [
-            Target(
-                framework=description.framework,
-                version=description.version,
-                implementation=implementation.name,
-                device=device.name,
-                mode=mode,
-                dtype=dtype,
-            )
-        ]
+        _planned(description, implementation, check, target, selection, profile)
+        for implementation, target in targets_of(description, selection)
         for check in by_operation.get(implementation.operation, [])
-        if dtype in check.dtypes and selection.wants_check(check, implementation.operation)
-        if mode != VMAP or getattr(check, "batches", check.kind in {"case", "bound"})
+        if target.dtype in check.dtypes and selection.wants_check(check) and (target.mode != VMAP or check.supports_vmap)
     ]
     order = {check_id: place for place, check_id in enumerate(checks)}
-    return sorted(
-        planned, key=lambda i: (i.operation, i.target.dtype, i.target.device, i.target.mode, i.target.implementation, order[i.check.id])
+
+    def sort_key(p: PlannedCheck) -> tuple[str, str, str, str, str, int]:
+        return p.check.operation, p.target.dtype, p.target.device, p.target.mode, p.target.implementation, order[p.check.id]
+
+    return sorted(planned, key=sort_key)
+
+
+def targets_of(description: Description, selection: Selection) -> Iterator[tuple[ImplementationDescription, Target]]:
+    """The selected targets of one worker, each with its implementation."""
+    for implementation in description.implementations:
+        if not (_matches(selection.implementations, implementation.name) and selection.wants_operation(implementation.operation)):
+            continue
+        devices = [device.name for device in description.devices if selection.wants_device(device.name)]
+        modes = [mode for mode in implementation.modes if not selection.modes or mode in selection.modes]
+        dtypes = [dtype for dtype in implementation.dtypes if not selection.dtypes or dtype in selection.dtypes]
+        for device, mode, dtype in product(devices, modes, dtypes):
+            yield (
+                implementation,
+                Target(
+                    framework=description.framework,
+                    version=description.version,
+                    implementation=implementation.name,
+                    device=device,
+                    mode=mode,
+                    dtype=dtype,
+                ),
+            )
+
+
+def _planned(
+    description: Description,
+    implementation: ImplementationDescription,
+    check: Check,
+    target: Target,
+    selection: Selection,
+    profile: Profile,
+) -> PlannedCheck:
+    first = next(i for i in description.implementations if i.operation == implementation.operation)
+    candidate = Candidate(
+        check,
+        target,
+        implementation.modes,
+        description.usual_mode,
+        target.mode in description.compiling_modes,
+        is_first=bool(selection.subjects) or implementation is first,
+        named=bool(selection.subjects or selection.operations or selection.implementations),
+        of_subject=bool(selection.subjects),
     )
+    return PlannedCheck(check, target, profile.budget_for(candidate), profile.skip_reason(candidate))
 
 
 def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Selection, kinds: Sequence[str], reason: str) -> Iterator[Cell]:
@@ -165,5 +179,5 @@ def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Sele
             continue
         target = Target(framework=info.name, version="", implementation="*", device=kind, mode="*", dtype="*")
         for check in checks.values():
-            if selection.wants_check(check, operation_of(check)):
-                yield from Item(check, operation_of(check), target).cells(Outcome.NOT_RUN, reason)
+            if selection.wants_check(check):
+                yield from PlannedCheck(check, target).cells(Outcome.NOT_RUN, reason)

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from conformance.results.records import Cell, Outcome
+from conformance.run.engine import Observer
 
 _BAD = {Outcome.FAIL, Outcome.ERROR}
 
 
-class ProgressDisplay:
+class ProgressDisplay(Observer):
     """Observes a run and draws it; use as a context manager."""
 
     def __init__(self, frameworks: Sequence[str]) -> None:

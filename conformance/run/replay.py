@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 from conformance.checks.catalogue import all_checks
-from conformance.checks.profiles import Profile
 from conformance.frameworks.registry import frameworks
 from conformance.results.records import Cell, split_id
 from conformance.run.ledger import DeviationLedger
-from conformance.run.plan import Selection, items
+from conformance.run.plan import Selection, plan
+from conformance.run.profiles import Profile
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerDied, WorkerOptions
+from conformance.workers.process import WorkerDied, WorkerOptions, running
 
 
 class ReplayError(Exception):
@@ -38,20 +37,19 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
         raise ReplayError(f"unknown framework {framework!r}: expected one of {', '.join(known)}")
     if reason := known[framework].why_missing():
         raise ReplayError(reason)
-    worker = Worker(framework, WorkerOptions(profile, specs.root, subjects))
+    selection = Selection(
+        implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,), subjects=subjects
+    )
     try:
-        description = worker.start()
-        selection = Selection(implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,))
-        planned = items(description, {check: checks[check]}, selection, profile)
-        if not planned:
-            raise ReplayError(
-                f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
-            )
-        cells = worker.ask(planned[0].request, profile.timeout).cells
-        entry = next(i.entry for i in description.implementations if i.name == implementation)
+        with running(framework, WorkerOptions(specs.root, subjects)) as (worker, description):
+            planned = plan(description, {check: checks[check]}, selection, profile)
+            if not planned:
+                raise ReplayError(
+                    f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
+                )
+            cells = worker.run(planned[0].request, profile.timeout).cells
+            entry = next(i.entry for i in description.implementations if i.name == implementation)
     except WorkerDied as lost:
         raise ReplayError(f"{identifier}: {lost}") from None
-    finally:
-        worker.dismiss()
-    ledger = DeviationLedger(specs.deviations, date.today())  # noqa: DTZ011 - a review date is a local day
+    ledger = DeviationLedger.today(specs.deviations)
     return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

@@ -10,7 +10,7 @@ from pathlib import Path
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import MAX_LINE, Cell, Header
 from conformance.results.writing import Writer
-from conformance.run.plan import Item
+from conformance.run.plan import PlannedCheck
 
 _OWN = ("run", "started")
 """What the header of every run has of its own."""
@@ -44,7 +44,7 @@ class ResumePoint:
         """What the cells that are kept took."""
         return sum(cell.seconds for cell in self.cells)
 
-    def has(self, item: Item) -> bool:
+    def has(self, item: PlannedCheck) -> bool:
         """Whether nothing of the item remains to be run."""
         return (item.check.id, item.target.id) in self._items
 
@@ -53,7 +53,7 @@ class ResumePoint:
         return frozenset((cell.check, cell.target.id) for cell in self.cells)
 
 
-def load_resume_point(path: Path, header: Header, planned: Sequence[Item]) -> ResumePoint:
+def load_resume_point(path: Path, header: Header, planned: Sequence[PlannedCheck]) -> ResumePoint:
     """What a results file holds of the run that the header describes; nothing where there is no file, or none of a framework that ran.
 
     Raises:
@@ -99,7 +99,7 @@ def _shown(value: object) -> str:
     return "none" if value in (None, "", {}, ()) else f"{value!a:.80}"
 
 
-def _whole_items(found: Results, planned: Sequence[Item]) -> tuple[Cell, ...]:
+def _whole_items(found: Results, planned: Sequence[PlannedCheck]) -> tuple[Cell, ...]:
     """All cells, less those of a last item that is there in part."""
     cells = found.cells
     if found.complete or not cells:

@@ -9,15 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 import conformance
-from conformance.checks.profiles import Profile
 from conformance.workers.protocol import Description, Reply, Request
 from conformance.workers.stderr import Log
 
@@ -39,7 +38,6 @@ class WorkerDied(Exception):
 class WorkerOptions:
     """What every worker of a run is started with."""
 
-    profile: Profile
     specs: Path | None = None
     subjects: Sequence[Path] = ()
     memory: int | None = None
@@ -52,9 +50,9 @@ class Worker:
     The process ends with the thread that started it, where the system can see to that.
     """
 
-    def __init__(self, framework: str, options: WorkerOptions) -> None:
+    def __init__(self, framework: str, options: WorkerOptions | None = None) -> None:
         self.framework = framework
-        self._options = options
+        self._options = options or WorkerOptions()
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._log: Log | None = None
@@ -79,9 +77,7 @@ class Worker:
         return description
 
     def _start(self) -> Description:
-        command = [sys.executable, "-m", "conformance.workers.worker", self.framework, "--profile", self._options.profile.name]
-        if self._options.profile.seed is not None:
-            command += ["--seed", str(self._options.profile.seed)]
+        command = [sys.executable, "-m", "conformance.workers.worker", self.framework]
         if self._options.specs is not None:
             command += ["--specs", str(self._options.specs)]
         for subject in self._options.subjects:
@@ -166,7 +162,7 @@ class Worker:
         self._end()
         return "; ".join(filter(None, (f"the worker died with {how} while {doing}", words)))
 
-    def ask(self, request: Request, timeout: float) -> Reply:
+    def run(self, request: Request, timeout: float) -> Reply:
         """One check on one target.
 
         Raises:
@@ -193,7 +189,7 @@ class Worker:
             self._spoiled_by = request.implementation
         return reply
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Let the process, which must be idle, end by itself, as it may have files to delete; then end whatever is left of it."""
         process = self._process
         if process is not None and process.stdin is not None:
@@ -217,3 +213,17 @@ class Worker:
             if process.stdin is not None:
                 with suppress(OSError):
                     process.stdin.close()
+
+
+@contextmanager
+def running(framework: str, options: WorkerOptions | None = None) -> Iterator[tuple[Worker, Description]]:
+    """A worker that was started, and what it has; it is shut down at the end.
+
+    Raises:
+        WorkerDied: it could not be started.
+    """
+    worker = Worker(framework, options)
+    try:
+        yield worker, worker.start()
+    finally:
+        worker.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conformance.checks.budget import Budget
 from conformance.results.records import Cell
 
 
@@ -40,26 +41,30 @@ class Description(_Message):
     flags: dict[str, str] = Field(default_factory=dict)
     devices: tuple[DeviceDescription, ...] = ()
     implementations: tuple[ImplementationDescription, ...] = ()
+    usual_mode: str = "eager"
+    """The mode in which the framework is mostly used."""
+    compiling_modes: tuple[str, ...] = ()
+    """The modes in which a new shape costs a compilation."""
     failed: str = ""
 
 
 class Request(_Message):
-    """One check on one target; ``seed`` takes the place of the profile's, where there is one."""
+    """One check on one target, and what it may spend."""
 
     check: str
     implementation: str
     device: str
     mode: str
     dtype: str
-    seed: int | None = None
+    budget: Budget
 
 
 class Reply(_Message):
-    """The cells of one request. ``drawn``: some of its inputs were, so that another seed may find something else.
+    """The cells of one request. ``uses_random_inputs``: another seed may find something else.
 
     ``tainted``: something was changed for good, such as a default dtype, so that another implementation needs another process.
     """
 
     cells: tuple[Cell, ...]
-    drawn: bool = True
+    uses_random_inputs: bool = True
     tainted: bool = False

@@ -13,18 +13,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from packaging.utils import canonicalize_name
 
-from conformance.checks.base import Check, Evaluating, Finding
+from conformance.checks.base import Check, EvaluatingCheck, Finding
+from conformance.checks.budget import Budget
 from conformance.checks.catalogue import all_checks
-from conformance.checks.procedures import ProcedureCheck
-from conformance.checks.profiles import PROFILES, Profile
 from conformance.checks.context import CheckContext, ExpectationCache, Sibling
+from conformance.checks.procedures import ProcedureCheck
 from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluate, ExecutionMismatch, Framework, Implementation, Refused, Unsupported
 from conformance.frameworks.messages import one_line
@@ -50,7 +50,6 @@ class Harness:
     framework: Framework
     implementations: dict[str, Implementation]
     specs: Specs
-    profile: Profile
     version: str
     checks: dict[str, Check]
     process_state: ProcessState = field(default_factory=ProcessState)
@@ -77,8 +76,9 @@ class Harness:
         with self.process_state.framework_state():
             environment = self.framework.environment()
         named = {canonicalize_name(name) for name in environment.packages}
-        known = registry.frameworks().get(self.framework.name)
-        below = packages_of(known.requires) if known else {}
+        info = registry.info_of(self.framework.name)
+        below = packages_of(info.requires)
+        modes = {mode: None for i in self.implementations.values() for mode in i.modes}
         return Description(
             framework=self.framework.name,
             version=environment.version,
@@ -94,6 +94,8 @@ class Harness:
                 ImplementationDescription(name=i.name, entry=i.entry, operation=i.operation, modes=tuple(i.modes), dtypes=tuple(i.dtypes))
                 for i in self.implementations.values()
             ),
+            usual_mode=info.usual_mode,
+            compiling_modes=tuple(mode for mode in modes if info.compiles_each_shape(mode)),
         )
 
     def answer(self, request: Request) -> Reply:
@@ -108,12 +110,8 @@ class Harness:
             mode=request.mode,
             dtype=request.dtype,
         )
-        profile = self.profile.on(
-            target, implementation.operation, implementation.modes, first=self._is_first(implementation), subject=self.watched
-        )
-        profile = SeedTracker.of(profile, self.profile.seed if request.seed is None else request.seed)
         started = time.perf_counter()
-        found = self._run(check, implementation, target, profile)
+        found, uses_random_inputs = self._run(check, implementation, target, request.budget)
         seconds = round(time.perf_counter() - started, 6)
         undone, lasting = self.process_state.restore()
         lasting += self._changed_settings()
@@ -140,33 +138,31 @@ class Harness:
             )
             for finding in found
         )
-        return Reply(cells=cells, drawn=profile.drawn, tainted=bool(lasting))
+        return Reply(cells=cells, uses_random_inputs=uses_random_inputs, tainted=bool(lasting))
 
-    def _is_first(self, implementation: Implementation) -> bool:
-        return implementation is next(i for i in self.implementations.values() if i.operation == implementation.operation)
-
-    def _run(self, check: Check, implementation: Implementation, target: Target, profile: Profile) -> Sequence[Finding]:
+    def _run(self, check: Check, implementation: Implementation, target: Target, budget: Budget) -> tuple[Sequence[Finding], bool]:
+        """What the check found, and whether another seed may find something else."""
         if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
-            return _caught(lambda: check.perform(target, self.process_state.called(implementation.call)), check)
-        assert isinstance(check, Evaluating), f"{check.id} can be neither performed nor run"
+            return _caught(lambda: check.perform(target, self.process_state.called(implementation.call)), check), False
+        assert isinstance(check, EvaluatingCheck), f"{check.id} can be neither performed nor run"
         evaluate = self._prepare(implementation, target)
         if isinstance(evaluate, Finding):
-            return [replace(evaluate, quantity=q) for q in check.quantities]
+            return [replace(evaluate, quantity=q) for q in check.quantities], False
         device = next(d for d in self.framework.devices() if d.name == target.device)
-        trial = CheckContext(
+        context = CheckContext(
             target,
             self.specs.operations[implementation.operation],
             evaluate,
             self.specs.error_model,
             target.dtype in device.flushes_subnormals,
-            profile,
+            budget,
             self.cache,
             self._probe(implementation, target),
             lambda: self._siblings(implementation, target),
             self._kept,
             declared(self.specs.policies, target.model_dump()),
         )
-        return _caught(lambda: check.run(trial), check)
+        return _caught(lambda: check.run(context), check), context.uses_random_inputs
 
     def _probe(self, implementation: Implementation, target: Target) -> Probe:
         make = getattr(self.framework, "probe", None)
@@ -240,7 +236,7 @@ def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
             return Outcome.ERROR, f"raised {one_line(error)}", ()
 
 
-def open_harness(name: str, specs_root: Path | None, profile: Profile, subjects: Sequence[Path]) -> Harness:
+def open_harness(name: str, specs_root: Path | None = None, subjects: Sequence[Path] = ()) -> Harness:
     """Load a framework and what is to be tested on it: its own entry points, or those of the subject files."""
     process_state = ProcessState()
     specs = load(specs_root)
@@ -253,15 +249,15 @@ def open_harness(name: str, specs_root: Path | None, profile: Profile, subjects:
     if subjects:
         specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.titles}
-    return Harness(framework, implementations, specs, profile, version, all_checks(specs), process_state, watched=bool(subjects))
+    return Harness(framework, implementations, specs, version, all_checks(specs), process_state, watched=bool(subjects))
 
 
-def serve(pipe: TextIO, requests: TextIO, bench: Harness) -> None:
-    """Describe the bench, then answer each request with one line."""
-    pipe.write(bench.description().model_dump_json() + "\n")
+def serve(pipe: TextIO, requests: TextIO, harness: Harness) -> None:
+    """Describe the harness, then answer each request with one line."""
+    pipe.write(harness.description().model_dump_json() + "\n")
     pipe.flush()
     for line in requests:
-        pipe.write(bench.answer(Request.model_validate_json(line)).model_dump_json(exclude_defaults=True) + "\n")
+        pipe.write(harness.answer(Request.model_validate_json(line)).model_dump_json(exclude_defaults=True) + "\n")
         pipe.flush()
 
 
@@ -270,8 +266,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("framework")
     parser.add_argument("--specs", type=Path)
-    parser.add_argument("--profile", default="quick")
-    parser.add_argument("--seed", type=int)
     parser.add_argument("--subject", type=Path, action="append", default=[])
     parser.add_argument("--memory", type=int)
     options = parser.parse_args()
@@ -280,36 +274,13 @@ def main() -> None:
     if options.memory:
         limit_memory(options.memory)
     try:
-        profile = replace(PROFILES[options.profile], seed=options.seed)
-        bench = open_harness(options.framework, options.specs, profile, options.subject)
+        harness = open_harness(options.framework, options.specs, options.subject)
     except Exception as error:  # noqa: BLE001 - an import may fail in any way; the engine shows the reason
         pipe.write(Description(framework=options.framework, failed=one_line(error)).model_dump_json() + "\n")
         pipe.flush()
         sys.exit(1)
-    serve(pipe, requests, bench)
+    serve(pipe, requests, harness)
 
 
 if __name__ == "__main__":
     main()
-
-
-@dataclass(frozen=True)
-class SeedTracker(Profile):
-    """A profile with a seed of its own. Every generated input depends on the seed, so who never read it has drawn nothing."""
-
-    reads: list[str] = field(default_factory=list, compare=False)
-
-    @classmethod
-    def of(cls, profile: Profile, seed: int | None) -> SeedTracker:
-        """The same profile, drawing from another seed."""
-        return cls(**{f.name: getattr(profile, f.name) for f in fields(Profile) if f.name != "seed"}, seed=seed)
-
-    @property
-    def drawn(self) -> bool:
-        """Whether the seed was read."""
-        return bool(self.reads)
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "seed":
-            object.__getattribute__(self, "reads").append(name)
-        return object.__getattribute__(self, name)

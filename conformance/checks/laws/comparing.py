@@ -9,8 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.bounds import fitting
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, fitting
 from conformance.checks.tally import Observation, QuantityRecord
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import Descriptor, InputFamily, exact_data, make
@@ -48,7 +47,7 @@ def exact_shapes(context: CheckContext) -> list[Shape]:
     A gradient of weights that divide holds the value beside single squares: where a format cannot count the elements, one of them rounds.
     """
     definition = context.operation.definition
-    shapes = fitting(context.profile.shapes_for(context.target), definition)
+    shapes = fitting(context)
     if definition.divisor is Divisor.WEIGHTS and not definition.masked:
         shapes = [shape for shape in shapes if math.prod(shape) <= 2 ** FORMATS[context.target.dtype].precision]
     fitted = [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]

@@ -12,7 +12,6 @@ from conformance.checks.context import CheckContext
 from conformance.checks.judge import judge, sentence
 from conformance.checks.laws.comparing import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.profiles import compiles_each_shape
 from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact.oracle import exact
@@ -20,12 +19,12 @@ from conformance.numerics.formats import FORMATS, Array
 
 
 def _inputs(context: CheckContext, *, upstream: int = 0) -> list[Drawn]:
-    return [exact_inputs(context, shape, context.profile.seeds()[0], upstream=upstream) for shape in _shapes(context)]
+    return [exact_inputs(context, shape, context.seeds()[0], upstream=upstream) for shape in _shapes(context)]
 
 
 def _shapes(context: CheckContext) -> list[Shape]:
     """Few: each of these laws has its own function, and where shapes are compiled it is compiled for each."""
-    return exact_shapes(context)[: 2 if compiles_each_shape(context.target) else 4]
+    return exact_shapes(context)[: 2 if context.budget.compiles_each_shape else 4]
 
 
 def _direction(context: CheckContext, shape: Shape, seed: int) -> Array:
@@ -50,7 +49,7 @@ def value_alone(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             tallies[Quantity.VALUE],
             Quantity.VALUE,
             found,
-            context.executed_as(drawn.inputs).value,
+            context.evaluated(drawn.inputs).value,
             drawn,
             "with no gradient asked for",
         )
@@ -67,7 +66,7 @@ def one_argument(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
     tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(context, upstream=1):
-        both = context.executed_as(drawn.inputs)
+        both = context.evaluated(drawn.inputs)
         note_missing(tallies, both)
         for quantity in GRADIENTS:
             if quantity.value in both.gradients:
@@ -87,9 +86,9 @@ def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(context):
         inputs = drawn.inputs
-        reverse = context.executed_as(inputs)
+        reverse = context.evaluated(inputs)
         note_missing(tallies, reverse)
-        direction = _direction(context, inputs.shape, context.profile.seeds()[0])
+        direction = _direction(context, inputs.shape, context.seeds()[0])
         zeros = np.zeros_like(direction)
         for quantity, along in zip(GRADIENTS, ((direction, zeros), (zeros, direction)), strict=True):
             if quantity.value not in reverse.gradients:
@@ -112,7 +111,7 @@ def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     tally = QuantityRecord()
     for drawn in _inputs(context, upstream=1):
         inputs = drawn.inputs
-        direction = _direction(context, inputs.shape, context.profile.seeds()[0])
+        direction = _direction(context, inputs.shape, context.seeds()[0])
         quadratic = replace(inputs, prediction=direction, target=np.zeros_like(direction))
         oracle = exact(context.operation.definition, quadratic)
         for quantity, found in zip(GRADIENTS, context.probe.curvature(inputs, direction), strict=True):
@@ -140,12 +139,8 @@ def batching(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
     tallies = new_tallies(Quantity.VALUE)
     for shape in _shapes(context):
-        drawn = [exact_inputs(context, shape, seed) for seed in range(context.profile.seeds()[0], context.profile.seeds()[0] + 3)]
+        drawn = [exact_inputs(context, shape, seed) for seed in range(context.seeds()[0], context.seeds()[0] + 3)]
         found = context.probe.batched([one.inputs for one in drawn])
-        wanted = np.stack([context.executed_as(one.inputs).value for one in drawn])
+        wanted = np.stack([context.evaluated(one.inputs).value for one in drawn])
         same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
     return tallies
-
-
-DERIVATIVES = (value_alone, one_argument, forward_mode, curvature, batching)
-"""Laws that need a probe."""

@@ -14,7 +14,6 @@ import numpy as np
 from conformance.checks.context import CheckContext
 from conformance.checks.judge import judge
 from conformance.checks.laws.law import law
-from conformance.checks.profiles import compiles_each_shape
 from conformance.checks.tally import QuantityRecord
 from conformance.checks.wording import describe
 from conformance.frameworks.messages import in_decimal, refusal
@@ -148,7 +147,7 @@ def _pairs(context: CheckContext) -> Iterator[tuple[Format, Format]]:
     for other in FORMATS.values():
         if other != own:
             yield own, other
-            if not compiles_each_shape(context.target):
+            if not context.budget.compiles_each_shape:
                 yield other, own
 
 
@@ -199,7 +198,3 @@ def _judge_narrowed(answers: _Answers, name: str, pair: Sequence[Array], value: 
 
 def _sentence(value: Array, expectation: Expectation) -> str:
     return f"found {in_decimal(value)} of dtype {value.dtype.name}, expected {describe(expectation.at(0).exact)}"
-
-
-DTYPES = (mixed_dtypes, integer_inputs, integers_beside_floats, integer_range)
-"""Laws of dtypes that differ or that are no float format."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.law import law
-from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import special_values
 from conformance.numerics.bounds.error_model import RoundingStep
@@ -48,19 +48,19 @@ def every_length(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Whole numbers, of which no difference is 0; only the division by the length may round. A profile may leave lengths out."""
     tallies = new_tallies()
     fmt = FORMATS[context.target.dtype]
-    shapes = context.profile.shapes_for(context.target)
+    shapes = context.budget.shapes
     compiled = [shape[0] for shape in shapes if len(shape) == 1] or [math.prod(shapes[0])]
-    lengths = compiled if compiles_each_shape(context.target) else context.profile.lengths
+    lengths = compiled if context.budget.compiles_each_shape else context.budget.lengths
     expect = OnlyTheDivisionRounds.of(context)
     for n in lengths:
         shape: Shape = (n,)
-        rng = np.random.default_rng([context.profile.seeds()[0], n])
+        rng = np.random.default_rng([context.seeds()[0], n])
         target = rng.integers(-3, 4, n)
         difference = rng.integers(1, 4, n) * rng.choice([-1, 1], n)
         upstream = np.ones(context.operation.definition.value_shape(shape), fmt.dtype)
         inputs = Inputs((target + difference).astype(fmt.dtype), target.astype(fmt.dtype), None, upstream)
-        key = ("every-length", context.operation.name, fmt.name, context.profile.seeds()[0], n)
-        context.observe(tallies, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
+        key = ("every-length", context.operation.name, fmt.name, context.seeds()[0], n)
+        observe(context, tallies, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
         if any(tally.failure for tally in tallies.values()):
             break
     return tallies
@@ -74,8 +74,8 @@ def special_pairs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each value as a prediction against each as a target; where elements are summed, each pair beside an ordinary one."""
     tallies = new_tallies()
     for number, inputs in enumerate(_pairs(context)):
-        key = ("special-pairs", context.operation.name, context.target.dtype, context.profile.name, number)
-        context.observe(tallies, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
+        key = ("special-pairs", context.operation.name, context.target.dtype, context.budget.pair_stride, number)
+        observe(context, tallies, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
     return tallies
 
 
@@ -91,9 +91,5 @@ def _pairs(context: CheckContext) -> Iterator[Inputs]:
         yield Inputs(*beside, None, np.broadcast_to(ones, prediction.shape))
     else:
         whole = Inputs(*beside, None, ones.reshape(()))
-        for row in range(0, prediction.size, context.profile.pair_stride):
+        for row in range(0, prediction.size, context.budget.pair_stride):
             yield replace(whole, prediction=beside[0][row], target=beside[1][row])
-
-
-ENUMERATIONS = (every_length, special_pairs)
-"""Laws of everything there is of a kind."""

@@ -9,8 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.bounds import fitting
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, fitting
 from conformance.checks.laws.comparing import GRADIENTS, Drawn, draw, exact_inputs, exact_shapes, gradients_of, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.tally import Observation, QuantityRecord, new_tallies
@@ -37,9 +36,9 @@ def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Ties the gradient to the value of the same call, whatever both should have been."""
     tallies = new_tallies(*GRADIENTS)
     for shape in exact_shapes(context):
-        for seed in context.profile.seeds():
+        for seed in context.seeds():
             drawn = exact_inputs(context, shape, seed)
-            evaluation = context.executed_as(drawn.inputs)
+            evaluation = context.evaluated(drawn.inputs)
             note_missing(tallies, evaluation)
             difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
             twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
@@ -54,11 +53,11 @@ def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
 def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
     tallies = new_tallies()
-    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
-        for seed in context.profile.seeds():
+    for shape in fitting(context):
+        for seed in context.seeds():
             drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=8)
             equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
-            evaluation = context.executed_as(equal.inputs)
+            evaluation = context.evaluated(equal.inputs)
             note_missing(tallies, evaluation)
             value = evaluation.value
             if drawn.inputs.weight is None:  # a negative weight makes a negative zero
@@ -77,12 +76,12 @@ def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
 def sign(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Zeros, subnormals and the largest numbers; what they sum to may be infinite."""
     tallies = new_tallies(Quantity.VALUE)
-    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
+    for shape in fitting(context):
         if not math.prod(shape):
             continue
-        for seed in context.profile.seeds():
+        for seed in context.seeds():
             drawn = draw(context, extremes, "extremes", shape, seed, spread=5)
-            value = context.executed_as(drawn.inputs).value
+            value = context.evaluated(drawn.inputs).value
             wrong = np.isnan(value.astype(np.float64)) | np.signbit(value.astype(np.float64))
             tallies[Quantity.VALUE].evaluations += 1
             if wrong.any():
@@ -104,8 +103,8 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Each axis is shuffled by itself, so that rows stay rows: also what depends on a row's place in the batch is seen."""
     tallies = new_tallies()
     for shape in exact_shapes(context):
-        drawn = exact_inputs(context, shape, context.profile.seeds()[0], upstream=1)
-        rng = np.random.default_rng([context.profile.seeds()[0], 2])
+        drawn = exact_inputs(context, shape, context.seeds()[0], upstream=1)
+        rng = np.random.default_rng([context.seeds()[0], 2])
         orders = [rng.permutation(length) for length in shape]
 
         def shuffled(array: Array, orders: list[Array] = orders) -> Array:
@@ -117,7 +116,7 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         whole = drawn.inputs
         weight = None if whole.weight is None else shuffled(whole.weight)
         moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
-        first, second = context.executed_as(drawn.inputs), context.executed_as(moved)
+        first, second = context.evaluated(drawn.inputs), context.evaluated(moved)
         note_missing(tallies, first)
         same(context, tallies[Quantity.VALUE], Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
         for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
@@ -130,6 +129,7 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "The whole is what its two halves make together: their sum, their mean, or one beside the other.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
+    supports_vmap=True,
 )
 def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Cut along the first axis; a row's result must not depend on the rows that are evaluated with it."""
@@ -138,12 +138,11 @@ def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     for shape in exact_shapes(context):
         if not shape or shape[0] % 2:
             continue
-        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
+        drawn = exact_inputs(context, shape, context.seeds()[0])
         values = [
-            context.executed_as(_rows(definition, drawn.inputs, half)).value
-            for half in (slice(0, shape[0] // 2), slice(shape[0] // 2, None))
+            context.evaluated(_rows(definition, drawn.inputs, half)).value for half in (slice(0, shape[0] // 2), slice(shape[0] // 2, None))
         ]
-        whole = context.executed_as(drawn.inputs).value
+        whole = context.evaluated(drawn.inputs).value
         if definition.value_shape(shape)[:1] == shape[:1]:
             together = np.concatenate([value.astype(np.float64) for value in values])
         else:
@@ -162,6 +161,7 @@ def _rows(definition: Definition, inputs: Inputs, rows: slice) -> Inputs:
     "The forms of one entry point speak of one sum: N times the mean is the sum, and the sum of the unreduced errors too.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
+    supports_vmap=True,
 )
 def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One form against each other form of the same entry point that the framework offers."""
@@ -171,8 +171,8 @@ def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
         raise Unsupported("the entry point has no other reduction to compare with")
     shapes = [shape for shape in exact_shapes(context) if shape and all(is_power_of_two(Fraction(length)) for length in shape)]
     for shape in shapes[-1:]:
-        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
-        own = _total(context.operation.definition, context.executed_as(drawn.inputs).value, drawn.inputs)
+        drawn = exact_inputs(context, shape, context.seeds()[0])
+        own = _total(context.operation.definition, context.evaluated(drawn.inputs).value, drawn.inputs)
         for sibling in siblings:
             upstream = np.ones(sibling.definition.value_shape(shape), drawn.inputs.prediction.dtype)
             other = sibling.evaluate(replace(drawn.inputs, upstream=upstream)).value
@@ -192,10 +192,10 @@ def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     if context.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
     fmt = FORMATS[context.target.dtype]
-    for shape in context.profile.shapes_for(context.target):
-        for seed in context.profile.seeds():
+    for shape in context.budget.shapes:
+        for seed in context.seeds():
             drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=1)
-            found = context.executed_as(drawn.inputs).value
+            found = context.evaluated(drawn.inputs).value
             p, t = drawn.inputs.prediction, drawn.inputs.target
             with np.errstate(all="ignore"):
                 narrow = np.square(p - t)
@@ -209,7 +209,3 @@ def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
             same(context, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
     return tallies
-
-
-IDENTITIES = (euler, equality, sign, permutation, concatenation, reductions_agree, rounds_once)
-"""Laws of sums of squares."""

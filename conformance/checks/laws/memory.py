@@ -11,7 +11,6 @@ import numpy as np
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws.law import law
-from conformance.checks.profiles import compiles_each_shape
 from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.frameworks.base import Unsupported
 from conformance.numerics.definition import Inputs, Quantity
@@ -79,13 +78,13 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 def layouts(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
     tallies = new_tallies()
-    drawn = exact_inputs(context, _SHAPE, context.profile.seeds()[0])
-    each = not compiles_each_shape(context.target)  # some compile for each layout too
+    drawn = exact_inputs(context, _SHAPE, context.seeds()[0])
+    each = not context.budget.compiles_each_shape  # some compile for each layout too
     for where, laid in _laid_out(drawn.inputs, each=each):
         plain = replace(drawn, inputs=_contiguous(laid))
-        wanted = context.executed_as(plain.inputs)
+        wanted = context.evaluated(plain.inputs)
         try:
-            found = context.executed_as(laid)
+            found = context.evaluated(laid)
         except Unsupported as reason:
             for tally in tallies.values():
                 tally.flags[str(reason)] = None
@@ -118,14 +117,15 @@ def _contiguous(inputs: Inputs) -> Inputs:
     "inputs-unchanged",
     "Prediction and target hold the same bits after value and gradients as before: they belong to the caller.",
     (Quantity.VALUE,),
+    supports_vmap=False,
 )
 def inputs_unchanged(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Seen by the adapter on the very tensors that the implementation was given."""
     tally = QuantityRecord()
     for shape in exact_shapes(context):
         for upstream in (0, 1):
-            drawn = exact_inputs(context, shape, context.profile.seeds()[0], upstream=upstream)
-            evaluation = context.executed_as(drawn.inputs)
+            drawn = exact_inputs(context, shape, context.seeds()[0], upstream=upstream)
+            evaluation = context.evaluated(drawn.inputs)
             tally.evaluations += 1
             if evaluation.changed:
                 names = " and ".join(evaluation.changed)
@@ -144,12 +144,8 @@ def one_buffer(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """As when an autoencoder is perfect; the sign of zero is that of a square."""
     tallies = new_tallies(Quantity.VALUE)
     for shape in exact_shapes(context)[:3]:
-        drawn = exact_inputs(context, shape, context.profile.seeds()[0])
+        drawn = exact_inputs(context, shape, context.seeds()[0])
         found = context.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
         zeros = np.zeros(context.operation.definition.value_shape(shape), found.dtype)
         same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
     return tallies
-
-
-BUFFERS = (layouts, inputs_unchanged, one_buffer)
-"""Laws of memory."""

@@ -31,7 +31,7 @@ def _policy(name: str, why: str, dtypes: tuple[str, ...]) -> Callable[[Callable[
         def test(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             return {Quantity.VALUE: _compared(context, name, observe(context))}
 
-        return law(f"policy-{name}", why, (Quantity.VALUE,), dtypes)(test)
+        return law(f"policy-{name}", why, (Quantity.VALUE,), dtypes, supports_vmap=False)(test)
 
     return make
 
@@ -158,7 +158,3 @@ def _is_rounded_once(context: CheckContext, inputs: Inputs, fmt: Format) -> bool
     output = FORMATS.get(value.dtype.name, fmt)
     (wanted,) = {output.round(x) if not isinstance(x, float) else x for x in exact(context.operation.definition, inputs).value.distinct}
     return bool((value.astype(np.float64) == float(wanted)).all())
-
-
-POLICIES = (broadcasting, promotion, half_accumulation, square_overflow, float64, masked_out)
-"""Laws that compare a declaration with what is seen."""

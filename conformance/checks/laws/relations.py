@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from conformance.checks.bounds import fitting
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, fitting
 from conformance.checks.laws.comparing import GRADIENTS, draw, gradients_of, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
@@ -31,11 +30,11 @@ def _relate(
     Without a change the law is one of a single evaluation.
     """
     tallies = new_tallies(*quantities)
-    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
-        for seed in context.profile.seeds():
+    for shape in fitting(context):
+        for seed in context.seeds():
             drawn = draw(context, opposite, "opposite", shape, seed, upstream=upstream)
-            first = context.executed_as(drawn.inputs)
-            second = first if change is None else context.executed_as(change(drawn.inputs))
+            first = context.evaluated(drawn.inputs)
+            second = first if change is None else context.evaluated(change(drawn.inputs))
             for quantity, found, wanted in pairs(first, second):
                 same(context, tallies[quantity], quantity, found, wanted, drawn)
             note_missing(tallies, first)
@@ -105,7 +104,3 @@ def linearity(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             yield quantity, gradient, wanted * wanted.dtype.type(-2)
 
     return _relate(context, lambda i: replace(i, upstream=i.upstream * i.upstream.dtype.type(-2)), pairs, GRADIENTS, upstream=1)
-
-
-RELATIONS = (swap, negation, scaling, antisymmetry, linearity)
-"""Laws of two evaluations."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.bounds import fitting
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, fitting
 from conformance.checks.laws.comparing import draw, exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws.law import law
+from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Divisor, Quantity
@@ -24,46 +24,49 @@ _UNEVEN = 70_001
 """No number of threads divides it; only sums stay exact on it."""
 
 
-@law("repetition", "The same call gives the same bits the second time: a loss that remembers is not a function.")
+@law("repetition", "The same call gives the same bits the second time: a loss that remembers is not a function.", supports_vmap=False)
 def repetition(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
     tallies = new_tallies()
-    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
-        for seed in context.profile.seeds():
+    for shape in fitting(context):
+        for seed in context.seeds():
             drawn = draw(context, opposite, "opposite", shape, seed)
-            first = context.executed_as(drawn.inputs)
-            same_evaluation(context, tallies, context.executed_as(drawn.inputs), first, drawn, "at the second call")
+            first = context.evaluated(drawn.inputs)
+            same_evaluation(context, tallies, context.evaluated(drawn.inputs), first, drawn, "at the second call")
     return tallies
 
 
 @law(
     "after-other-shapes",
     "A call gives its result whatever shapes were seen before: a plan or a buffer made for one must not serve another.",
+    supports_vmap=False,
 )
 def after_other_shapes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """From the largest to the smallest shape and back; nothing rounds, so that the exact result is the only one, whatever came before."""
     tallies = new_tallies()
     shapes = sorted(exact_shapes(context), key=lambda shape: int(np.prod(shape)))
-    seed = context.profile.seeds()[0]
+    seed = context.seeds()[0]
     for shape in [*reversed(shapes), *shapes[1:]]:
         drawn = exact_inputs(context, shape, seed)
         key = ("after-other-shapes", context.operation.name, context.target.dtype, seed, shape)
-        context.observe(tallies, drawn.inputs, key=key, recipe=drawn.recipe, expect=exactly, minimise=False)
+        observe(context, tallies, drawn.inputs, key=key, recipe=drawn.recipe, expect=exactly, minimise=False)
     return tallies
 
 
-@law("after-a-failure", "A call gives the same bits after one that was refused: an exception must leave nothing behind.")
+@law(
+    "after-a-failure", "A call gives the same bits after one that was refused: an exception must leave nothing behind.", supports_vmap=False
+)
 def after_a_failure(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """The refused call has a prediction and a target of shapes that fit in no way; a framework may also accept them."""
     tallies = new_tallies()
     shape = next(shape for shape in exact_shapes(context) if shape and shape[-1] > 1)
-    drawn = exact_inputs(context, shape, context.profile.seeds()[0])
-    before = context.executed_as(drawn.inputs)
+    drawn = exact_inputs(context, shape, context.seeds()[0])
+    before = context.evaluated(drawn.inputs)
     longer = np.ones((*shape[:-1], shape[-1] + 3), drawn.inputs.prediction.dtype)
     with suppress(Exception), warnings.catch_warnings():  # whatever it says of shapes that do not fit is its own affair
         warnings.simplefilter("ignore")
         context.evaluate(replace(drawn.inputs, prediction=longer))
-    same_evaluation(context, tallies, context.executed_as(drawn.inputs), before, drawn, "after a call that failed")
+    same_evaluation(context, tallies, context.evaluated(drawn.inputs), before, drawn, "after a call that failed")
     return tallies
 
 
@@ -76,12 +79,12 @@ def after_a_failure(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
 def edited_in_place(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """The same two tensors with one content, then with another."""
     tallies = new_tallies(Quantity.VALUE)
-    seeds = context.profile.seeds()
+    seeds = context.seeds()
     for shape in exact_shapes(context)[:3]:
         first, second = exact_inputs(context, shape, seeds[0]), exact_inputs(context, shape, seeds[-1])
         before, after = context.probe.edited(first.inputs, second.inputs)
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, before, context.executed_as(first.inputs).value, first)
-        wanted = context.executed_as(second.inputs).value
+        same(context, tallies[Quantity.VALUE], Quantity.VALUE, before, context.evaluated(first.inputs).value, first)
+        wanted = context.evaluated(second.inputs).value
         same(context, tallies[Quantity.VALUE], Quantity.VALUE, after, wanted, second, "after its inputs were overwritten in place")
     return tallies
 
@@ -95,15 +98,11 @@ def thread_count(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One, two and three threads, on enough elements for each to get some, and on a number that none of them divides."""
     tallies = new_tallies()
     for length in (_MANY, _UNEVEN) if context.operation.definition.divisor is Divisor.ONE else (_MANY,):
-        drawn = exact_inputs(context, (length,), context.profile.seeds()[0])
+        drawn = exact_inputs(context, (length,), context.seeds()[0])
         with context.probe.threads(1):
-            alone = context.executed_as(drawn.inputs)
+            alone = context.evaluated(drawn.inputs)
         for threads in (2, 3):
             with context.probe.threads(threads):
-                found = context.executed_as(drawn.inputs)
+                found = context.evaluated(drawn.inputs)
             same_evaluation(context, tallies, found, alone, drawn, f"with {threads} threads")
     return tallies
-
-
-CALLS = (repetition, after_other_shapes, after_a_failure, edited_in_place, thread_count)
-"""Laws of calls that follow each other."""

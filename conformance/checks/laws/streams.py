@@ -10,7 +10,7 @@ from conformance.checks.cases import exactly
 from conformance.checks.context import CheckContext, Expect
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
 from conformance.checks.laws.law import law
-from conformance.checks.profiles import compiles_each_shape
+from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
 from conformance.frameworks.messages import refusal
@@ -59,13 +59,13 @@ WITH_NOTHING: tuple[Split, ...] = (
     "bit for bit where nothing rounds, within the interval of the whole elsewhere.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
-    rare=True,
+    rarely_offered=True,
 )
 def any_split(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Exact data first, whose sums are exact in any order; then ordinary numbers, for which every batch may add its roundings."""
     tally = QuantityRecord()
     for shape in _few(context, _ROWS):
-        for seed in context.profile.seeds()[:2]:
+        for seed in context.seeds()[:2]:
             for split in _few(context, SPLITS, 2):
                 _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
                 _hold(context, tally, draw(context, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
@@ -78,13 +78,13 @@ def any_split(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "a batch counts as many elements as it has, and not as one.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
-    rare=True,
+    rarely_offered=True,
 )
 def any_split_of_a_vector(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Exact data; what takes the mean of each vector and counts it once gives the mean of the batches' means."""
     tally = QuantityRecord()
     for shape in _few(context, _VECTORS):
-        seed = context.profile.seeds()[0]
+        seed = context.seeds()[0]
         for split in _few(context, SPLITS, 2):
             _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
     return {Quantity.VALUE: tally}
@@ -95,12 +95,12 @@ def any_split_of_a_vector(context: CheckContext) -> Mapping[Quantity, QuantityRe
     "A batch without rows, where one is taken, changes nothing: it has no squares to add and no elements to count.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
-    rare=True,
+    rarely_offered=True,
 )
 def empty_batch(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Of rows and of a vector. An implementation may also refuse it, and its cell then says so."""
     tally = QuantityRecord()
-    seed = context.profile.seeds()[0]
+    seed = context.seeds()[0]
     for shape in (_ROWS[0], _VECTORS[0]):
         drawn, key = exact_inputs(context, shape, seed), ("exact-data", shape, seed)
         _hold(context, tally, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
@@ -119,12 +119,12 @@ def empty_batch(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "A stream begins from nothing: after another one, and once what was accumulated is reset, the same batches give the same bits.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
-    rare=True,
+    rarely_offered=True,
 )
 def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One stream, another of other numbers and other batches, and the first again; here results may be rounded."""
     tallies = new_tallies(Quantity.VALUE)
-    seeds = context.profile.seeds()
+    seeds = context.seeds()
     for shape in _few(context, _ROWS):
         first, other = (draw(context, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
         lengths = in_threes(shape[0])
@@ -138,7 +138,7 @@ def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
 
 def _few(context: CheckContext, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:
     """All of them in eager mode; elsewhere each split of a shape is a program of its own, and the first ones have to do."""
-    return everything if context.target.mode == "eager" and not compiles_each_shape(context.target) else everything[:most]
+    return everything if context.target.mode == "eager" and not context.budget.compiles_each_shape else everything[:most]
 
 
 def in_batches(lengths: Iterable[int]) -> str:
@@ -153,7 +153,8 @@ def _hold(
     if tally.failure:
         return
     lengths = split(drawn.inputs.shape[0])
-    _streamed(context, lengths).observe(
+    observe(
+        _streamed(context, lengths),
         {Quantity.VALUE: tally},
         drawn.inputs,
         key=("streams", context.operation.name, context.target.dtype, *key),
@@ -173,7 +174,3 @@ def _streamed(context: CheckContext, lengths: Sequence[int]) -> CheckContext:
         return Evaluation(value, {}, ExecutionReport(context.target.device, context.target.mode, value.dtype.name, value.shape))
 
     return replace(context, evaluate=evaluate)
-
-
-STREAMS = (any_split, any_split_of_a_vector, empty_batch, updates_reset)
-"""Laws of streams."""

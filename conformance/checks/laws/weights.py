@@ -9,8 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.bounds import fitting
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, fitting
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.tally import ALL_QUANTITIES, QuantityRecord, new_tallies
@@ -28,13 +27,13 @@ def _related(context: CheckContext, change: Callable[[Array], Array], expected: 
     """Exact data, and the same with changed weights: nothing rounds in either evaluation."""
     tallies = new_tallies(*context.operation.definition.quantities)
     for shape in exact_shapes(context):
-        for seed in context.profile.seeds():
+        for seed in context.seeds():
             drawn = exact_inputs(context, shape, seed)
             assert drawn.inputs.weight is not None, "the law is one of weights"
             if not drawn.inputs.weight.astype(np.float64).any():
                 continue
-            first = context.executed_as(drawn.inputs)
-            second = context.executed_as(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
+            first = context.evaluated(drawn.inputs)
+            second = context.evaluated(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
             note_missing(tallies, first)
             for quantity in tallies:
                 if (found := _of(second, quantity)) is not None and (before := _of(first, quantity)) is not None:
@@ -91,9 +90,9 @@ def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecor
     tally = tallies[Quantity.GRADIENT_WEIGHT]
     divides = context.operation.definition.divisor is Divisor.WEIGHTS
     for shape in exact_shapes(context):
-        for seed in context.profile.seeds():
+        for seed in context.seeds():
             drawn = exact_inputs(context, shape, seed)
-            evaluation = context.executed_as(drawn.inputs)
+            evaluation = context.evaluated(drawn.inputs)
             gradient, weight = _of(evaluation, Quantity.GRADIENT_WEIGHT), drawn.inputs.weight
             if gradient is None or weight is None:
                 tally.missing = evaluation.why_no_gradient
@@ -113,8 +112,8 @@ def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecor
 def zero_weight(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """One weight is set to zero, and the prediction that it belongs to is changed; its own gradient is zero both times."""
     tallies = new_tallies(*context.operation.definition.quantities)
-    for shape in fitting(context.profile.shapes_for(context.target), context.operation.definition):
-        for seed in context.profile.seeds():
+    for shape in fitting(context):
+        for seed in context.seeds():
             drawn = draw(context, opposite, "opposite", shape, seed)
             weight = drawn.inputs.weight
             assert weight is not None, "the law is one of weights"
@@ -136,7 +135,7 @@ def _compare_outside(
     context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn
 ) -> None:
     """Both evaluations agree, but for the gradient of the weight that was taken away."""
-    first, second = (context.executed_as(inputs) for inputs in pair)
+    first, second = (context.evaluated(inputs) for inputs in pair)
     note_missing(tallies, first)
     for quantity, tally in tallies.items():
         before, after = _of(first, quantity), _of(second, quantity)
@@ -159,7 +158,7 @@ def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     for shape in exact_shapes(context):
         if math.isqrt(definition.summands(shape)) ** 2 != definition.summands(shape):
             continue
-        for seed in context.profile.seeds():
+        for seed in context.seeds():
             rng = np.random.default_rng([seed, 3])
             most = math.isqrt(2**fmt.precision // max(definition.summands(shape), 1))  # no partial sum rounds
             magnitude = float(rng.integers(1, most + 1))
@@ -168,9 +167,5 @@ def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             inputs = replace(drawn.inputs, prediction=residuals, target=np.zeros_like(residuals))
             wanted = np.full(definition.value_shape(shape), magnitude)
             seen = Drawn(inputs, f"residuals=±{magnitude:g} {drawn.recipe}")
-            same(context, tallies[Quantity.VALUE], Quantity.VALUE, context.executed_as(inputs).value, wanted, seen)
+            same(context, tallies[Quantity.VALUE], Quantity.VALUE, context.evaluated(inputs).value, wanted, seen)
     return tallies
-
-
-WEIGHTS = (weight_scaling, weight_negation, weight_homogeneity, zero_weight, whole_roots)
-"""Laws of what stands beside the squares."""
