@@ -19,8 +19,8 @@ from typing import Any
 import click
 from playwright.sync_api import Page, sync_playwright
 
+from conformance.reports.background import Background
 from conformance.reports.page.page import page
-from conformance.reports.spec_background import SpecsBackground
 from conformance.reports.table import ResultTable
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read
@@ -89,7 +89,7 @@ def main(results: tuple[Path, ...], cells: int, as_format: str) -> None:
     """Print the size of the page of RESULTS, or of a made-up run, and how quick it is."""
     table = ResultTable.of(merge(read(path) for path in find(results)) if results else made_up(cells))
     started = time.process_time()
-    text = page(table, SpecsBackground.of(load()))
+    text = page(table, Background.of(load()))
     rendered = time.process_time() - started
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "index.html")

@@ -67,7 +67,7 @@ def finish(
     from conformance.reports.behaviours import is_judged
     from conformance.reports.diff.model import Diff
     from conformance.reports.reproduce import most_readable
-    from conformance.reports.spec_background import SpecsBackground  # imports Hypothesis, with the checks
+    from conformance.reports.background import Background  # imports Hypothesis, with the checks
     from conformance.reports.table import ResultTable
     from conformance.reports.terminal import show
     from conformance.reports.write import write_all
@@ -78,7 +78,7 @@ def finish(
     diff = Diff.of(read_results([since]), results) if since else None
     table = ResultTable.of(results)
     try:
-        written = write_all(table, output, SpecsBackground.of(specs), diff=diff, strict=strict)
+        written = write_all(table, output, Background.of(specs), diff=diff, strict=strict)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
     if as_format == "json":

@@ -72,10 +72,8 @@ class Badge:
 
 def badges(table: ResultTable) -> Iterator[Badge]:
     """One badge for each framework; for each version of it where there are several."""
-    frameworks = [section.framework for section in table.sections]
     taken: set[str] = set()
-    for section in table.sections:
-        whole = section.framework if frameworks.count(section.framework) == 1 else section.title
+    for section, whole in zip(table.sections, table.names, strict=True):
         name = wanted = re.sub(r"[^a-z0-9.]+", "-", whole.lower()).strip("-.")[:80] or "framework"
         number = 1
         while name in taken:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from conformance.reports.causes import Gap, gaps
-from conformance.reports.text import printable, targets_in_words
+from conformance.reports.causes import CellGroup, gaps
+from conformance.reports.text import group_by, printable, targets_in_words
 from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
 
 _PARTS = 4
@@ -15,7 +15,7 @@ _PARTS = 4
 
 
 @dataclass(frozen=True)
-class Answer:
+class BehaviourAnswer:
     """Cells that answer a question alike."""
 
     cells: tuple[Cell, ...]
@@ -32,12 +32,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class BehaviourQuestion:
     """One question to one operation, and what came of it: the answer that most targets give first."""
 
     check: str
     title: str
-    answers: tuple[Answer, ...]
+    answers: tuple[BehaviourAnswer, ...]
 
     @property
     def differs(self) -> bool:
@@ -54,19 +54,19 @@ class Asked:
 class Behaviours:
     """All that was asked and not judged."""
 
-    asked: tuple[Asked, ...] = ()
-    unanswered: tuple[Gap, ...] = ()
+    asked: tuple[BehaviourQuestion, ...] = ()
+    unanswered: tuple[CellGroup, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.asked or self.unanswered)
 
     @property
-    def differing(self) -> tuple[Asked, ...]:
+    def differing(self) -> tuple[BehaviourQuestion, ...]:
         """The questions that are answered in more than one way."""
         return tuple(asked for asked in self.asked if asked.differs)
 
     @property
-    def agreed(self) -> tuple[Asked, ...]:
+    def agreed(self) -> tuple[BehaviourQuestion, ...]:
         """The questions that are answered in one way."""
         return tuple(asked for asked in self.asked if not asked.differs)
 
@@ -79,27 +79,19 @@ def is_judged(cell: Cell) -> bool:
 def behaviours(cells: Iterable[Cell]) -> Behaviours:
     """Bring the behaviours among these cells together, by question and operation in the order in which they were asked."""
     recorded = [cell for cell in cells if not is_judged(cell)]
-    answered: dict[str, list[Cell]] = {}
-    for cell in recorded:
-        if cell.outcome is Outcome.PASS:
-            answered.setdefault(cell.check, []).append(cell)
+    answered = group_by((cell for cell in recorded if cell.outcome is Outcome.PASS), lambda cell: cell.check)
     unanswered = gaps(recorded, Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.UNSUPPORTED, Outcome.NOT_RUN)
-    return Behaviours(tuple(_asked(check, given) for check, given in sorted(answered.items(), key=_mean_first)), unanswered)
+    mean_first = sorted(answered.items(), key=lambda item: not item[1][0].operation.endswith("/mean"))
+    return Behaviours(tuple(_asked(check, given) for check, given in mean_first), unanswered)
 
 
-def _mean_first(item: tuple[str, list[Cell]]) -> bool:
-    return not item[1][0].operation.endswith("/mean")
+def _asked(check: str, cells: list[Cell]) -> BehaviourQuestion:
+    alike = group_by(cells, normalized_answer).values()
+    answers = sorted((BehaviourAnswer(tuple(members)) for members in alike), key=lambda answer: -len(answer.cells))
+    return BehaviourQuestion(check, printable(cells[0].reason, 200) or check, tuple(answers))
 
 
-def _asked(check: str, cells: list[Cell]) -> Asked:
-    alike: dict[tuple[str, ...], list[Cell]] = {}
-    for cell in cells:
-        alike.setdefault(normalized_reason(cell), []).append(cell)
-    answers = sorted((Answer(tuple(members)) for members in alike.values()), key=lambda answer: -len(answer.cells))
-    return Asked(check, printable(cells[0].reason, 200) or check, tuple(answers))
-
-
-def normalized_reason(cell: Cell) -> tuple[str, ...]:
+def normalized_answer(cell: Cell) -> tuple[str, ...]:
     """What answers must share to be alike.
 
     Each framework has a tensor type, exceptions and words of its own; that it raises or warns, and what a foreign type it returns, counts.

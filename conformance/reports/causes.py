@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from conformance.reports.text import targets_in_words, without_numbers
+from conformance.reports.text import group_by, targets_in_words, without_numbers
 from conformance.results.records import Cell, Outcome
 
 
 @dataclass(frozen=True)
-class FailureGroup:
-    """Cells of one outcome, check and quantity whose reasons begin alike."""
+class CellGroup:
+    """Cells of one outcome that are told as one: of a check and quantity, of a cause, or without a verdict for one reason."""
 
     cells: tuple[Cell, ...]
 
@@ -24,13 +24,18 @@ class FailureGroup:
         return self.cells[0].outcome
 
     @property
+    def framework(self) -> str:
+        """The framework of the first cell, and of all where cells are grouped by it."""
+        return self.cells[0].target.framework
+
+    @property
     def check(self) -> str:
-        """The check that all the cells belong to."""
+        """The check of the first cell, and of all where cells are grouped by it."""
         return self.cells[0].check
 
     @property
     def quantity(self) -> str:
-        """What was compared."""
+        """What was compared in the first cell, and in all where cells are grouped by it."""
         return self.cells[0].quantity
 
     @property
@@ -45,7 +50,7 @@ class FailureGroup:
 
     @property
     def reason(self) -> str:
-        """The reason, in the numbers of the exemplar."""
+        """The reason, in the numbers of the representative."""
         return self.representative.reason
 
     @cached_property
@@ -55,68 +60,19 @@ class FailureGroup:
 
 
 @dataclass(frozen=True)
-class Cause:
+class Cause(CellGroup):
     """Findings that probably have one cause: the same outcome and reason on the same devices, modes and dtypes."""
 
-    findings: tuple[FailureGroup, ...]
+    findings: tuple[CellGroup, ...]
 
     @property
-    def outcome(self) -> Outcome:
-        """The outcome that all the cells have."""
-        return self.findings[0].outcome
-
-    @property
-    def level(self) -> str:
-        """``must`` if any of the cells must pass."""
-        return "must" if any(finding.level == "must" for finding in self.findings) else "should"
-
-    @cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells of all findings."""
-        return tuple(cell for finding in self.findings for cell in finding.cells)
-
-    @cached_property
-    def representative(self) -> Cell:
-        """The cell a person should look at first."""
-        return min((finding.representative for finding in self.findings), key=readability_key)
-
-    @property
-    def reason(self) -> str:
-        """The reason, in the numbers of the exemplar."""
-        return self.representative.reason
-
-    @property
-    def quantities(self) -> tuple[str, ...]:
-        """What was compared, over all findings."""
-        return tuple(dict.fromkeys(finding.quantity for finding in self.findings))
-
-    @property
-    def frameworks(self) -> tuple[str, ...]:
-        """The frameworks that show it."""
-        return tuple(dict.fromkeys(cell.target.framework for cell in self.cells))
-
-    @cached_property
-    def where(self) -> list[str]:
-        """The targets that show it, folded into few words."""
-        return targets_in_words(cell.target for cell in self.cells)
+    def checks(self) -> list[tuple[str, str]]:
+        """The checks, each with its quantities."""
+        by_check = group_by(self.findings, lambda finding: finding.check)
+        return [(check, ", ".join(finding.quantity for finding in found)) for check, found in by_check.items()]
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Cells without a verdict (unsupported, not run) that give the same reason in one framework."""
-
-    framework: str
-    outcome: Outcome
-    reason: str
-    cells: tuple[Cell, ...]
-
-    @cached_property
-    def where(self) -> list[str]:
-        """The targets, folded into few words."""
-        return targets_in_words(cell.target for cell in self.cells)
-
-
-def gist(cell: Cell) -> str:
+def normalized_reason(cell: Cell) -> str:
     """What a cell's reason says before it comes to figures, and whether these are infinite or not numbers.
 
     Figures differ from check to check where the defect is one; how the sentence begins does not.
@@ -128,25 +84,26 @@ def gist(cell: Cell) -> str:
 
 def causes(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Cause, ...]:
     """Bring the cells of these outcomes together by cause: in the order of the outcomes, then what has the most cells."""
-    found: dict[tuple[Outcome, str, str, str], list[Cell]] = {}
-    for cell in cells:
-        if cell.outcome in outcomes:
-            found.setdefault((cell.outcome, cell.check, cell.quantity, gist(cell)), []).append(cell)
-    alike: dict[tuple[Outcome, str, frozenset[tuple[str, ...]]], list[FailureGroup]] = {}
-    for (outcome, _, _, reason), members in found.items():
-        places = frozenset((c.target.framework, c.target.version, c.target.device, c.target.mode, c.target.dtype) for c in members)
-        alike.setdefault((outcome, reason, places), []).append(FailureGroup(tuple(members)))
-    together = [Cause(tuple(findings)) for findings in alike.values()]
+    chosen = (cell for cell in cells if cell.outcome in outcomes)
+    found = group_by(chosen, lambda cell: (cell.outcome, cell.check, cell.quantity, normalized_reason(cell)))
+    findings = [(reason, CellGroup(tuple(members))) for (*_, reason), members in found.items()]
+    alike = group_by(findings, lambda pair: (pair[1].outcome, pair[0], _places(pair[1])))
+    together = [
+        Cause(tuple(cell for _, finding in members for cell in finding.cells), tuple(finding for _, finding in members))
+        for members in alike.values()
+    ]
     return tuple(sorted(together, key=lambda cause: (cause.level != "must", outcomes.index(cause.outcome), -len(cause.cells))))
 
 
-def gaps(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Gap, ...]:
+def _places(finding: CellGroup) -> frozenset[tuple[str, ...]]:
+    return frozenset((t.framework, t.version, t.device, t.mode, t.dtype) for t in (cell.target for cell in finding.cells))
+
+
+def gaps(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[CellGroup, ...]:
     """Group cells without a verdict by framework and reason, the largest group first."""
-    grouped: dict[tuple[str, Outcome, str], list[Cell]] = {}
-    for cell in cells:
-        if cell.outcome in outcomes:
-            grouped.setdefault((cell.target.framework, cell.outcome, without_numbers(cell.reason)), []).append(cell)
-    found = [Gap(framework, outcome, members[0].reason, tuple(members)) for (framework, outcome, _), members in grouped.items()]
+    chosen = (cell for cell in cells if cell.outcome in outcomes)
+    grouped = group_by(chosen, lambda cell: (cell.target.framework, cell.outcome, without_numbers(cell.reason)))
+    found = (CellGroup(tuple(members)) for members in grouped.values())
     return tuple(sorted(found, key=lambda gap: (outcomes.index(gap.outcome), -len(gap.cells))))
 
 

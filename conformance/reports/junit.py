@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from shlex import quote
 from xml.etree import ElementTree as ET
 
 from conformance.reports.causes import readability_key
-from conformance.reports.table import ANY, ResultTable, Section
-from conformance.reports.text import plural, printable, truncate, without_numbers
+from conformance.reports.table import ANY, BROKEN, NO_VERDICT, ResultTable, Section
+from conformance.reports.text import group_by, plural, printable, replay_command, truncate, without_numbers
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
-_BROKEN = (Outcome.ERROR, Outcome.FAIL)
-_NO_VERDICT = (Outcome.NOT_RUN, Outcome.UNSUPPORTED)
 _MOST_REASONS = 6
 _MOST_CHECKS = 3
 
@@ -27,20 +24,17 @@ _MOST_CHECKS = 3
 def junit(table: ResultTable, *, strict: bool = False) -> str:
     """Render the table. Checks that only should hold break a test if ``strict``; else they are told in its output."""
     suites = ET.Element("testsuites", name="mean squared error")
-    names = [section.framework for section in table.sections]
-    for section in table.sections:
-        alone = names.count(section.framework) == 1
-        suites.append(_suite(section, section.framework if alone else section.title, strict=strict))
+    suites.extend(_suite(section, name, strict=strict) for section, name in zip(table.sections, table.names, strict=True))
     if not table.sections:
         suites.append(_filled("nothing ran", [_test("run", "anything ran", "error", "there are no results")], 0.0))
-    _count(suites, suites.iter("testcase"), sum(float(suite.get("time", "0")) for suite in suites))
+    _count(suites, list(suites.iter("testcase")), sum(float(suite.get("time", "0")) for suite in suites))
     ET.indent(suites, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
 def _suite(section: Section, name: str, *, strict: bool) -> ET.Element:
     tests = [_whole(section, _words(name, "run"))]
-    for (target, group), cells in _grouped(section.cells).items():
+    for (target, group), cells in group_by(section.cells, _test_of).items():
         tests.append(_judged(_words(name, *target[:2]), _words(*target[2:], group), cells, strict=strict))
     suite = _filled(printable(section.title, 100), tests, sum(cell.seconds for cell in section.cells))
     if moment := _moment(section.results):
@@ -52,14 +46,10 @@ def _suite(section: Section, name: str, *, strict: bool) -> ET.Element:
     return suite
 
 
-def _grouped(cells: Iterable[Cell]) -> dict[tuple[tuple[str, ...], str], list[Cell]]:
-    """The cells of each test: by device, mode, implementation and dtype, and by operation and kind of check."""
-    grouped: dict[tuple[tuple[str, ...], str], list[Cell]] = {}
-    for cell in cells:
-        target = cell.target
-        key = (target.device, target.mode, target.implementation, target.dtype), f"{cell.operation}/{cell.kind}"
-        grouped.setdefault(key, []).append(cell)
-    return grouped
+def _test_of(cell: Cell) -> tuple[tuple[str, ...], str]:
+    """The test that a cell belongs to: device, mode, implementation and dtype, and operation and kind of check."""
+    target = cell.target
+    return (target.device, target.mode, target.implementation, target.dtype), f"{cell.operation}/{cell.kind}"
 
 
 def _words(*parts: str) -> str:
@@ -72,24 +62,24 @@ def _whole(section: Section, classname: str) -> ET.Element:
     if not section.complete:
         return _test(classname, name, "error", f"incomplete: it left {plural(len(section.cells), 'cell')}")
     if section.verdict == "not run":
-        reasons = _reasons(section.cells, Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+        reasons = _reasons(section.cells, *NO_VERDICT)
         return _test(classname, name, "skipped", "nothing was judged", reasons)
     return _test(classname, name)
 
 
 def _judged(classname: str, name: str, cells: Sequence[Cell], *, strict: bool) -> ET.Element:
-    counted = [cell for cell in cells if cell.outcome in _BROKEN and (strict or cell.level == "must")]
+    counted = [cell for cell in cells if cell.outcome in BROKEN and (strict or cell.level == "must")]
     seconds = sum(cell.seconds for cell in cells)
     if counted:
         worst = "error" if any(cell.outcome is Outcome.ERROR for cell in counted) else "failure"
         message = f"{len(counted):,} of {plural(len(cells), 'cell')}: {printable(counted[0].reason, 300) or 'no reason given'}"
-        again = f"conformance replay {quote(printable(min(counted, key=readability_key).id))}"
-        return _test(classname, name, worst, message, [*_reasons(counted, *_BROKEN), again], seconds=seconds)
-    if all(cell.outcome in _NO_VERDICT for cell in cells):
-        outcomes = " and ".join(outcome.value.replace("-", " ") for outcome in _NO_VERDICT if any(c.outcome is outcome for c in cells))
+        again = replay_command(min(counted, key=readability_key).id)
+        return _test(classname, name, worst, message, [*_reasons(counted, *BROKEN), again], seconds=seconds)
+    if all(cell.outcome in NO_VERDICT for cell in cells):
+        outcomes = " and ".join(outcome.value.replace("-", " ") for outcome in NO_VERDICT if any(c.outcome is outcome for c in cells))
         message = f"{outcomes}: {printable(cells[0].reason, 300) or 'no reason given'}"
-        return _test(classname, name, "skipped", message, _reasons(cells, *_NO_VERDICT) if len({c.reason for c in cells}) > 1 else ())
-    return _test(classname, name, output=_reasons(cells, *_BROKEN, Outcome.DEVIATION, *_NO_VERDICT), seconds=seconds)
+        return _test(classname, name, "skipped", message, _reasons(cells, *NO_VERDICT) if len({c.reason for c in cells}) > 1 else ())
+    return _test(classname, name, output=_reasons(cells, *BROKEN, Outcome.DEVIATION, *NO_VERDICT), seconds=seconds)
 
 
 def _test(
@@ -113,13 +103,10 @@ def _test(
     return test
 
 
-def _reasons(cells: Iterable[Cell], *outcomes: Outcome) -> Iterator[str]:
+def _reasons(cells: Sequence[Cell], *outcomes: Outcome) -> Iterator[str]:
     """A line for each reason among the cells of these outcomes, in their order: how many cells give it, and which checks."""
-    grouped: dict[tuple[Outcome, str, str], list[Cell]] = {}
-    for outcome in outcomes:
-        for cell in cells:
-            if cell.outcome is outcome:
-                grouped.setdefault((outcome, cell.level, without_numbers(cell.reason)), []).append(cell)
+    chosen = (cell for outcome in outcomes for cell in cells if cell.outcome is outcome)
+    grouped = group_by(chosen, lambda cell: (cell.outcome, cell.level, without_numbers(cell.reason)))
     for (outcome, level, _), alike in [*grouped.items()][:_MOST_REASONS]:
         checks = [*dict.fromkeys(printable(f"{cell.check}:{cell.quantity}", 120) for cell in alike)]
         should = " (should)" if level == "should" else ""
@@ -136,11 +123,10 @@ def _filled(name: str, tests: Sequence[ET.Element], seconds: float) -> ET.Elemen
     return suite
 
 
-def _count(parent: ET.Element, tests: Iterable[ET.Element], seconds: float) -> None:
-    held = list(tests)
-    parent.set("tests", str(len(held)))
+def _count(parent: ET.Element, tests: Sequence[ET.Element], seconds: float) -> None:
+    parent.set("tests", str(len(tests)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        parent.set(attribute, str(sum(test.find(tag) is not None for test in held)))
+        parent.set(attribute, str(sum(test.find(tag) is not None for test in tests)))
     parent.set("time", f"{max(seconds, 0.0):.3f}")
 
 
@@ -158,5 +144,5 @@ def _properties(results: Sequence[Results]) -> Iterator[tuple[str, str]]:
     for part in results:
         header, ran = part.header, part.header.environment
         facts = {"run": header.run, "profile": header.profile, "suite": header.suite_version, "specs": header.specs_digest}
-        facts |= {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
+        facts |= ran.facts
         yield from ((name, value) for name, value in facts.items() if value)

@@ -7,24 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from conformance.reports.behaviours import Behaviours
-from conformance.reports.causes import Cause, Gap
-from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary, TableRow
+from conformance.reports.causes import Cause, CellGroup
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, TableRow
 from conformance.reports.text import (
     GLYPHS,
     GRADE_MEANING,
     GRADE_SHORT,
     MEANING,
     PARTIAL,
-    format_error,
     plural,
     printable,
     short_dtype,
+    split_links,
     truncate,
 )
 from conformance.results.records import Header
 
 _SPECIAL = re.compile(r"[\\`*_\[\]~|#$!@]")
-_LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
 _MOST_FINDINGS = 12
 _MOST_MESSAGES = 3
 
@@ -36,13 +35,8 @@ def markdown(table: ResultTable, changes: Iterable[str] = ()) -> str:
 
 def escaped(text: str, limit: int = 400) -> str:
     """Text that Markdown shows as it is, on one line; addresses of pages become links."""
-    line = printable(text, limit)
-    pieces, end = [], 0
-    for link in _LINK.finditer(line):
-        address = link[0].rstrip(".")
-        pieces += [_plain(line[end : link.start()]), f"<{address}>"]
-        end = link.start() + len(address)
-    return "".join([*pieces, _plain(line[end:])])
+    pieces = split_links(printable(text, limit))
+    return "".join(f"<{piece}>" if is_link else _plain(piece) for piece, is_link in pieces)
 
 
 def _plain(text: str) -> str:
@@ -97,9 +91,9 @@ def _matrix(table: ResultTable) -> Iterator[str]:
 
 
 def _place(table: ResultTable, row: TableRow, operation: str, quantities: Sequence[str] | None = None) -> str:
-    columns = quantities or [column.quantity for column in table.columns if column.operation == operation]
+    columns = quantities or table.quantities(operation)
     glyphs = " ".join(_strip(table, row, operation, quantity) for quantity in columns).strip()
-    measured = _figures(row.at(operation=operation, quantity=quantities[0] if quantities else None))
+    measured = row.at(operation=operation, quantity=quantities[0] if quantities else None).accuracy
     return f"{glyphs}<br>{measured}" if measured else glyphs
 
 
@@ -108,32 +102,23 @@ def _strip(table: ResultTable, row: TableRow, operation: str, quantity: str) -> 
     return "" if set(signs) == {"·"} else "".join(signs)
 
 
-def _figures(summary: Summary) -> str:
-    if summary.worst_error_u is None:
-        return ""
-    return f"{format_error(summary.worst_error_u)} u {GRADE_SHORT[summary.worst_grade] if summary.worst_grade else ''}".strip()
-
-
 def _label(row: TableRow) -> str:
     return escaped(" · ".join(part for part in (row.device, row.mode) if part != ANY), 60) or "nothing ran"
 
 
 def _legend(table: ResultTable) -> str:
-    quantities = ", ".join(escaped(quantity, 40) for quantity in dict.fromkeys(column.quantity for column in table.columns))
-    lines = [f"One sign per dtype ({' '.join(map(_dtype, table.dtypes))}), one group per quantity ({quantities}); "]
-    lines += [
+    quantities = ", ".join(escaped(quantity, 40) for quantity in table.quantities())
+    dtypes = " ".join(escaped(short_dtype(dtype)) for dtype in table.dtypes)
+    lines = [
+        f"One sign per dtype ({dtypes}), one group per quantity ({quantities}); ",
         "below, the worst error found in a passing cell in u (below the normal range, 2 u for each ulp), and the worst grade. ",
         "The true worst may be larger.\n\n",
+        "<details><summary>Legend</summary>\n\n",
     ]
-    lines += ["<details><summary>Legend</summary>\n\n"]
     lines += [f"- {GLYPHS[outcome]} {outcome.value}: {MEANING[outcome]}\n" for outcome in reversed(WORST_FIRST)]
     lines += [f"- {PARTIAL} some cells pass, the others have no verdict\n"]
     lines += [f"- {GRADE_SHORT[grade]} {grade.value}: {meaning}\n" for grade, meaning in GRADE_MEANING.items()]
     return "".join([*lines, "\n</details>\n\n"])
-
-
-def _dtype(dtype: str) -> str:
-    return escaped(short_dtype(dtype))
 
 
 def _listed(title: str, entries: Sequence[str], most: int) -> Iterator[Block]:
@@ -141,7 +126,7 @@ def _listed(title: str, entries: Sequence[str], most: int) -> Iterator[Block]:
         yield Block(f"## {title}\n\n", entries, "\n", most)
 
 
-def _gap(gap: Gap, noun: str) -> str:
+def _gap(gap: CellGroup, noun: str) -> str:
     counted = f"{plural(len(gap.cells), noun)}: {escaped(truncate(gap.where, 3, 'groups of targets'))}"
     return f"- {GLYPHS[gap.outcome]} **{escaped(gap.framework, 60)}**: {escaped(gap.reason) or 'no reason given'} ({counted})\n"
 
@@ -151,10 +136,7 @@ def _cause(cause: Cause) -> str:
     where = escaped(truncate(cause.where, 3, "groups of targets"))
     lines = [f"- {GLYPHS[cause.outcome]} **{where}**{level}, {plural(len(cause.cells), 'cell')}: "]
     lines += [f"{escaped(cause.reason) or 'no reason given'}\n"]
-    checks: dict[str, list[str]] = {}
-    for finding in cause.findings:
-        checks.setdefault(finding.check, []).append(finding.quantity)
-    names = [f"{check} ({', '.join(quantities)})" for check, quantities in checks.items()]
+    names = [f"{check} ({quantities})" for check, quantities in cause.checks]
     lines += [f"  - {escaped(name)}\n" for name in names[:_MOST_FINDINGS]]
     if len(names) > _MOST_FINDINGS:
         lines += [f"  - … and {len(names) - _MOST_FINDINGS} more checks\n"]
@@ -183,19 +165,19 @@ def _answers(found: Behaviours) -> Iterator[str]:
 
 
 def _implementations(table: ResultTable, section: Section) -> Block:
-    quantities = tuple(dict.fromkeys(column.quantity for column in table.columns))
+    quantities = table.quantities()
     opening = f"<details><summary>{escaped(section.title, 60)}: {plural(len(section.rows), 'row')} by implementation</summary>\n\n"
     if section.observed:
         flags = [f"{escaped(flag, 80)} ({plural(len(rows), 'row')})" for flag, rows in section.observed.items()]
         opening += f"Observed: {', '.join(flags)}.\n\n"
     header = _header(["implementation", "operation", "device · mode", *(escaped(quantity, 40) for quantity in quantities), "pass / all"])
-    return Block(opening + header, _by_implementation(table, section, quantities), "\n</details>\n\n")
+    return Block(opening + header, _by_implementation(table, section), "\n</details>\n\n")
 
 
-def _by_implementation(table: ResultTable, section: Section, quantities: Sequence[str]) -> Iterator[str]:
+def _by_implementation(table: ResultTable, section: Section) -> Iterator[str]:
     for row in section.rows:
         for operation in row.operations:
-            places = [_place(table, row, operation, (quantity,)) for quantity in quantities]
+            places = [_place(table, row, operation, (quantity,)) for quantity in table.quantities()]
             name = "–" if row.implementation == ANY else escaped(row.implementation, 80)
             tally = row.at(operation=operation).tally
             yield _line([name, "–" if operation == ANY else escaped(operation, 60), _label(row), *places, tally.denominator()])
@@ -203,8 +185,7 @@ def _by_implementation(table: ResultTable, section: Section, quantities: Sequenc
 
 def _environment(header: Header) -> str:
     ran = header.environment
-    facts = {"python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)} | ran.packages | ran.flags
-    named = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+    named = ", ".join(f"{name} {value}" for name, value in ran.facts.items() if value)
     return f"- **{escaped(f'{ran.framework} {ran.version}', 80)}** ({escaped(header.run, 80)}): {escaped(named, 1000)}\n"
 
 

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from packaging.version import Version
 
 from conformance.reports.behaviours import Behaviours, behaviours, is_judged
-from conformance.reports.causes import Cause, Gap, causes, gaps
-from conformance.reports.text import GLYPHS, PARTIAL, dtype_order, without_numbers
+from conformance.reports.causes import Cause, CellGroup, causes, gaps
+from conformance.reports.text import GLYPHS, PARTIAL, accuracy_in_words, dtype_order, group_by, without_numbers
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Grade, Outcome
 
@@ -54,13 +55,9 @@ class TableRow:
         return Summary(self.cells)
 
     @cached_property
-    def _index(self) -> Mapping[str | None, Mapping[tuple[str, str], Sequence[Cell]]]:
-        """By operation, None being all of them: the cells of each quantity and dtype."""
-        index: dict[str | None, dict[tuple[str, str], list[Cell]]] = {None: {}}
-        for cell in self.cells:
-            for operation in (None, cell.operation):
-                index.setdefault(operation, {}).setdefault((cell.quantity, cell.target.dtype), []).append(cell)
-        return index
+    def _index(self) -> Mapping[tuple[str, str, str], Sequence[Cell]]:
+        """The cells of each operation, quantity and dtype."""
+        return group_by(self.cells, lambda cell: (cell.operation, cell.quantity, cell.target.dtype))
 
     @cached_property
     def _summaries(self) -> dict[tuple[str | None, str | None, str | None], Summary]:
@@ -68,12 +65,11 @@ class TableRow:
 
     def at(self, *, operation: str | None = None, quantity: str | None = None, dtype: str | None = None) -> Summary:
         """Summarize the cells of the row at an operation, a quantity and a dtype; what is left out is not restricted."""
-        key = (operation, quantity, dtype)
-        if key not in self._summaries:  # several reports ask for the same ones
-            held = self._index.get(operation, {})
-            found = (cells for (q, d), cells in held.items() if quantity in (None, q) and dtype in (None, d))
-            self._summaries[key] = Summary(tuple(cell for cells in found for cell in cells))
-        return self._summaries[key]
+        wanted = (operation, quantity, dtype)
+        if wanted not in self._summaries:  # several reports ask for the same ones
+            found = (cells for key, cells in self._index.items() if all(w in (None, k) for w, k in zip(wanted, key, strict=True)))
+            self._summaries[wanted] = Summary(tuple(chain.from_iterable(found)))
+        return self._summaries[wanted]
 
     @property
     def absent(self) -> str:
@@ -84,7 +80,7 @@ class TableRow:
     @property
     def operations(self) -> tuple[str, ...]:
         """The operations that the row's cells are about."""
-        return tuple(operation for operation in self._index if operation is not None)
+        return _distinct(operation for operation, _, _ in self._index)
 
 
 @dataclass(frozen=True)
@@ -129,6 +125,13 @@ class Section:
         return "conforms with deviations" if tally[Outcome.DEVIATION] else "conforms"
 
     @property
+    def state(self) -> Outcome:
+        """The outcome whose sign and colour stand for the verdict."""
+        if self.summary.broken:
+            return Outcome.FAIL
+        return {"conforms": Outcome.PASS, "conforms with deviations": Outcome.DEVIATION}.get(self.verdict, Outcome.NOT_RUN)
+
+    @property
     def denominator(self) -> str:
         """The passes, all cells, and where the difference went; said of an incomplete run, only of what it has so far."""
         return self.summary.tally.denominator() + ("" if self.complete else " so far")
@@ -137,9 +140,7 @@ class Section:
     def rows(self) -> tuple[TableRow, ...]:
         """One row per implementation, device and mode."""
         entries = {name: entry for part in self.results for name, entry in part.header.entries.items()}
-        grouped: dict[tuple[str, str, str], list[Cell]] = {}
-        for cell in self.cells:
-            grouped.setdefault((cell.target.implementation, cell.target.device, cell.target.mode), []).append(cell)
+        grouped = group_by(self.cells, lambda cell: (cell.target.implementation, cell.target.device, cell.target.mode))
         operations = _distinct(cell.operation for cell in self.cells)
         rows = [TableRow(name, entries.get(name, name), device, mode, tuple(cells)) for (name, device, mode), cells in grouped.items()]
         return tuple(sorted(rows, key=lambda r: (operations.index(r.operations[0]), r.implementation, *_place(r))))
@@ -147,9 +148,7 @@ class Section:
     @cached_property
     def modes(self) -> tuple[TableRow, ...]:
         """One row per device and mode, over all implementations."""
-        grouped: dict[tuple[str, str], list[Cell]] = {}
-        for cell in self.cells:
-            grouped.setdefault((cell.target.device, cell.target.mode), []).append(cell)
+        grouped = group_by(self.cells, lambda cell: (cell.target.device, cell.target.mode))
         return tuple(sorted((TableRow("", "", device, mode, tuple(cells)) for (device, mode), cells in grouped.items()), key=_place))
 
     @cached_property
@@ -158,13 +157,10 @@ class Section:
 
         Of flags that differ in their numbers only, the one with the largest numbers stands for all.
         """
-        raised: dict[str, dict[int, TableRow]] = {}
-        flags: dict[str, list[str]] = {}
-        for row in self.rows:
-            for flag in row.summary.flags:
-                raised.setdefault(without_numbers(flag), {})[id(row)] = row
-                flags.setdefault(without_numbers(flag), []).append(flag)
-        return {_largest(flags[alike]): tuple(rows.values()) for alike, rows in sorted(raised.items())}
+        raised = group_by(((flag, row) for row in self.rows for flag in row.summary.flags), lambda pair: without_numbers(pair[0]))
+        return {
+            _largest([flag for flag, _ in alike]): tuple({id(row): row for _, row in alike}.values()) for _, alike in sorted(raised.items())
+        }
 
 
 @dataclass(frozen=True)
@@ -202,6 +198,16 @@ class ResultTable:
         return Summary(tuple(cell for section in self.sections for cell in section.cells))
 
     @property
+    def names(self) -> list[str]:
+        """What each section is called: its framework, unless there are several of it."""
+        frameworks = [section.framework for section in self.sections]
+        return [section.framework if frameworks.count(section.framework) == 1 else section.title for section in self.sections]
+
+    def quantities(self, operation: str | None = None) -> tuple[str, ...]:
+        """The quantities of an operation, or of all of them, in the order of the columns."""
+        return _distinct(column.quantity for column in self.columns if operation in (None, column.operation))
+
+    @property
     def operations(self) -> tuple[str, ...]:
         """The operations, in the order of the columns."""
         return _distinct(column.operation for column in self.columns)
@@ -217,15 +223,10 @@ class ResultTable:
         """The runs that did not reach their end."""
         return tuple(part for part in self.results if not part.complete)
 
-    @property
-    def worst_first(self) -> tuple[Section, ...]:
-        """The sections, those that break most first."""
-        return tuple(sorted(self.sections, key=lambda section: section.summary.badness))
-
     @cached_property
     def failures(self) -> tuple[Cause, ...]:
         """What fails or ends in an error, by cause."""
-        return causes(self.total.cells, Outcome.ERROR, Outcome.FAIL)
+        return causes(self.total.cells, *BROKEN)
 
     @cached_property
     def deviations(self) -> tuple[Cause, ...]:
@@ -233,9 +234,9 @@ class ResultTable:
         return causes(self.total.cells, Outcome.DEVIATION)
 
     @cached_property
-    def gaps(self) -> tuple[Gap, ...]:
+    def gaps(self) -> tuple[CellGroup, ...]:
         """What did not run or is unsupported, by framework and reason."""
-        return gaps(self.total.cells, Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+        return gaps(self.total.cells, *NO_VERDICT)
 
     @cached_property
     def behaviours(self) -> Behaviours:
@@ -309,11 +310,8 @@ def _sections(parts: Sequence[Results]) -> list[Section]:
     """Group cells by framework and version; a run that repeats a cell which another one has already gets a section of its own."""
     grouped: dict[tuple[str, str], list[tuple[Results, tuple[Cell, ...]]]] = {}
     for part in parts:
-        held: dict[tuple[str, str], list[Cell]] = {}
-        environment = part.header.environment
-        for cell in filter(is_judged, part.cells):
-            held.setdefault((cell.target.framework, part.version_of(cell)), []).append(cell)
-        for key in held or {(environment.framework, environment.version): []}:
+        held = group_by(filter(is_judged, part.cells), lambda cell: (cell.target.framework, part.version_of(cell)))  # noqa: B023 - called at once
+        for key in held or {(part.header.environment.framework, part.header.environment.version): []}:
             grouped.setdefault(key, []).append((part, tuple(held.get(key, ()))))
     sections = []
     for (framework, version), shares in sorted(grouped.items(), key=lambda item: (item[0][0], release(item[0][1]))):
@@ -348,9 +346,7 @@ def _lanes(shares: Sequence[tuple[Results, tuple[Cell, ...]]]) -> list[list[tupl
 
 
 def _disagreements(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
-    same: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
-        same.setdefault((cell.id, cell.target.version), []).append(cell)
+    same = group_by(cells, lambda cell: (cell.id, cell.target.version))
     return [tuple(group) for group in same.values() if len({cell.outcome for cell in group}) > 1]
 
 
@@ -401,17 +397,19 @@ WORST_FIRST = (Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.NOT_RUN, 
 """The order in which outcomes are shown, and in which one of many stands for all."""
 
 
+BROKEN = (Outcome.ERROR, Outcome.FAIL)
+NO_VERDICT = (Outcome.NOT_RUN, Outcome.UNSUPPORTED)
 BEST_GRADE_FIRST = tuple(Grade)
 
 
 @dataclass(frozen=True)
-class Tally:
+class OutcomeCounts:
     """How many cells there are of each outcome. The six are counted apart and always add up to the total."""
 
     counts: Mapping[Outcome, int]
 
     @classmethod
-    def of(cls, cells: Iterable[Cell]) -> Tally:
+    def of(cls, cells: Iterable[Cell]) -> OutcomeCounts:
         """Count the outcomes of these cells."""
         counted = Counter(cell.outcome for cell in cells)
         return cls({outcome: counted[outcome] for outcome in WORST_FIRST})
@@ -435,7 +433,7 @@ class Tally:
     @property
     def partial(self) -> bool:
         """Whether some cells pass and the others have no verdict."""
-        return bool(self.counts[Outcome.PASS]) and self.worst in (Outcome.NOT_RUN, Outcome.UNSUPPORTED)
+        return bool(self.counts[Outcome.PASS]) and self.worst in NO_VERDICT
 
     @property
     def glyph(self) -> str:
@@ -470,20 +468,15 @@ class Summary:
         return bool(self.cells)
 
     @cached_property
-    def tally(self) -> Tally:
+    def tally(self) -> OutcomeCounts:
         """The outcomes, counted."""
-        return Tally.of(self.cells)
+        return OutcomeCounts.of(self.cells)
 
     @cached_property
-    def least_accurate(self) -> Cell | None:
-        """The passing cell with the worst error in u: its witness shows where the accuracy goes."""
-        measured = [cell for cell in self.cells if cell.outcome is Outcome.PASS and cell.error_u is not None]
-        return max(measured, key=error_in_u, default=None)
-
-    @property
     def worst_error_u(self) -> float | None:
         """The worst error found in a passing cell, in u: a lower bound of the true one."""
-        return error_in_u(self.least_accurate) if self.least_accurate else None
+        measured = (error_in_u(cell) for cell in self.cells if cell.outcome is Outcome.PASS and cell.error_u is not None)
+        return max(measured, default=None)
 
     @cached_property
     def worst_grade(self) -> Grade | None:
@@ -498,13 +491,12 @@ class Summary:
     @cached_property
     def broken(self) -> int:
         """How many cells that must pass fail or end in an error."""
-        return sum(cell.level == "must" and cell.outcome in (Outcome.FAIL, Outcome.ERROR) for cell in self.cells)
+        return sum(cell.level == "must" and cell.outcome in BROKEN for cell in self.cells)
 
     @property
-    def badness(self) -> tuple[float, ...]:
-        """A key that sorts the worst first: what must pass and does not, then by outcome, then by error."""
-        tally = self.tally
-        return (-self.broken, *(-tally[outcome] for outcome in WORST_FIRST[:-1]), -(self.worst_error_u or 0.0))
+    def accuracy(self) -> str:
+        """The worst error and the worst grade, in words."""
+        return accuracy_in_words(self.worst_error_u, self.worst_grade)
 
     def as_dict(self) -> dict[str, object]:
         """Put the summary into plain types."""

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from conformance.reports.causes import Cause, FailureGroup
-from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary, TableRow
-from conformance.reports.text import GLYPHS, GRADE_SHORT, PARTIAL, format_error, plural, printable, short_dtype, truncate
+from conformance.reports.causes import Cause, CellGroup
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, TableRow
+from conformance.reports.text import GLYPHS, PARTIAL, plural, printable, short_dtype, truncate
 from conformance.results.records import Outcome
 
 WIDTH = 100
@@ -111,13 +111,9 @@ def _label_width(table: ResultTable) -> int:
     return max((cell_len(_label(row)) for section in table.sections for row in section.modes), default=0) + 2
 
 
-def _quantities(table: ResultTable, operation: str) -> list[str]:
-    return [column.quantity for column in table.columns if column.operation == operation]
-
-
 def _place_width(table: ResultTable, operation: str) -> int:
-    glyphs = (len(table.dtypes) + 1) * len(_quantities(table, operation)) - 1
-    figures = [cell_len(_figures(row.at(operation=operation)).plain) for section in table.sections for row in section.modes]
+    glyphs = (len(table.dtypes) + 1) * len(table.quantities(operation)) - 1
+    figures = [cell_len(row.at(operation=operation).accuracy) for section in table.sections for row in section.modes]
     return max(glyphs, cell_len(printable(operation, 24)), *figures, 0) + 2
 
 
@@ -140,7 +136,7 @@ def _matrix(table: ResultTable, operations: Sequence[str], *, again: bool) -> It
             tally = row.summary.tally
             count = Text(f"{tally[Outcome.PASS]:,}/{tally.total:,}", "dim")
             yield _line(widths, [Text(_label(row)), *(_glyphs(table, row, operation) for operation in operations), count])
-            measured = [_figures(row.at(operation=operation)) for operation in operations]
+            measured = [Text(row.at(operation=operation).accuracy, "dim") for operation in operations]
             if any(measured):
                 yield _line(widths, [Text(), *measured])
         if section.observed and not again:
@@ -164,7 +160,7 @@ def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
 
 def _glyphs(table: ResultTable, row: TableRow, operation: str) -> Text:
     place = Text()
-    for position, quantity in enumerate(_quantities(table, operation)):
+    for position, quantity in enumerate(table.quantities(operation)):
         place.append(" " if position else "")
         for dtype in table.dtypes:
             tally = row.at(operation=operation, quantity=quantity, dtype=dtype).tally
@@ -172,19 +168,12 @@ def _glyphs(table: ResultTable, row: TableRow, operation: str) -> Text:
     return place
 
 
-def _figures(summary: Summary) -> Text:
-    if summary.worst_error_u is None:
-        return Text("")
-    grade = f" {GRADE_SHORT[summary.worst_grade]}" if summary.worst_grade else ""
-    return Text(f"{format_error(summary.worst_error_u)} u{grade}", "dim")
-
-
 def _legend(table: ResultTable) -> Group:
     signs = [Text.assemble((GLYPHS[outcome], STYLES[outcome]), f" {outcome.value.replace('-', ' ')}") for outcome in reversed(WORST_FIRST)]
     lines = [Text("  ").join([*signs, Text(f"{PARTIAL} passes where it could run")])]
     if table.dtypes:
         dtypes = " ".join(short_dtype(dtype) for dtype in table.dtypes)
-        quantities = ", ".join(printable(quantity, 30) for quantity in dict.fromkeys(column.quantity for column in table.columns))
+        quantities = ", ".join(printable(quantity, 30) for quantity in table.quantities())
         lines.append(Text(f"One sign per dtype ({dtypes}), one group per quantity ({quantities}).", "dim"))
         lines.append(
             Text("Below: the worst error found in a passing cell, in u, and the worst grade; the true worst may be larger.", "dim")
@@ -197,10 +186,7 @@ def _cause(cause: Cause, most: int) -> RenderableType:
     lines: list[RenderableType] = [hanging(cause.outcome, where + Text(" should" if cause.level == "should" else ""))]
     if len({finding.reason for finding in cause.findings}) == 1:
         lines.append(indented(printable(cause.reason, 300) or "no reason given"))
-        quantities: dict[str, list[str]] = {}
-        for finding in cause.findings:
-            quantities.setdefault(finding.check, []).append(finding.quantity)
-        sentences = [f"{printable(check, 120)}: {printable(', '.join(names), 120)}" for check, names in quantities.items()]
+        sentences = [f"{printable(check, 120)}: {printable(names, 120)}" for check, names in cause.checks]
     else:
         sentences = [_sentence(finding) for finding in cause.findings]
     lines += [indented(sentence) for sentence in sentences[:most]]
@@ -209,7 +195,7 @@ def _cause(cause: Cause, most: int) -> RenderableType:
     return Group(*lines)
 
 
-def _sentence(finding: FailureGroup) -> str:
+def _sentence(finding: CellGroup) -> str:
     named = finding.quantity in finding.reason
     return f"{printable(finding.check, 120)}{'' if named else f', {printable(finding.quantity, 40)}'}: {printable(finding.reason, 300)}"
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from shlex import quote
+from typing import TypeVar
 
 from conformance.results.records import Grade, Outcome, Target
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
 
 GLYPHS: Mapping[Outcome, str] = {
     Outcome.ERROR: "!",
@@ -51,6 +56,15 @@ GRADE_MEANING: Mapping[Grade, str] = {
 _DTYPES = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _NUMBERS = re.compile(r"[-+]?(?:0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[-+]?\d+)?|\d+(?:\.\d*)?(?:e[-+]?\d+)?(?:/\d+)?)", re.IGNORECASE)
+_LINK = re.compile(r"(https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?(?<!\.))")
+
+
+def group_by(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """The items of each key, keys and items in the order in which they come."""
+    grouped: dict[_Key, list[_Item]] = {}
+    for item in items:
+        grouped.setdefault(key(item), []).append(item)
+    return grouped
 
 
 def printable(text: str, limit: int = 400) -> str:
@@ -85,6 +99,11 @@ def format_error(error: float | None) -> str:
     return f"{error:,.0f}" if size < 99_999.5 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
+def accuracy_in_words(error: float | None, grade: Grade | None) -> str:
+    """``1.5 u O(log n)``; empty where no error was measured."""
+    return "" if error is None else f"{format_error(error)} u{f' {GRADE_SHORT[grade]}' if grade else ''}"
+
+
 def short_dtype(dtype: str) -> str:
     """``f16`` for ``float16``; what is not known stays as it is."""
     return _DTYPES.get(dtype, printable(dtype, 12))
@@ -114,6 +133,17 @@ def shortest(numeral: str) -> str:
 def without_numbers(text: str) -> str:
     """Replace every number in the text, so that one defect seen in many numbers reads the same."""
     return _NUMBERS.sub("#", text)
+
+
+def split_links(line: str) -> Iterator[tuple[str, bool]]:
+    """The line in pieces, each with whether it is the address of a page."""
+    for number, piece in enumerate(_LINK.split(line)):
+        yield piece, number % 2 == 1
+
+
+def replay_command(identifier: str, limit: int = 400) -> str:
+    """The command that runs a cell again."""
+    return f"conformance replay {quote(printable(identifier, limit))}"
 
 
 def plural(count: int, noun: str) -> str:

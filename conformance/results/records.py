@@ -167,6 +167,11 @@ class RunEnvironment(_Record):
     flags: dict[Text, Text] = Field(default_factory=dict)
     devices: tuple[Text, ...] = ()
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a report tells of it beside framework and version: each fact's name and what it is."""
+        return {"python": self.python, "platform": self.platform, "devices": ", ".join(self.devices)} | self.packages | self.flags
+
 
 class Shard(_Record):
     """One of so many disjoint parts of a run."""

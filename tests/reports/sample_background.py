@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from conformance.reports.background import CheckDescription, CountedRounding, Derivation, Pinned
+from conformance.reports.background import Background, CheckDescription, CountedRounding, Derivation, Pinned
 from conformance.results.records import Witness
 
 THIRDS = Witness(shape=(2, 2), prediction=("0x1.8p+0", "-0x1p+1", "0x1p-2", "nan"), target=("0x1p-1", "0x1p+0", "-0x1.8p-1", "0x0p+0"))
 
 
-class SampleBackground:
+class SampleBackground(Background):
     """Words for every check, inputs for one pinned case, and one rounding for the values."""
 
-    digest = "of other specs"
+    def __init__(self) -> None:
+        """Need no specs."""
+
+    @property
+    def digest(self) -> str:
+        return "of other specs"
 
     def said(self, check: str) -> CheckDescription | None:
         return CheckDescription(f"Because of {check.rpartition('/')[2]}.", f"specs/{check}.toml", ("A wrong loss.",))

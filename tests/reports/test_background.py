@@ -10,19 +10,18 @@ from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS
-from conformance.reports.background import Nothing
-from conformance.reports.spec_background import SpecsBackground
+from conformance.reports.background import Background
 from conformance.specs.load import load
 
 THIRDS = "mse/mean/case/mean-upstream-loss-scale"
 
 
 @pytest.fixture(scope="module")
-def background() -> SpecsBackground:
-    return SpecsBackground.of(load())
+def background() -> Background:
+    return Background.of(load())
 
 
-def test_every_check_is_said_in_words_and_its_source_exists(background: SpecsBackground) -> None:
+def test_every_check_is_said_in_words_and_its_source_exists(background: Background) -> None:
     root = Path(__file__).resolve().parents[2]
     assert len(background.checks) > 500
     for check in background.checks:
@@ -32,7 +31,7 @@ def test_every_check_is_said_in_words_and_its_source_exists(background: SpecsBac
         assert (root / said.source.partition(",")[0]).exists(), said.source
 
 
-def test_a_pinned_case_brings_its_inputs_and_what_its_spec_states(background: SpecsBackground) -> None:
+def test_a_pinned_case_brings_its_inputs_and_what_its_spec_states(background: Background) -> None:
     pinned = background.pinned(THIRDS, "float16")
     assert pinned is not None
     assert pinned.inputs.shape == (4,)
@@ -47,13 +46,13 @@ def test_a_pinned_case_brings_its_inputs_and_what_its_spec_states(background: Sp
     ("check", "dtype"),
     [("nothing", "float32"), ("mse/mean/law/swap", "float32"), (THIRDS, "int8"), ("mse/mean/case/mean-2-20", "float32")],
 )
-def test_what_is_not_pinned_or_too_long_has_no_inputs(background: SpecsBackground, check: str, dtype: str) -> None:
+def test_what_is_not_pinned_or_too_long_has_no_inputs(background: Background, check: str, dtype: str) -> None:
     assert background.pinned(check, dtype) is None
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("quantity", [Quantity.VALUE, Quantity.GRADIENT_PREDICTION])
-def test_the_roundings_are_those_of_the_interval(background: SpecsBackground, dtype: str, quantity: Quantity) -> None:
+def test_the_roundings_are_those_of_the_interval(background: Background, dtype: str, quantity: Quantity) -> None:
     """The relative half-width of the interval of ordinary numbers is what the derivation comes to, but for the last rounding outwards."""
     operation = background.specs.operations["mse/mean"]
     case = next(case for case in operation.cases if case.id == "mean-thirds")
@@ -80,12 +79,6 @@ def test_the_roundings_are_those_of_the_interval(background: SpecsBackground, dt
     ],
 )
 def test_where_more_than_the_shape_decides_there_is_no_derivation(
-    background: SpecsBackground, operation: str, quantity: str, dtype: str, shape: tuple[int, ...]
+    background: Background, operation: str, quantity: str, dtype: str, shape: tuple[int, ...]
 ) -> None:
     assert background.derivation(operation, quantity, dtype, shape, unit_upstream=True) is None
-
-
-def test_without_a_background_nothing_is_said() -> None:
-    assert Nothing().said(THIRDS) is None
-    assert Nothing().pinned(THIRDS, "float32") is None
-    assert Nothing().derivation("mse/mean", "value", "float32", (2,), unit_upstream=True) is None

@@ -171,13 +171,13 @@ def test_the_remedy_of_a_documented_departure_is_what_to_write(folder: Path) -> 
     (departs,) = [line for line in ported(folder, "beta", "alpha").advice if "Nothing is 0." in line.says]
     assert [swap.new for swap in departs.write] == ["Refuse it."]
     (narrow,) = lines(ported(folder, "beta", "alpha"), Topic.DTYPES)
-    assert narrow.bite is Severity.LOST
+    assert narrow.severity is Severity.LOST
     assert narrow.because == "Narrow. Widen."
 
 
 def test_topics_come_in_their_order_and_the_worst_first_in_each(folder: Path) -> None:
     porting = ported(folder, "alpha", "beta")
-    keys = [([*Topic].index(line.topic), line.bite) for line in porting.advice]
+    keys = [([*Topic].index(line.topic), line.severity) for line in porting.advice]
     assert keys == sorted(keys)
 
 

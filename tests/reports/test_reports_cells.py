@@ -13,8 +13,7 @@ from sample_background import SampleBackground
 from sample_run import full_run
 from test_reports_rendering import HOSTILE, everything_fails, hostile_results
 
-from conformance.reports.background import Nothing
-from conformance.reports.page.cells import LETTERS, keys, packed, rounded
+from conformance.reports.page.cells import LETTERS, encode, rounded
 from conformance.reports.reproduce import blanks, filled, reproducer
 from conformance.reports.table import BEST_GRADE_FIRST, ResultTable, error_in_u
 from conformance.reports.text import printable
@@ -65,14 +64,14 @@ def expected(table: ResultTable) -> list[tuple[Any, ...]]:
 
 def test_every_judged_cell_comes_back_from_the_columns() -> None:
     table = ResultTable.of(full_run(complete=False))
-    document = unpacked(packed(table, Nothing(), 10**9).text)
+    document = unpacked(encode(table, None, 10**9).text)
     assert sorted(rows(document), key=str) == sorted(expected(table), key=str)
     assert len(rows(document)) == table.total.tally.total
 
 
 def test_what_does_not_pass_brings_its_witness_and_each_place_its_worst() -> None:
     table = ResultTable.of(full_run())
-    document = unpacked(packed(table, Nothing(), 10**9).text)
+    document = unpacked(encode(table, None, 10**9).text)
     outcomes = [document["cells"]["outcome"][row[0]] for row in document["details"]]
     witnessed = [cell for cell in table.total.cells if cell.witness]
     assert outcomes.count("f") == sum(cell.outcome is Outcome.FAIL for cell in witnessed) > 0
@@ -86,7 +85,7 @@ def test_of_the_passing_cells_of_a_place_the_worst_brings_its_witness() -> None:
     (part, *_) = full_run()
     witness = everything_fails()[0].cells[0].witness
     kept = [cell.model_copy(update={"witness": witness}) for cell in part.cells]
-    document = unpacked(packed(ResultTable.of([Results(part.path, part.header, tuple(kept), part.footer)]), Nothing(), 10**9).text)
+    document = unpacked(encode(ResultTable.of([Results(part.path, part.header, tuple(kept), part.footer)]), None, 10**9).text)
     worst: dict[tuple[Any, ...], float] = {}
     for cell in kept:
         place = (cell.target, cell.operation, cell.quantity)
@@ -99,7 +98,7 @@ def test_of_the_passing_cells_of_a_place_the_worst_brings_its_witness() -> None:
 
 def test_the_template_of_a_failing_cell_makes_its_program() -> None:
     table = ResultTable.of(full_run())
-    document = unpacked(packed(table, SampleBackground(), 10**9).text)
+    document = unpacked(encode(table, SampleBackground(), 10**9).text)
     cell = next(cell for cell in table.total.cells if cell.outcome is Outcome.FAIL and cell.target.framework == "keras-torch")
     wanted = ("keras-torch", "float64", cell.check, "f")
     index = next(n for n, row in enumerate(rows(document)) if (row[1], row[5], row[6], row[11]) == wanted)
@@ -113,7 +112,7 @@ def test_the_template_of_a_failing_cell_makes_its_program() -> None:
 
 
 def test_the_background_says_what_checks_are_and_pins_their_inputs() -> None:
-    document = unpacked(packed(ResultTable.of(full_run()), SampleBackground(), 10**9).text)
+    document = unpacked(encode(ResultTable.of(full_run()), SampleBackground(), 10**9).text)
     assert document["said"][0][0].startswith("Because of ")
     (first, *_) = [row for row in document["pinned"] if document["checks"][row[0]][0] == "mse/mean/case/thirds"]
     assert first[1] == ["bfloat16", "float32", "float64"]
@@ -124,7 +123,7 @@ def test_the_background_says_what_checks_are_and_pins_their_inputs() -> None:
 
 def test_two_versions_of_a_framework_have_names_of_their_own() -> None:
     older = [_of_version(part, "1.0") for part in full_run() if part.header.environment.framework == "torch"]
-    assert keys(ResultTable.of([*full_run(), *older]).sections)[-2:] == ["torch 1.0", "torch 2.13.0+cpu"]
+    assert ResultTable.of([*full_run(), *older]).names[-2:] == ["torch 1.0", "torch 2.13.0+cpu"]
 
 
 def _of_version(part: Results, version: str) -> Results:
@@ -134,19 +133,19 @@ def _of_version(part: Results, version: str) -> Results:
 
 def test_what_does_not_fit_the_budget_is_left_out_and_counted() -> None:
     table = ResultTable.of(everything_fails())
-    whole = packed(table, Nothing(), 10**9)
-    less = packed(table, Nothing(), len(whole.text) - 1)
+    whole = encode(table, None, 10**9)
+    less = encode(table, None, len(whole.text) - 1)
     assert (whole.without, less.without) == (0, len(table.total.cells) - 2000)
     assert len(less.text) < len(whole.text)
     assert len(rows(unpacked(less.text))) == len(table.total.cells)
-    least = packed(table, Nothing(), 1)
+    least = encode(table, None, 1)
     assert least.without == len(table.total.cells)
     assert len(rows(unpacked(least.text))) == len(table.total.cells)
 
 
 @pytest.mark.parametrize("first", range(0, len(HOSTILE), 3))
 def test_hostile_text_is_made_visible_before_it_travels(first: int) -> None:
-    document = unpacked(packed(ResultTable.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]), SampleBackground(), 10**9).text)
+    document = unpacked(encode(ResultTable.of([hostile_results(HOSTILE[first:] + HOSTILE[:first])]), SampleBackground(), 10**9).text)
     assert all(text.replace("\x00", "").replace(" ", "").isprintable() for text in _strings(document))
 
 
@@ -157,7 +156,7 @@ def _strings(value: object) -> list[str]:
 
 
 def test_nothing_at_all_can_be_packed() -> None:
-    assert rows(unpacked(packed(ResultTable.of([]), Nothing(), 10**9).text)) == []
+    assert rows(unpacked(encode(ResultTable.of([]), None, 10**9).text)) == []
 
 
 def many(cells: int) -> list[Results]:
@@ -180,6 +179,6 @@ def _renamed(cell: Cell, copy: int) -> Cell:
 
 def test_many_cells_stay_small() -> None:
     table = ResultTable.of(many(100_000))
-    text = packed(table, Nothing(), 10**9).text
+    text = encode(table, None, 10**9).text
     assert table.total.tally.total >= 100_000
     assert len(text) < 900_000

@@ -17,7 +17,7 @@ from sample_run import DTYPES, full_run
 from test_reports_rendering import HOSTILE, hostile_results
 
 from conformance.reports.page import page as html
-from conformance.reports.page.cells import packed
+from conformance.reports.page.cells import encode
 from conformance.reports.page.matrix import by_operation
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import ResultTable
@@ -389,7 +389,7 @@ def test_versions_that_are_alike_share_their_rows() -> None:
 def test_a_page_whose_tables_are_too_long_cuts_them_and_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     table = versions(4, lambda cell, n: cell.target.dtype == DTYPES[n - 1])
     rows = sum(entry.size for entry in by_operation(table))
-    least = len(packed(table, SampleBackground(), 0).text) + 1000
+    least = len(encode(table, SampleBackground(), 0).text) + 1000
     assert "to keep the page small" not in html.page(table, SampleBackground())
     lefts = []
     for breadth in html._NARROWER[:-1]:

@@ -62,13 +62,13 @@ def _dtypes(pair: EntryPair, a: Side, b: Side) -> Advice | None:
         write = (Replacement(f"Cast both arguments to {one[less[0]][0]} before the loss, if you need its digits and range as before."),)
     else:
         write = (Replacement("Nothing to do; to have the old numbers back, cast both arguments to the old dtype before the loss."),)
-    bite = Severity.LOST if narrower or less else Severity.GAINED
+    severity = Severity.LOST if narrower or less else Severity.GAINED
     reasons = dict.fromkeys(
         without_link(cell.reason) for dtype in narrower for cell in [other[dtype][1]] if cell.outcome is Outcome.DEVIATION
     )
     evidence = tuple(Evidence(_dtype_shown(one[d]), _dtype_shown(other[d])) for d in differing)
     says = f"{printable(pair.a.brief, 160)} and {printable(pair.b.brief, 160)}: {'; '.join(parts)}."
-    return Advice(Topic.DTYPES, bite, says, write, evidence, because=" ".join(reasons))
+    return Advice(Topic.DTYPES, severity, says, write, evidence, because=" ".join(reasons))
 
 
 def _returned(entry: Entry) -> Mapping[str, tuple[str, Cell]]:

@@ -102,7 +102,7 @@ class Advice:
     """One line: what changes, why that matters, what to write instead, and the cells of both sides that show it."""
 
     topic: Topic
-    bite: Severity
+    severity: Severity
     says: str
     write: tuple[Replacement, ...]
     evidence: tuple[Evidence, ...]
@@ -120,7 +120,7 @@ class Advice:
         """Put it into plain types."""
         return {
             "topic": self.topic.value,
-            "bite": self.bite.name.lower().replace("_", "-"),
+            "bite": self.severity.name.lower().replace("_", "-"),
             "says": self.says,
             "also": list(self.also),
             "because": self.because,
@@ -130,7 +130,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Same:
+class Unchanged:
     """What does not change: what to write for an operation, or something that both sides do alike."""
 
     says: str
@@ -149,18 +149,18 @@ class PortingReport:
     a: Side
     b: Side
     advice: tuple[Advice, ...]
-    same: tuple[Same, ...]
+    same: tuple[Unchanged, ...]
 
     @classmethod
-    def of(cls, a: Side, b: Side, advice: Iterable[Advice], same: Iterable[Same]) -> PortingReport:
+    def of(cls, a: Side, b: Side, advice: Iterable[Advice], same: Iterable[Unchanged]) -> PortingReport:
         """Put the lines into their order."""
         topics = list(Topic)
-        return cls(a, b, tuple(sorted(advice, key=lambda line: (topics.index(line.topic), line.bite))), tuple(same))
+        return cls(a, b, tuple(sorted(advice, key=lambda line: (topics.index(line.topic), line.severity))), tuple(same))
 
     @cached_property
     def shown(self) -> tuple[Advice, ...]:
         """The lines that a short text shows: the mildest are left out, of them the last first."""
-        kept = sorted(range(len(self.advice)), key=lambda number: (self.advice[number].bite, number))[:MOST]
+        kept = sorted(range(len(self.advice)), key=lambda number: (self.advice[number].severity, number))[:MOST]
         return tuple(self.advice[number] for number in sorted(kept))
 
     @property

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.reports.behaviours import normalized_reason
-from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Same, Severity, Topic
+from conformance.reports.behaviours import normalized_answer
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, Unchanged
 from conformance.reports.compare.sides import EAGER, EntryPair, Side
 from conformance.reports.text import plural, printable, truncate
 from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
@@ -27,7 +27,7 @@ _REST = re.compile(r": |, (?![^()]*\))| whose | with | that ")
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnsweredQuestion:
     """One question to a pair of entry points, and both answers."""
 
     question: Question
@@ -45,7 +45,7 @@ class Asked:
     def kind(self) -> str:
         """In what the answers differ; empty where they do not."""
         one, other = self.a.answer, self.b.answer
-        if normalized_reason(self.a) == normalized_reason(self.b) or (_raises(one) and _raises(other)):
+        if normalized_answer(self.a) == normalized_answer(self.b) or (_raises(one) and _raises(other)):
             return ""
         if _raises(one) or _raises(other):
             return "accepted" if _raises(one) else "refused"
@@ -61,7 +61,7 @@ class Asked:
         return Topic.RANGE if _is_endless(self.a) != _is_endless(self.b) else Topic.ARGUMENTS
 
     @property
-    def bite(self) -> Severity:
+    def severity(self) -> Severity:
         """Losses are trained on floats: a difference in integers is rarer, one in complex numbers rarer still."""
         if any(kind.startswith("complex") for kind in self._dtypes):
             return Severity.SPELLING
@@ -82,12 +82,12 @@ class Asked:
         return [*_BEFORE].index(self.question.file.stem) if self.question.file.stem in _BEFORE else len(_BEFORE)
 
 
-def answer_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Same]]:
+def answer_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Unchanged]]:
     """Lines about the answers that differ; of each question the plainest pair speaks."""
     whole = [pair for pair in pairs if not pair.a.streamed]
     asked = [one for question in specs.behaviours if (one := _first_answer(question, whole)) is not None]
     asked.sort(key=lambda one: one.rank)
-    kinds: dict[str, list[Asked]] = {}
+    kinds: dict[str, list[AnsweredQuestion]] = {}
     for one in asked:
         kinds.setdefault(one.kind, []).append(one)
     advice = [_numbers(group, a, b) for group in _alike(kinds.get("number", ()))]
@@ -97,17 +97,17 @@ def answer_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) ->
     equal = [*kinds.get("", ()), *kinds.get("words", ())]
     subjects = "; ".join(dict.fromkeys(one.subject for one in equal))
     return advice, [
-        Same(f"{plural(len(equal), 'question')} about shapes, dtypes and arguments with one answer: {subjects}.")
+        Unchanged(f"{plural(len(equal), 'question')} about shapes, dtypes and arguments with one answer: {subjects}.")
     ] if equal else []
 
 
-def _first_answer(question: Question, pairs: Iterable[EntryPair]) -> Asked | None:
+def _first_answer(question: Question, pairs: Iterable[EntryPair]) -> AnsweredQuestion | None:
     """The question at the plainest pair that answers it on both sides."""
     for pair in pairs:
         check = f"{pair.a.operation}/behaviour/{question.id}"
         one, other = (_answered(entry.on(check, "value")) for entry in (pair.a, pair.b))
         if one is not None and other is not None:
-            return Asked(question, pair, one, other)
+            return AnsweredQuestion(question, pair, one, other)
     return None
 
 
@@ -115,9 +115,9 @@ def _answered(cells: Iterable[Cell]) -> Cell | None:
     return next((cell for cell in cells if cell.outcome is Outcome.PASS and cell.target.mode == EAGER), None)
 
 
-def _alike(asked: Iterable[Asked]) -> list[list[Asked]]:
+def _alike(asked: Iterable[AnsweredQuestion]) -> list[list[AnsweredQuestion]]:
     """Questions that have the same two answers, or answers in the same two dtypes, together: what is behind them is one thing."""
-    found: dict[tuple[Topic, str, str], list[Asked]] = {}
+    found: dict[tuple[Topic, str, str], list[AnsweredQuestion]] = {}
     for one in asked:
         dtypes, numbers = [[part(cell.answer) for cell in (one.a, one.b)] for part in (_dtype, _number)]
         old, new = ["", ""] if one.topic is Topic.EDGES else dtypes if dtypes[0] != dtypes[1] else numbers
@@ -125,7 +125,7 @@ def _alike(asked: Iterable[Asked]) -> list[list[Asked]]:
     return [sorted(group, key=lambda one: one.rank) for group in found.values()]
 
 
-def _numbers(group: Sequence[Asked], a: Side, b: Side) -> Advice:
+def _numbers(group: Sequence[AnsweredQuestion], a: Side, b: Side) -> Advice:
     first = group[0]
     warned = _warning(first.b.answer) and not _warning(first.a.answer)
     says = f"{printable(first.question.title, 200)}: {a.framework} gives {_shown(first, first.a)}, {b.framework} {_shown(first, first.b)}"
@@ -141,16 +141,16 @@ def _numbers(group: Sequence[Asked], a: Side, b: Side) -> Advice:
     also = (f"Likewise: {'; '.join(rest)}.",) if rest else ()
     wider = _dtype(first.a.answer) != _dtype(first.b.answer) and first.topic is Topic.RANGE and _is_endless(first.b)
     write = (Replacement(f"Cast both to {_dtype(first.a.answer)} before the loss."),) if wider else _before(group)
-    return Advice(first.topic, first.bite, says, write, evidence, printable(first.question.why), also)
+    return Advice(first.topic, first.severity, says, write, evidence, printable(first.question.why), also)
 
 
-def _shown(asked: Asked, cell: Cell) -> str:
+def _shown(asked: AnsweredQuestion, cell: Cell) -> str:
     """The number of an answer, and its dtype where that differs."""
     dtype = "" if _dtype(asked.a.answer) == _dtype(asked.b.answer) else f" in {_dtype(cell.answer)}"
     return f"{_number(cell.answer)}{dtype}"
 
 
-def _refusals(asked: Sequence[Asked], a: Side, b: Side, *, refused: bool) -> Advice:
+def _refusals(asked: Sequence[AnsweredQuestion], a: Side, b: Side, *, refused: bool) -> Advice:
     subjects = ", ".join(dict.fromkeys(one.subject for one in asked))
     who, computes = (b, a) if refused else (a, b)
     says = f"{who.framework} raises where {computes.framework} computes: {subjects}."
@@ -165,8 +165,8 @@ def _outcome(cell: Cell, said: str) -> CellRef:
     return CellRef(cell, "raised" if _raises(cell.answer) else "answered", said)
 
 
-def _dtypes(asked: Sequence[Asked], a: Side, b: Side) -> Advice:
-    told: dict[tuple[str, str], list[Asked]] = {}
+def _dtypes(asked: Sequence[AnsweredQuestion], a: Side, b: Side) -> Advice:
+    told: dict[tuple[str, str], list[AnsweredQuestion]] = {}
     for one in asked:
         told.setdefault((_dtype(one.a.answer), _dtype(one.b.answer)), []).append(one)
     parts = [f"{one} instead of {other} for {truncate([each.subject for each in group], 6)}" for (other, one), group in told.items()]
@@ -181,7 +181,7 @@ def _is_endless(cell: Cell) -> bool:
     return any(word in _number(cell.answer) for word in ("inf", "nan"))
 
 
-def _before(asked: Iterable[Asked]) -> tuple[Replacement, ...]:
+def _before(asked: Iterable[AnsweredQuestion]) -> tuple[Replacement, ...]:
     """What to do before the loss, so that the answers do not differ."""
     if all(one.topic is Topic.EDGES for one in asked):
         return (Replacement(_EMPTY),)

@@ -12,7 +12,7 @@ from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, pla
 from conformance.reports.text import dtype_order, plural, printable, truncate
 from conformance.results.records import Cell, Outcome
 
-_DEPARTS = frozenset({Outcome.DEVIATION, Outcome.FAIL, Outcome.ERROR})
+_DEVIATES = frozenset({Outcome.DEVIATION, Outcome.FAIL, Outcome.ERROR})
 _HALVES = frozenset({"float16", "bfloat16"})
 _STREAMS = ("any-split", "any-split-of-a-vector", "empty-batch", "updates-reset")
 _ARGUMENTS = ("integer-inputs", "integers-beside-floats", "integer-range", "mixed-dtypes", "layouts")
@@ -25,7 +25,7 @@ _IMPERATIVE = re.compile(r"(?!(?:The|A|An|It|This|That|Its|Each|As|In|Where|From
 
 
 @dataclass(frozen=True)
-class Departure:
+class DeviatingCell:
     """A cell that departs, and the cell of the same check on the other side, which passes."""
 
     cell: Cell
@@ -62,46 +62,46 @@ class Departure:
         return f"{how} {printable(self.cell.check, 100)}."
 
 
-def departure_advice(pairs: Sequence[EntryPair], a: Side, b: Side) -> list[Advice]:
+def deviation_advice(pairs: Sequence[EntryPair], a: Side, b: Side) -> list[Advice]:
     """Lines about what goes wrong in ``b`` and did not in ``a``, by what helps; then, by topic, about what went wrong in ``a``."""
-    arriving = _together(_departures([(pair.b, pair.a) for pair in pairs], a))
-    leaving: dict[Topic, list[Departure]] = {}
-    for group in _together(_departures([(pair.a, pair.b) for pair in pairs], b)):
+    arriving = _together(_deviating_cells([(pair.b, pair.a) for pair in pairs], a))
+    leaving: dict[Topic, list[DeviatingCell]] = {}
+    for group in _together(_deviating_cells([(pair.a, pair.b) for pair in pairs], b)):
         leaving.setdefault(_topic(group), []).extend(group)
     return [*(_arrives(group, a, b) for group in arriving), *(_leaves(topic, group, a, b) for topic, group in leaving.items())]
 
 
-def _departures(entries: Iterable[tuple[Entry, Entry]], there: Side) -> Iterator[Departure]:
+def _deviating_cells(entries: Iterable[tuple[Entry, Entry]], there: Side) -> Iterator[DeviatingCell]:
     """Cells of the first of each two that depart where the second passes, without the reasons that side ``there`` gives as well.
 
     What is only said of a dtype that comes back has its own line.
     """
-    shared = {cell.reason for entry in there.entries for cell in entry.cells if cell.outcome in _DEPARTS}
+    shared = {cell.reason for entry in there.entries for cell in entry.cells if cell.outcome in _DEVIATES}
     seen: set[str] = set()
     for entry, other in entries:
         for cell in entry.cells:
-            if cell.outcome not in _DEPARTS or cell.id in seen or cell.reason in shared or any(f.startswith(RETURNS) for f in cell.flags):
+            if cell.outcome not in _DEVIATES or cell.id in seen or cell.reason in shared or any(f.startswith(RETURNS) for f in cell.flags):
                 continue
             passing = [c for c in other.on(cell.check, cell.quantity) if c.outcome is Outcome.PASS and c.target.dtype == cell.target.dtype]
             best = min(passing, key=lambda c: (c.target.mode != cell.target.mode, plainest(c)), default=None)
             if best is not None:
                 seen.add(cell.id)
-                yield Departure(cell, best, entry)
+                yield DeviatingCell(cell, best, entry)
 
 
-def _together(departures: Iterable[Departure]) -> list[list[Departure]]:
+def _together(deviating_cells: Iterable[DeviatingCell]) -> list[list[DeviatingCell]]:
     """Those that are helped by the same remedy; without one, those of an entry point; not documented, those of a topic. Plainest first."""
-    found: dict[str, list[Departure]] = {}
-    for d in departures:
+    found: dict[str, list[DeviatingCell]] = {}
+    for d in deviating_cells:
         found.setdefault(d.remedy or (d.entry.implementation if d.documented else _topic([d]).value), []).append(d)
     return [sorted(group, key=_plainest) for group in found.values()]
 
 
-def _plainest(d: Departure) -> tuple[object, ...]:
+def _plainest(d: DeviatingCell) -> tuple[object, ...]:
     return (not d.documented, d.cell.kind != "case", *plainest(d.cell)[:3], d.cell.quantity == "value", d.cell.id)
 
 
-def _topic(group: Sequence[Departure]) -> Topic:
+def _topic(group: Sequence[DeviatingCell]) -> Topic:
     """What a group is about, from its plainest cells."""
     cell = group[0].cell
     name = cell.check.rpartition("/")[2]
@@ -117,7 +117,7 @@ def _topic(group: Sequence[Departure]) -> Topic:
     return Topic.ACCURACY if cell.error_u is not None else Topic.EDGES
 
 
-def _only_compiled(d: Departure) -> bool:
+def _only_compiled(d: DeviatingCell) -> bool:
     """Whether the same entry point passes the same check when it runs eagerly."""
     return d.cell.target.mode != EAGER and any(
         c.outcome is Outcome.PASS and c.target.mode == EAGER for c in d.entry.on(d.cell.check, d.cell.quantity)
@@ -128,7 +128,7 @@ def _is_zero(observed: str) -> bool:
     return observed.lstrip("-").startswith("0x0.0p")
 
 
-def _arrives(group: Sequence[Departure], a: Side, b: Side) -> Advice:
+def _arrives(group: Sequence[DeviatingCell], a: Side, b: Side) -> Advice:
     """What goes wrong that did not before."""
     told, more = _told(group)
     says = f"What goes wrong in {b.framework} ({_where(group)}) and does not in {a.framework}: {told[0]}"
@@ -137,7 +137,7 @@ def _arrives(group: Sequence[Departure], a: Side, b: Side) -> Advice:
     return Advice(_topic(group), _bite(group[0].cell), says, write, _evidence(group, leaving=False), also=(*told[1:], *more))
 
 
-def _leaves(topic: Topic, group: Sequence[Departure], a: Side, b: Side) -> Advice:
+def _leaves(topic: Topic, group: Sequence[DeviatingCell], a: Side, b: Side) -> Advice:
     """What went wrong and no longer does: results change all the same."""
     group = sorted(group, key=_plainest)
     told, more = _told(group)
@@ -146,14 +146,14 @@ def _leaves(topic: Topic, group: Sequence[Departure], a: Side, b: Side) -> Advic
     return Advice(topic, Severity.GAINED, says, write, _evidence(group, leaving=True), also=(*told[1:], *more))
 
 
-def _told(group: Sequence[Departure]) -> tuple[list[str], tuple[str, ...]]:
+def _told(group: Sequence[DeviatingCell]) -> tuple[list[str], tuple[str, ...]]:
     """The first reasons of a group, and how many more there are."""
     told = list(dict.fromkeys(d.told for d in group))
     left = len(told) - _MOST_REASONS
     return told[:_MOST_REASONS], (f"And {plural(left, 'more reason')}.",) if left > 0 else ()
 
 
-def _where(group: Sequence[Departure]) -> str:
+def _where(group: Sequence[DeviatingCell]) -> str:
     """The entry points, modes and dtypes, in few words."""
     names = truncate(list(dict.fromkeys(printable(d.entry.implementation, 60) for d in group)), 3)
     modes = sorted({d.cell.target.mode for d in group}, key=lambda mode: (mode != EAGER, mode))
@@ -171,13 +171,13 @@ def _bite(cell: Cell) -> Severity:
     return Severity.OTHER_NUMBER if trains and cell.target.dtype not in _HALVES else Severity.LOST
 
 
-def _evidence(group: Sequence[Departure], *, leaving: bool) -> tuple[Evidence, ...]:
+def _evidence(group: Sequence[DeviatingCell], *, leaving: bool) -> tuple[Evidence, ...]:
     """For each reason that the line gives, the plainest cell and the one that passes."""
-    firsts: dict[str, Departure] = {}
+    firsts: dict[str, DeviatingCell] = {}
     for d in group:
         firsts.setdefault(d.told, d)
     pairs = []
     for told, d in list(firsts.items())[:_MOST_REASONS]:
-        departs, passes = CellRef(d.cell, "outcome", told), CellRef(d.other, "outcome", "")
-        pairs.append(Evidence(departs, passes) if leaving else Evidence(passes, departs))
+        deviates, passes = CellRef(d.cell, "outcome", told), CellRef(d.other, "outcome", "")
+        pairs.append(Evidence(deviates, passes) if leaving else Evidence(passes, deviates))
     return tuple(pairs)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.numerics.definition import Definition, Over, Weights
-from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Same, Severity, Topic
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, Unchanged
 from conformance.reports.compare.formulas import Recipe, made_of
 from conformance.reports.compare.sides import Entry, Side, counterparts
 from conformance.reports.text import printable
@@ -17,7 +17,7 @@ _WITHOUT_ARTICLE = ("half", "each", "gradient")
 _NOTHING = "nothing there makes it: write it out"
 
 
-def operation_advice(a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Same]]:
+def operation_advice(a: Side, b: Side, specs: Specs) -> tuple[list[Advice], list[Unchanged]]:
     """Say of every entry point of ``a`` what is written in ``b``: nothing else is as likely to change a training."""
     task = _Task(a, b, specs)
     advice: list[Advice] = []
@@ -179,10 +179,10 @@ class _Task:
             return named
         return formula if new.formula and not old.formula else renamed
 
-    def same(self, says: str, found: list[tuple[Entry, Entry]]) -> Same:
+    def same(self, says: str, found: list[tuple[Entry, Entry]]) -> Unchanged:
         """What computes the same, and how it is written."""
         swaps = tuple(Replacement(written(new), written(old), self.title(old)) for old, new in found)
-        return Same(says, swaps, _evidence(found, self._titles()))
+        return Unchanged(says, swaps, _evidence(found, self._titles()))
 
     def not_there(self, topic: Topic, found: list[tuple[Entry, _Made | None]]) -> Advice | None:
         """One line about everything that the other side does not have."""

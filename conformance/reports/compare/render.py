@@ -5,18 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
-from shlex import quote
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from conformance.reports.compare.advice import Advice, CellRef, PortingReport, Replacement, Topic
 from conformance.reports.markdown import escaped
-from conformance.reports.page.page import linked
+from conformance.reports.page.page import style, template_environment
 from conformance.reports.text import plural, printable
-from conformance.results.records import Cell
 
 WIDTH = 100
 _LONG = 600
@@ -138,7 +134,6 @@ def page(porting: PortingReport) -> str:
     topics: list[tuple[Topic, list[tuple[int, Advice]]]] = [
         (topic, list(lines)) for topic, lines in groupby(numbered, key=lambda pair: pair[1].topic)
     ]
-    style = files("conformance.reports.page").joinpath("page.css").read_text("utf-8")
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -147,26 +142,14 @@ def page(porting: PortingReport) -> str:
             title=heading(porting),
             notes=list(notes(porting)),
             topics=topics,
-            style=Markup(style),  # noqa: S704 - our own file
+            style=style(),
         )
     )
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(lambda name: files("conformance.reports.compare").joinpath(name).read_text("utf-8")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"visible": printable, "plural": plural, "linked": linked, "replay": _replay, "seen": _seen}
-    return environment
-
-
-def _replay(cell: Cell) -> str:
-    return f"conformance replay {quote(printable(cell.id, 2000))}"
+    return template_environment("conformance.reports.compare", {"seen": _seen})
 
 
 def _seen(shown: CellRef) -> str:

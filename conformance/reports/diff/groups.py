@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from conformance.reports import causes
 from conformance.reports.behaviours import is_judged
+from conformance.reports.causes import normalized_reason, readability_key
 from conformance.reports.diff.pairing import VERDICTS_FIRST
 from conformance.reports.diff.transitions import Category, answer
-from conformance.reports.table import error_in_u
-from conformance.reports.text import GRADE_SHORT, format_error, printable, targets_in_words, without_numbers
+from conformance.reports.table import BROKEN, error_in_u
+from conformance.reports.text import accuracy_in_words, group_by, printable, targets_in_words, without_numbers
 from conformance.results.records import Cell, Outcome
 
 _MOST_IDS = 1000
@@ -54,7 +54,7 @@ class Change:
         return f"{outcome}: {self.old.reason}" if self.old.reason else outcome
 
     @property
-    def telling(self) -> Cell:
+    def explaining_cell(self) -> Cell:
         """The cell whose reason explains the change: the new one, unless only the old one has something to say."""
         if self.old and (self.new is None or (not self.new.reason and self.old.reason)):
             return self.old
@@ -80,7 +80,7 @@ class ChangeGroup:
     @property
     def broken(self) -> bool:
         """Whether the cells fail or end in an error now."""
-        return self.outcomes[1] in (Outcome.FAIL, Outcome.ERROR)
+        return self.outcomes[1] in BROKEN
 
     @property
     def framework(self) -> str:
@@ -97,8 +97,8 @@ class ChangeGroup:
     @property
     def sentence(self) -> str:
         """``pass → fail: value: found …``; without outcomes where these are the same."""
-        before, after = self.outcomes
-        return ": ".join(part for part in ("" if before is after else self.transition, self.explanation) if part)
+        before, after = (outcome.value.replace("-", " ") if outcome else _ABSENT for outcome in self.outcomes)
+        return ": ".join(part for part in ("" if before == after else f"{before} → {after}", self.explanation) if part)
 
     @cached_property
     def where(self) -> list[str]:
@@ -115,12 +115,7 @@ class ChangeGroup:
         """The change to look at first: where accuracy changed the largest error, else the cell that is read most easily."""
         if self.category in (Category.WORSE, Category.BETTER):
             return max(self.changes, key=lambda change: max(error_in_u(cell) for cell in (change.old, change.new) if cell))
-        return min(self.changes, key=lambda change: causes.readability_key(change.cell))
-
-    @property
-    def transition(self) -> str:
-        """``pass → fail``."""
-        return " → ".join(outcome.value.replace("-", " ") if outcome else _ABSENT for outcome in self.outcomes)
+        return min(self.changes, key=lambda change: readability_key(change.cell))
 
     @property
     def explanation(self) -> str:
@@ -130,7 +125,7 @@ class ChangeGroup:
             return f"{printable(old.answer or old.reason, 150)} → {printable(new.answer or new.reason, 150)}"
         if old and new and old.outcome is new.outcome is Outcome.PASS:
             return f"{_accuracy(old)} → {_accuracy(new)}"
-        return self.representative.telling.reason
+        return self.representative.explaining_cell.reason
 
     def as_dict(self) -> dict[str, object]:
         """Put the group into plain types."""
@@ -162,13 +157,11 @@ def stem(cell: Cell) -> str:
 
 def grouped(changes: Iterable[Change]) -> tuple[ChangeGroup, ...]:
     """Bring alike changes together: first those of one stem, then the stems that changed on the same targets; what must pass first."""
-    by_stem: dict[tuple[object, ...], list[Change]] = {}
-    for change in changes:
-        by_stem.setdefault((*_likeness(change), _stem(change)), []).append(change)
+    by_stem = group_by(changes, lambda change: (_likeness(change), _stem(change)))
     by_place: dict[tuple[object, ...], list[Change]] = {}
-    for (*likeness, _), members in by_stem.items():
+    for (likeness, _), members in by_stem.items():
         places = frozenset(_place(member.cell) for member in members)
-        by_place.setdefault((*likeness, places), []).extend(members)
+        by_place.setdefault((likeness, places), []).extend(members)
     return tuple(sorted((ChangeGroup(tuple(members)) for members in by_place.values()), key=_order))
 
 
@@ -176,7 +169,7 @@ def _likeness(change: Change) -> tuple[object, ...]:
     """What changes must share to be alike, beside the stem."""
     if change.category is Category.ANSWER and change.old and change.new:
         return (change.category, change.cell.target.framework, change.outcomes, answer(change.old), answer(change.new))
-    reason = causes.gist(change.telling) if is_judged(change.cell) else ""
+    reason = normalized_reason(change.explaining_cell) if is_judged(change.cell) else ""
     return (change.category, change.cell.target.framework, change.outcomes, is_judged(change.cell), reason)
 
 
@@ -195,4 +188,4 @@ def _order(group: ChangeGroup) -> tuple[bool, int, int]:
 
 
 def _accuracy(cell: Cell) -> str:
-    return f"{format_error(error_in_u(cell))} u{f' {GRADE_SHORT[cell.grade]}' if cell.grade else ''}"
+    return accuracy_in_words(error_in_u(cell), cell.grade)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
-from conformance.reports.diff.environments import EnvironmentChange
+from conformance.reports.diff.environment_changes import EnvironmentChange
 from conformance.reports.diff.groups import ChangeGroup
 from conformance.reports.diff.model import HEADINGS, TITLES, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.markdown import Block, escaped, fitted
-from conformance.reports.text import GLYPHS, plural, printable, truncate
+from conformance.reports.text import GLYPHS, plural, replay_command, truncate
 
 _FOLDED = (Category.NEW, Category.REMOVED)
 _MOST_CHECKS = 6
@@ -82,5 +81,5 @@ def _group(group: ChangeGroup) -> str:
     ]
     lines += [f"  - {escaped(truncate(group.checks, _MOST_CHECKS, 'checks'), 800)}\n"]
     if group.category is Category.REGRESSED:
-        lines += [f"  - conformance replay {escaped(quote(printable(group.representative.cell.id)))}\n"]
+        lines += [f"  - {escaped(replay_command(group.representative.cell.id), 500)}\n"]
     return "".join(lines)

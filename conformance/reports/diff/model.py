@@ -9,17 +9,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 from conformance.reports.behaviours import is_judged
-from conformance.reports.diff.environments import EnvironmentChange, environment_changes, observed_changes
+from conformance.reports.diff.environment_changes import EnvironmentChange, environment_changes, observed_changes
 from conformance.reports.diff.groups import Change, ChangeGroup, grouped
-from conformance.reports.diff.pairing import Lane, RunIndex, lanes, pairs, side
+from conformance.reports.diff.pairing import RunIndex, VersionPair, index_run, pairs, version_pairs
 from conformance.reports.diff.transitions import Category, category
-from conformance.reports.table import ANY
-from conformance.reports.text import plural, printable, truncate
+from conformance.reports.table import ANY, BROKEN, NO_VERDICT
+from conformance.reports.text import group_by, plural, printable, truncate
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome
 
-_BROKEN = (Outcome.FAIL, Outcome.ERROR)
-_NO_VERDICT = (Outcome.UNSUPPORTED, Outcome.NOT_RUN)
 _MOST_NAMES = 6
 
 TITLES: Mapping[Category, str] = {
@@ -27,7 +25,7 @@ TITLES: Mapping[Category, str] = {
     Category.FIXED: "fixed",
     Category.WORSE: "worse while still passing",
     Category.BETTER: "better",
-    Category.OTHERWISE: "changed otherwise",
+    Category.CHANGED: "changed otherwise",
     Category.ANSWER: "answered otherwise",
     Category.NEW: "new",
     Category.REMOVED: "removed",
@@ -35,12 +33,8 @@ TITLES: Mapping[Category, str] = {
 }
 """Each category in the words of a count."""
 
-HEADINGS: Mapping[Category, str] = {
-    Category.REGRESSED: "Regressed",
-    Category.FIXED: "Fixed",
-    Category.WORSE: "Worse while still passing",
-    Category.BETTER: "Better",
-    Category.OTHERWISE: "Changed otherwise, neither better nor worse",
+HEADINGS: Mapping[Category, str] = {category: title.capitalize() for category, title in TITLES.items()} | {
+    Category.CHANGED: "Changed otherwise, neither better nor worse",
     Category.ANSWER: "Behaviours that answer otherwise, recorded and not judged",
     Category.NEW: "New: judged now and not before, or not there before",
     Category.REMOVED: "Removed: judged before and no longer, or no longer there",
@@ -68,12 +62,12 @@ class Diff:
     def of(cls, old: Iterable[Results], new: Iterable[Results]) -> Diff:
         """Compare two runs, each of any number of results files."""
         before, after = tuple(old), tuple(new)
-        sides = side(before), side(after)
+        sides = index_run(before), index_run(after)
         frameworks = [_framework(name, *sides) for name in dict.fromkeys([*sides[0].held, *sides[1].held])]
         hidden = [sentence for one in frameworks for sentence in one.hidden]
         if not (compared := sum(one.compared for one in frameworks)):
             hidden.append("no cell was judged in both runs: there is nothing to compare")
-        environment = environment_changes(before, after, [lane for one in frameworks for lane in one.lanes])
+        environment = environment_changes(before, after, [pair for one in frameworks for pair in one.versions])
         return cls(
             old=before,
             new=after,
@@ -95,9 +89,7 @@ class Diff:
     @cached_property
     def groups(self) -> Mapping[Category, tuple[ChangeGroup, ...]]:
         """The changes of each category that has any, alike ones together."""
-        held: dict[Category, list[Change]] = {}
-        for change in self.changes:
-            held.setdefault(change.category, []).append(change)
+        held = group_by(self.changes, lambda change: change.category)
         return {category: grouped(held[category]) for category in Category if category in held}
 
     def regressed(self, *, strict: bool = False) -> bool:
@@ -107,7 +99,7 @@ class Diff:
     @cached_property
     def broken_and_new(self) -> int:
         """Cells that fail or end in an error and were not judged before: no regression that is known of, and no pass either."""
-        return sum(change.category is Category.NEW and change.outcomes[1] in _BROKEN for change in self.changes)
+        return sum(change.category is Category.NEW and change.outcomes[1] in BROKEN for change in self.changes)
 
     def verdict(self, *, strict: bool = False) -> str:
         """All of it in one line."""
@@ -139,7 +131,7 @@ class _Framework(NamedTuple):
     """What became of one framework."""
 
     name: str
-    lanes: tuple[Lane, ...]
+    versions: tuple[VersionPair, ...]
     changes: list[Change]
     unchanged: int
     compared: int
@@ -149,15 +141,15 @@ class _Framework(NamedTuple):
 
 def _framework(name: str, old: RunIndex, new: RunIndex) -> _Framework:
     """Compare all that two runs have of one framework."""
-    found = tuple(lanes(old.held, new.held, name))
+    found = tuple(version_pairs(old.held, new.held, name))
     changes: list[Change] = []
     judged: Counter[tuple[bool, bool]] = Counter()
     flags: tuple[set[str], set[str]] = (set(), set())
     hidden: list[str] = []
     unchanged = 0
-    for lane in found:
+    for pair in found:
         here = []
-        for before, after in pairs(old.held, new.held, lane):
+        for before, after in pairs(old.held, new.held, pair):
             verdicts = _has_verdict(before), _has_verdict(after)
             judged[verdicts] += 1
             if before and after and all(verdicts):
@@ -167,7 +159,7 @@ def _framework(name: str, old: RunIndex, new: RunIndex) -> _Framework:
                 unchanged += 1
             else:
                 here.append(Change(became, before, after))
-        hidden += _cut_off(lane, old, new, here)
+        hidden += _cut_off(pair, old, new, here)
         changes += here
     if judged[True, False] + judged[True, True]:
         changes = [_broken_whole(change) for change in changes]
@@ -177,24 +169,24 @@ def _framework(name: str, old: RunIndex, new: RunIndex) -> _Framework:
 
 
 def _has_verdict(cell: Cell | None) -> bool:
-    return cell is not None and is_judged(cell) and cell.outcome not in _NO_VERDICT
+    return cell is not None and is_judged(cell) and cell.outcome not in NO_VERDICT
 
 
 def _broken_whole(change: Change) -> Change:
     """A framework that was judged and now cannot even list its targets has regressed, although no cell of it has the same id."""
     cell = change.new
-    if change.old is None and cell and cell.target.implementation == ANY and cell.outcome in _BROKEN and is_judged(cell):
+    if change.old is None and cell and cell.target.implementation == ANY and cell.outcome in BROKEN and is_judged(cell):
         return Change(Category.REGRESSED, None, cell)
     return change
 
 
-def _cut_off(lane: Lane, old: RunIndex, new: RunIndex, changes: Sequence[Change]) -> Iterator[str]:
+def _cut_off(pair: VersionPair, old: RunIndex, new: RunIndex, changes: Sequence[Change]) -> Iterator[str]:
     """Say what cannot be seen because a run did not reach its end."""
-    name = printable(f"{lane.framework} {lane.old or lane.new or ''}", 60)
+    name = printable(f"{pair.framework} {pair.old or pair.new or ''}", 60)
     gone, come = sum(change.new is None for change in changes), sum(change.old is None for change in changes)
-    if gone and (lane.framework, lane.new) in new.incomplete:
+    if gone and (pair.framework, pair.new) in new.incomplete:
         yield f"the new run of {name} did not reach its end: {plural(gone, 'cell')} of the old run may or may not have regressed"
-    if come and (lane.framework, lane.old) in old.incomplete:
+    if come and (pair.framework, pair.old) in old.incomplete:
         yield f"the old run of {name} did not reach its end: {plural(come, 'cell')} of the new run cannot be compared"
 
 

@@ -13,14 +13,14 @@ from conformance.results.records import Cell, Outcome
 VERDICTS_FIRST = (Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.PASS, Outcome.UNSUPPORTED, Outcome.NOT_RUN)
 """A verdict before none, then the worst: which stands for all if one run recorded a cell several times."""
 
-Held = Mapping[str, Mapping[str, Mapping[str, Cell]]]
+CellIndex = Mapping[str, Mapping[str, Mapping[str, Cell]]]
 """framework → version → cell id → cell."""
 
 
 class RunIndex(NamedTuple):
     """One of the two runs, arranged for looking up."""
 
-    held: Held
+    held: CellIndex
     repeated: int
     """How often a cell was recorded again in the same version; the worst verdict stands for all."""
     incomplete: frozenset[tuple[str, str]]
@@ -34,7 +34,7 @@ class CellPair(NamedTuple):
     new: Cell | None
 
 
-class Lane(NamedTuple):
+class VersionPair(NamedTuple):
     """Two versions of a framework that are compared with each other; None where a run has none for it."""
 
     framework: str
@@ -42,7 +42,7 @@ class Lane(NamedTuple):
     new: str | None
 
 
-def side(results: Iterable[Results]) -> RunIndex:
+def index_run(results: Iterable[Results]) -> RunIndex:
     """Arrange the cells of a run."""
     held: dict[str, dict[str, dict[str, Cell]]] = {}
     incomplete: set[tuple[str, str]] = set()
@@ -64,18 +64,18 @@ def side(results: Iterable[Results]) -> RunIndex:
     return RunIndex(held, repeated, frozenset(incomplete))
 
 
-def lanes(old: Held, new: Held, framework: str) -> Iterator[Lane]:
+def version_pairs(old: CellIndex, new: CellIndex, framework: str) -> Iterator[VersionPair]:
     """Say which versions are compared: each with itself where both runs have it, of what is left the newest with the newest, and so on."""
     before, after = old.get(framework, {}), new.get(framework, {})
-    yield from (Lane(framework, version, version) for version in before if version in after)
+    yield from (VersionPair(framework, version, version) for version in before if version in after)
     gone, come = _newest_first(before.keys() - after.keys()), _newest_first(after.keys() - before.keys())
-    yield from (Lane(framework, version, other) for version, other in zip_longest(gone, come))
+    yield from (VersionPair(framework, version, other) for version, other in zip_longest(gone, come))
 
 
-def pairs(old: Held, new: Held, lane: Lane) -> Iterator[CellPair]:
+def pairs(old: CellIndex, new: CellIndex, versions: VersionPair) -> Iterator[CellPair]:
     """The cells of two versions side by side, in the order of the new run; those that it does not have come last."""
-    before = old[lane.framework][lane.old] if lane.old is not None else {}
-    after = new[lane.framework][lane.new] if lane.new is not None else {}
+    before = old[versions.framework][versions.old] if versions.old is not None else {}
+    after = new[versions.framework][versions.new] if versions.new is not None else {}
     yield from (CellPair(before.get(name), cell) for name, cell in after.items())
     yield from (CellPair(cell, None) for name, cell in before.items() if name not in after)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -12,7 +11,7 @@ from conformance.reports.diff.groups import ChangeGroup
 from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.diff.transitions import Category
 from conformance.reports.terminal import hanging, indented, print_parts
-from conformance.reports.text import plural, printable, truncate
+from conformance.reports.text import plural, printable, replay_command, truncate
 
 _MOST_GROUPS = {Category.REGRESSED: 40, Category.NEW: 6, Category.REMOVED: 6}
 _MOST_OTHER_GROUPS = 12
@@ -59,4 +58,4 @@ def _group(group: ChangeGroup) -> Iterator[RenderableType]:
     yield indented(printable(group.sentence, 340))
     yield indented(printable(truncate(group.checks, _MOST_CHECKS, "checks"), 400))
     if group.category is Category.REGRESSED:
-        yield indented(f"conformance replay {quote(printable(group.representative.cell.id, 300))}")
+        yield indented(replay_command(group.representative.cell.id, 300))

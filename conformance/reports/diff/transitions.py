@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from conformance.reports.behaviours import is_judged, normalized_reason
+from conformance.reports.behaviours import is_judged, normalized_answer
 from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
 from conformance.results.records import RAISES, Cell, Outcome
 
@@ -24,7 +24,7 @@ class Category(StrEnum):
     """It still passes or is documented, but less accurately: twice the error, a worse grade, or a pass that became a deviation."""
     BETTER = "better"
     """The reverse of worse."""
-    OTHERWISE = "otherwise"
+    CHANGED = "otherwise"
     """Another outcome, which is neither better nor worse: it fails where it raised, or lacks a verdict for another reason."""
     ANSWER = "answer"
     """A behaviour answers otherwise. Behaviours are recorded and not judged, so this is never a regression."""
@@ -41,7 +41,7 @@ _R, _F, _W, _B, _O, _N, _X, _U = (
     Category.FIXED,
     Category.WORSE,
     Category.BETTER,
-    Category.OTHERWISE,
+    Category.CHANGED,
     Category.NEW,
     Category.REMOVED,
     Category.UNCHANGED,
@@ -102,4 +102,4 @@ def _grows(before: int | None, after: int | None) -> bool:
 
 def answer(cell: Cell) -> tuple[str, ...]:
     """What two answers of one framework share where they are alike: of an exception its type, since its words change with every version."""
-    return (cell.answer.partition(":")[0],) if cell.answer.startswith(RAISES) else normalized_reason(cell)
+    return (cell.answer.partition(":")[0],) if cell.answer.startswith(RAISES) else normalized_answer(cell)

@@ -12,14 +12,16 @@ import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.reports.background import Background, Pinned
 from conformance.reports.diff.groups import Change
 from conformance.reports.reproduce import is_whole, literal, template
-from conformance.reports.table import BEST_GRADE_FIRST, ResultTable, Section, error_in_u
-from conformance.reports.text import format_error, printable, shortest
-from conformance.results.records import Cell, Outcome, Target, Witness
+from conformance.reports.table import BEST_GRADE_FIRST, NO_VERDICT, ResultTable, error_in_u
+from conformance.reports.text import format_error, group_by, printable, shortest
+from conformance.results.records import Cell, Outcome, Witness
+
+if TYPE_CHECKING:
+    from conformance.reports.background import Background, Pinned  # imports the checks
 
 LETTERS = {
     Outcome.ERROR: "e",
@@ -34,7 +36,7 @@ LETTERS = {
 _ARRAYS = ("prediction", "target", "weight", "upstream")
 
 
-class Keep(NamedTuple):
+class DetailLevel(NamedTuple):
     """How much of the details is kept: so many witnesses, pinned inputs and programs or not, reasons of so many characters."""
 
     witnesses: int
@@ -42,10 +44,14 @@ class Keep(NamedTuple):
     reason: int
 
 
-_LESS_AND_LESS = (Keep(10**9, background=True, reason=500), Keep(2000, background=False, reason=300), Keep(0, background=False, reason=60))
+_LESS_AND_LESS = (
+    DetailLevel(10**9, background=True, reason=500),
+    DetailLevel(2000, background=False, reason=300),
+    DetailLevel(0, background=False, reason=60),
+)
 
 
-class Packed(NamedTuple):
+class EncodedCells(NamedTuple):
     """The columns as text for the page, and how many cells with a witness had to go without it."""
 
     text: str
@@ -69,22 +75,16 @@ def rounded(error: float | None) -> float | None:
     return None if error is None else float(f"{error:.3g}")
 
 
-def keys(sections: Sequence[Section]) -> list[str]:
-    """What each section is called in a view's address: its framework, unless there are several of it."""
-    names = [section.framework for section in sections]
-    return [printable(s.framework if names.count(s.framework) == 1 else s.title, 80) for s in sections]
-
-
-def packed(table: ResultTable, background: Background, budget: int, changes: Sequence[Change] = ()) -> Packed:
+def encode(table: ResultTable, background: Background | None, budget: int, changes: Sequence[Change] = ()) -> EncodedCells:
     """The cells of the table, gzipped and in base64; with fewer details if it would be more characters than the budget.
 
     ``changes``: what became of cells since an earlier run, which is said of those that are here.
     """
-    found = Packed("", 0)
+    found = EncodedCells("", 0)
     for keep in _LESS_AND_LESS:
         document, without = _Document(table, background, keep, changes).made()
         plain = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        found = Packed(base64.b64encode(gzip.compress(plain, 9, mtime=0)).decode(), without)
+        found = EncodedCells(base64.b64encode(gzip.compress(plain, 9, mtime=0)).decode(), without)
         if len(found.text) <= budget:
             break
     return found
@@ -93,8 +93,8 @@ def packed(table: ResultTable, background: Background, budget: int, changes: Seq
 @dataclass
 class _Document:
     table: ResultTable
-    background: Background
-    keep: Keep
+    background: Background | None
+    keep: DetailLevel
     changes: Sequence[Change] = ()
     implementations: _Distinct = field(default_factory=_Distinct)
     targets: _Distinct = field(default_factory=_Distinct)
@@ -134,10 +134,10 @@ class _Document:
         }
         chosen, without = _chosen(targets, bare, self.keep.witnesses)
         details = [[index, *self._witness(bare[index], targets[index])] for index in chosen]
-        pinned = self._pinned(targets, bare) if self.keep.background else []
+        pinned = self._pinned(targets, bare)
         sections = [
-            [key, _seen(section.title, 80), section.verdict, _seen(section.framework, 80)]
-            for key, section in zip(keys(self.table.sections), self.table.sections, strict=True)
+            [printable(name, 80), _seen(section.title, 80), section.verdict, _seen(section.framework, 80)]
+            for name, section in zip(self.table.names, self.table.sections, strict=True)
         ]
         return {
             "sections": sections,
@@ -176,10 +176,7 @@ class _Document:
         targets: list[int] = []
         cells: list[Cell] = []
         for place, section in enumerate(self.table.sections):
-            grouped: dict[Target, list[Cell]] = {}
-            for cell in section.cells:
-                grouped.setdefault(cell.target, []).append(cell)
-            for members in grouped.values():
+            for members in group_by(section.cells, lambda cell: cell.target).values():
                 targets += [self._target(place, members[0])] * len(members)
                 cells += members
         return targets, cells
@@ -199,7 +196,8 @@ class _Document:
 
     def _said(self) -> list[Any]:
         """Of each check: why it is there, its source, what goes wrong without it; nothing where it is not known."""
-        known = (self.background.said(check[0]) for check in self.checks)  # type: ignore[index]  # all keys here are tuples
+        said = self.background.said if self.background else lambda _: None
+        known = (said(check[0]) for check in self.checks)  # type: ignore[index]  # all keys here are tuples
         return [[_seen(s.why, 500), _seen(s.source, 120), [_seen(c, 300) for c in s.consequences]] if s else 0 for s in known]
 
     def _array(self, numerals: tuple[str, ...]) -> int:
@@ -226,8 +224,10 @@ class _Document:
     def _pinned(self, targets: Sequence[int], cells: Sequence[Cell]) -> list[Any]:
         """The inputs of the pinned cases, once for all dtypes that share them."""
         rows: dict[tuple[int, str], list[Any]] = {}
+        if self.background is None or not self.keep.background:
+            return []
         for target, cell in zip(targets, cells, strict=True):
-            if cell.kind != "case" or cell.outcome in (Outcome.NOT_RUN, Outcome.UNSUPPORTED):
+            if cell.kind != "case" or cell.outcome in NO_VERDICT:
                 continue
             known = self.background.pinned(cell.check, cell.target.dtype)
             if known is None:
@@ -261,7 +261,7 @@ class _Document:
         return -1
 
     def _derivation(self, cell: Cell, witness: Witness) -> None:
-        if not self.keep.background or cell.kind == "law":
+        if self.background is None or not self.keep.background or cell.kind == "law":
             return
         unit = all(numeral in ("0x1.0000000000000p+0", "0x1.0p+0", "0x1p+0") for numeral in witness.upstream)
         shape = "x".join(map(str, witness.shape))

@@ -20,7 +20,7 @@ class Mark(NamedTuple):
     style: str
 
 
-class Place(NamedTuple):
+class MatrixEntry(NamedTuple):
     """A place of the matrix."""
 
     marks: tuple[Mark, ...]
@@ -35,7 +35,7 @@ class OperationRow(NamedTuple):
 
     implementations: tuple[str, ...]
     where: tuple[str, ...]
-    places: tuple[Place | None, ...]
+    places: tuple[MatrixEntry | None, ...]
     absent: str
     denominator: str
 
@@ -63,7 +63,7 @@ class OperationTable(NamedTuple):
         return sum(len(rows) for _, rows in self.groups)
 
 
-def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity: str | None) -> Place | None:
+def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity: str | None) -> MatrixEntry | None:
     """One place; None where there is no cell."""
     whole = row.at(operation=operation, quantity=quantity)
     if not whole:
@@ -76,7 +76,7 @@ def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity:
         if summary.tally.worst:
             said.setdefault("passes where it could run" if summary.tally.partial else summary.tally.worst.value, []).append(dtype)
     words = [f"{outcome} in {text.printable(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
-    return Place(
+    return MatrixEntry(
         tuple(_mark(summary) for _, summary in shown),
         "; ".join(words),
         f"{text.format_error(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
@@ -85,7 +85,7 @@ def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity:
     )
 
 
-def overview(table: ResultTable) -> list[tuple[str, Summary, list[Place | None]]]:
+def overview(table: ResultTable) -> list[tuple[str, Summary, list[MatrixEntry | None]]]:
     """The matrix at its widest: a row for each operation, a place for each section."""
     whole = [TableRow("", "", "", "", section.cells) for section in table.sections]
     return [

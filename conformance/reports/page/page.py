@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
-from shlex import quote
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.reports import text
-from conformance.reports.background import Background, Nothing
-from conformance.reports.behaviours import Asked
-from conformance.reports.causes import Cause
+from conformance.reports.behaviours import BehaviourQuestion
 from conformance.reports.diff.model import HEADINGS, Diff
 from conformance.reports.page import plots
-from conformance.reports.page.cells import LETTERS, Packed, keys, packed
+from conformance.reports.page.cells import LETTERS, EncodedCells, encode
 from conformance.reports.page.matrix import by_operation, overview
-from conformance.reports.page.plots import agreement
 from conformance.reports.reproduce import reproducer
-from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, Summary
+from conformance.reports.table import WORST_FIRST, ResultTable, Section, Summary
 from conformance.results.records import Cell, Outcome
 
-_LINK = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_~%#?&=+\-]*)?")
+if TYPE_CHECKING:
+    from conformance.reports.background import Background  # imports the checks
+
 _SCRIPTS = ("page-data.js", "page-matrix.js", "page-cell.js", "page.js")
 """In this order they become one script, each building on those before it."""
 
@@ -41,12 +39,11 @@ class BarSegment(NamedTuple):
     width: float
 
 
-class Part(NamedTuple):
-    """A section with its place in the page, and what a view's address calls it."""
+class PageSection(NamedTuple):
+    """A section with its place in the page."""
 
     section: Section
     anchor: str
-    key: str
 
 
 class TableLimits(NamedTuple):
@@ -69,36 +66,32 @@ _WITHOUT = "\0without\0"
 
 def page(table: ResultTable, background: Background | None = None, diff: Diff | None = None) -> str:
     """Render the table; what its checks are for comes from the background, what changed since an earlier run from the comparison."""
-    behind = background or Nothing()
-    around, cells = "", Packed("", 0)
+    around, cells = "", EncodedCells("", 0)
     for breadth in _NARROWER:
-        around = _around(table, behind, diff, breadth)
+        around = _around(table, background, diff, breadth)
         room = LIMIT - len(around.encode()) - 1000
-        cells = packed(table, behind, room, diff.changes if diff else ())
+        cells = encode(table, background, room, diff.changes if diff else ())
         if len(cells.text) <= room:
             break
     return around.replace(_WITHOUT, str(cells.without)).replace(_CELLS, cells.text)
 
 
-def _around(table: ResultTable, behind: Background, diff: Diff | None, breadth: TableLimits) -> str:
+def _around(table: ResultTable, background: Background | None, diff: Diff | None, breadth: TableLimits) -> str:
     """The page without the cells that open."""
-    script = _script()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    names = keys(table.sections)
+    script = '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in _SCRIPTS) + "})();\n"
+    of_results = table.results[0].header.specs_digest if table.results else ""
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             table=table,
-            parts=[
-                Part(section, f"framework-{n}", key) for n, (section, key) in enumerate(zip(table.sections, names, strict=True), start=1)
-            ],
+            parts=[PageSection(section, f"framework-{n}") for n, section in enumerate(table.sections, start=1)],
             headline=headline(table),
             overview=overview(table),
             operations=by_operation(table),
             breadth=breadth,
             growth=plots.growth(table),
-            agreement=agreement(table),
+            agreement=plots.agreement(table),
             bounds=plots.bounds(table),
             versions=plots.versions(table),
             colours=plots.legend(table.sections),
@@ -107,12 +100,12 @@ def _around(table: ResultTable, behind: Background, diff: Diff | None, breadth: 
             without=_WITHOUT,
             diff=diff,
             changed=[(category, HEADINGS[category], groups) for category, groups in diff.groups.items()] if diff else [],
-            elsewhere=bool(behind.digest and table.results and table.results[0].header.specs_digest != behind.digest),
-            said=behind.said,
+            elsewhere=bool(background and of_results and background.digest != of_results),
+            said=background.said if background else lambda _: None,
             program=lambda cell: reproducer(cell, table.entry(cell)),
-            style=Markup(_resource("page.css")),  # noqa: S704 - our own file
+            style=style(),
             script=Markup(script),  # noqa: S704 - our own files
-            script_digest=digest,
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
 
@@ -122,37 +115,35 @@ def _resource(name: str) -> str:
     return files("conformance.reports.page").joinpath(name).read_text("utf-8")
 
 
-@cache
-def _script() -> str:
-    return '"use strict";\n(() => {\n' + "\n".join(_resource(name) for name in _SCRIPTS) + "})();\n"
+def style() -> Markup:
+    """The style sheet of all pages."""
+    return Markup(_resource("page.css"))  # noqa: S704 - our own file
+
+
+def template_environment(package: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
+    """What renders a page: the templates of a package, everything escaped; the filters of all pages, and these."""
+    loader = FunctionLoader(lambda name: files(package).joinpath(name).read_text("utf-8"))
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": text.printable, "plural": text.plural, "linked": linked, "replay": _replay, **filters}
+    return environment
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "visible": text.printable,
+    filters: dict[str, Callable[..., Any]] = {
         "source": text.source,
         "shortest": text.shortest,
         "runs": lambda numerals: [(numeral, len(list(times))) for numeral, times in groupby(numerals)],
         "figure": text.format_error,
-        "plural": text.plural,
         "capped": text.truncate,
         "decimal": text.decimal,
         "dtype": text.short_dtype,
-        "linked": linked,
         "outcome_class": LETTERS.__getitem__,
-        "checks": _checks,
-        "replay": _replay,
         "moment": _moment,
-        "state": state,
         "letters": _letters,
-        "question": lambda check: check.rpartition("/")[2],
     }
+    environment = template_environment("conformance.reports.page", filters)
     environment.globals |= {
-        "ANY": ANY,
         "GLYPHS": text.GLYPHS,
         "MEANING": text.MEANING,
         "PARTIAL": text.PARTIAL,
@@ -177,28 +168,18 @@ def headline(table: ResultTable) -> str:
     if good == len(ran):
         return "Every framework conforms"
     several = len({section.framework for section in ran}) < len(ran)
-    found = f"{good + deviating} of {len(ran)} {'versions and runs' if several else 'frameworks'} conform" + (
-        ", with documented deviations" if deviating else ""
-    )
     broken = verdicts.count("does not conform")
-    return "; ".join(
-        [
-            found,
-            *([f"{broken} do not" if broken > 1 else "one does not"] if broken else []),
-            *([f"{incomplete} incomplete"] if incomplete else []),
-        ]
-    )
+    found = f"{good + deviating} of {len(ran)} {'versions and runs' if several else 'frameworks'} conform"
+    found += ", with documented deviations" if deviating else ""
+    found += (f"; {broken} do not" if broken > 1 else "; one does not") if broken else ""
+    return found + (f"; {incomplete} incomplete" if incomplete else "")
 
 
 def linked(words: str, limit: int = 400) -> Markup:
     """Escape the words; addresses of pages in them become links."""
-    line = text.printable(words, limit)
-    pieces, end = [], 0
-    for link in _LINK.finditer(line):
-        address = link[0].rstrip(".")
-        pieces += [escape(line[end : link.start()]), Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(address)]
-        end = link.start() + len(address)
-    return Markup("").join([*pieces, escape(line[end:])])
+    link = Markup('<a href="{0}" rel="noreferrer">{0}</a>')
+    pieces = text.split_links(text.printable(words, limit))
+    return Markup("").join(link.format(piece) if is_link else escape(piece) for piece, is_link in pieces)
 
 
 def _bar(total: Summary) -> list[BarSegment]:
@@ -220,22 +201,7 @@ def _moment(written: str) -> str:
         return text.printable(written, 40)
 
 
-def state(section: Section) -> Outcome:
-    """The outcome whose sign and colour stand for a section's verdict."""
-    if section.summary.broken:
-        return Outcome.FAIL
-    return {"conforms": Outcome.PASS, "conforms with deviations": Outcome.DEVIATION}.get(section.verdict, Outcome.NOT_RUN)
-
-
-def _checks(cause: Cause) -> list[tuple[str, str]]:
-    """Return the checks of a cause, each with its quantities."""
-    quantities: dict[str, list[str]] = {}
-    for finding in cause.findings:
-        quantities.setdefault(finding.check, []).append(finding.quantity)
-    return [(check, ", ".join(names)) for check, names in quantities.items()]
-
-
-def _letters(asked: Asked, framework: str) -> str:
+def _letters(asked: BehaviourQuestion, framework: str) -> str:
     """The answers that a framework gives to a question: ``A`` is the most frequent one."""
     given = [
         chr(ord("A") + min(n, 25)) for n, answer in enumerate(asked.answers) if any(c.target.framework == framework for c in answer.cells)
@@ -244,4 +210,4 @@ def _letters(asked: Asked, framework: str) -> str:
 
 
 def _replay(cell: Cell) -> str:
-    return f"conformance replay {quote(text.printable(cell.id, 2000))}"
+    return text.replay_command(cell.id, 2000)

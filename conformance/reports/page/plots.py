@@ -332,26 +332,26 @@ _MOST_GROUPS = 16
 
 
 @dataclass(frozen=True)
-class Group:
+class IdenticalTargets:
     """Targets whose results are the same at every n that a growth check measured: ``bits`` are their digests."""
 
     bits: Mapping[int, str]
     targets: tuple[Target, ...]
 
-    def shared(self, other: Group) -> tuple[int, int]:
+    def shared(self, other: IdenticalTargets) -> tuple[int, int]:
         """At how many of the numbers of elements that both measured the results are the same, and how many those are."""
         both = self.bits.keys() & other.bits.keys()
         return sum(self.bits[n] == other.bits[n] for n in both), len(both)
 
 
-def groups(cells: Sequence[Cell]) -> list[Group]:
+def groups(cells: Sequence[Cell]) -> list[IdenticalTargets]:
     """The targets of these cells, those together that agree everywhere; the largest group first."""
     alike: dict[tuple[tuple[int, str], ...], list[Target]] = {}
     for cell in cells:
         bits = tuple((size.n, size.bits) for size in cell.growth if size.bits)
         if bits and cell.outcome is Outcome.PASS:
             alike.setdefault(bits, []).append(cell.target)
-    return sorted((Group(dict(bits), tuple(targets)) for bits, targets in alike.items()), key=lambda group: -len(group.targets))
+    return sorted((IdenticalTargets(dict(bits), tuple(targets)) for bits, targets in alike.items()), key=lambda group: -len(group.targets))
 
 
 def agreement(table: ResultTable) -> list[Plot]:
@@ -369,7 +369,7 @@ def agreement(table: ResultTable) -> list[Plot]:
     ]
 
 
-def _panel(found: Sequence[Group], where: str) -> Markup:
+def _panel(found: Sequence[IdenticalTargets], where: str) -> Markup:
     shown = found[:_MOST_GROUPS]
     left, top, side = 250, 6, 24
     sizes = sorted({n for group in found for n in group.bits})
@@ -387,7 +387,7 @@ def _panel(found: Sequence[Group], where: str) -> Markup:
     return svg(left + side * len(shown) + 60, top + side * len(shown) + 20, label, parts)
 
 
-def _row(shown: Sequence[Group], line: int, group: Group, place: tuple[int, int, int]) -> Iterator[Markup]:
+def _row(shown: Sequence[IdenticalTargets], line: int, group: IdenticalTargets, place: tuple[int, int, int]) -> Iterator[Markup]:
     left, top, side = place
     y = top + side * line
     name = Markup("<g><title>{}</title>{}</g>")

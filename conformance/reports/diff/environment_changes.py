@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.reports.diff.pairing import Lane
+from conformance.reports.diff.pairing import VersionPair
 from conformance.reports.text import without_numbers
 from conformance.results.reading import Results
-
-Facts = Mapping[str, str]
-"""What is told of an environment: a name and what it is."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +24,17 @@ class EnvironmentChange:
         return {"name": self.name, "old": self.old, "new": self.new, "frameworks": list(self.frameworks)}
 
 
-def environment_changes(old: Sequence[Results], new: Sequence[Results], lanes: Iterable[Lane]) -> tuple[EnvironmentChange, ...]:
-    """Compare the environments of the lanes that both runs have, those of a framework's own version first."""
+def environment_changes(old: Sequence[Results], new: Sequence[Results], pairs: Iterable[VersionPair]) -> tuple[EnvironmentChange, ...]:
+    """Compare the environments of the pairs that both runs have, those of a framework's own version first."""
     found: dict[tuple[str, str, str], list[str]] = {}
-    for lane in lanes:
-        before, after = _facts(old, lane.framework, lane.old), _facts(new, lane.framework, lane.new)
+    for pair in pairs:
+        before, after = _facts(old, pair.framework, pair.old), _facts(new, pair.framework, pair.new)
         if not before or not after:
             continue
         for name in dict.fromkeys([*before, *after]):
-            pair = before.get(name, ""), after.get(name, "")
-            if pair[0] != pair[1]:
-                found.setdefault((name, *pair), []).append(lane.framework)
+            old_value, new_value = before.get(name, ""), after.get(name, "")
+            if old_value != new_value:
+                found.setdefault((name, old_value, new_value), []).append(pair.framework)
     return tuple(EnvironmentChange(*told, tuple(dict.fromkeys(names))) for told, names in sorted(found.items(), key=_versions_first))
 
 
@@ -55,7 +52,7 @@ def _versions_first(item: tuple[tuple[str, str, str], list[str]]) -> bool:
     return item[0][0] != "version"
 
 
-def _facts(results: Iterable[Results], framework: str, version: str | None) -> Facts:
+def _facts(results: Iterable[Results], framework: str, version: str | None) -> Mapping[str, str]:
     """The environments of one framework in one version; what several of its files state differently is joined."""
     said: dict[str, dict[str, None]] = {}
     for part in results:
