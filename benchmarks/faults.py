@@ -26,9 +26,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-import mutations
+import fuzz
 from rich.console import Console
-from rich.table import Table as ScaledIntegers
+from rich.table import Table as Grid
 from rig import LOSS_OF_TORCH, NOBODYS, PATIENCE, Injection, Rig, wait_until, workers
 
 from conformance.results.reading import read
@@ -210,14 +210,12 @@ FAULTS: dict[str, Callable[[Rig], Iterator[Injection]]] = {
 @click.option(
     "--moments", type=click.IntRange(min=1), default=50, show_default=True, help="At which a worker is killed; others at a fifth."
 )
-@click.option(
-    "--mutations", "count", type=click.IntRange(min=0), default=1000, show_default=True, help="Of spec files, and of results files."
-)
+@click.option("--fuzzed", "count", type=click.IntRange(min=0), default=1000, show_default=True, help="Of spec files, and of results files.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text")
 def main(names: tuple[str, ...], moments: int, count: int, seed: int, as_format: str) -> None:
     """Inject the faults; exit code 1 if one of them was not survived."""
-    every = {**FAULTS, **dict.fromkeys(mutations.KINDS)}
+    every = {**FAULTS, **dict.fromkeys(fuzz.KINDS)}
     if unknown := [name for name in names if name not in every]:
         raise click.BadParameter(f"found {unknown[0]!r}, expected one of {', '.join(every)}")
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -229,7 +227,7 @@ def main(names: tuple[str, ...], moments: int, count: int, seed: int, as_format:
             if inject := FAULTS.get(name):
                 found[name] = list(inject(Rig(Path(folder), moments, random.Random(seed))))  # noqa: S311 - moments, no secrets
             elif count:
-                problems = mutations.KINDS[name](Path(folder), count, seed)
+                problems = fuzz.KINDS[name](Path(folder), count, seed)
                 found[name] = [Injection([sentence] if sentence else []) for sentence in problems]
     _show(found, as_format)
     sys.exit(any(injection.problems for injections in found.values() for injection in injections))
@@ -247,7 +245,7 @@ def _show(found: dict[str, list[Injection]], as_format: str) -> None:
         named = {name: dict(zip(("injected", "survived", "lost"), row, strict=True)) for name, row in counts.items()}
         click.echo(json.dumps({name: {**row, "problems": problems[name]} for name, row in named.items()}))
         return
-    grid = ScaledIntegers("fault", "injected", "survived", "cells lost")
+    grid = Grid("fault", "injected", "survived", "cells lost")
     for name, row in counts.items():
         grid.add_row(name, *(f"{count:,}" for count in row))
     grid.add_section()

@@ -1,9 +1,9 @@
-"""The kill table of this suite beside those of three ways in which losses are checked today, on the same miniatures in one run.
+"""The kill table of this suite beside those of three ways in which losses are checked today, on the same variants in one run.
 
     python benchmarks/power.py [FILES…] [--seeds N] [--profile P] [--format text|json]
 
 Each method is written as its users write it, with the oracle that they have: NumPy in float64, and its gradients where there are any.
-A wrong miniature counts as killed only if every seed kills it; a right one as accused if any seed accuses it.
+A mutant counts as killed only if every seed kills it; an equivalent variant as accused if any seed accuses it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from conformance.checks.profiles import PROFILES
 from conformance.numerics.definition import Definition, Divisor
 from conformance.power.power_run import PowerRun
-from conformance.power.variants import GROUPS, RIGHT, examine, group_of, own_files
+from conformance.power.variants import EQUIVALENT, GROUPS, examine, group_of, own_files
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.subject import Subject, load_subjects
 
@@ -40,7 +40,7 @@ SHAPES = ((10,), (32, 10))
 
 @dataclass(frozen=True)
 class Loss:
-    """A miniature as its tests see it: NumPy in, NumPy out, and the definition in float64 beside it.
+    """A variant as its tests see it: NumPy in, NumPy out, and the definition in float64 beside it.
 
     ``inputs`` are prediction, target and, where the operation has weights, weight.
     """
@@ -70,7 +70,7 @@ class Loss:
         return np.asarray(self.subject.call(*(x.copy() for x in inputs)))
 
     def gradients(self, inputs: Sequence[Array], upstream: Array) -> list[Array]:
-        """With respect to prediction and target; none where the miniature has none."""
+        """With respect to prediction and target; none where the variant has none."""
         if self.subject.framework == "torch":
             import torch
 
@@ -166,7 +166,7 @@ def hypothesis_and_assert_allclose(loss: Loss, number: int) -> None:
 def assert_close_and_gradcheck(loss: Loss, number: int) -> None:
     """(c) ``assert_close`` with the tolerances of each dtype on the value, and ``gradcheck`` in float64.
 
-    Not in float16, where the default tolerance is no more than the rounding of a difference and its square: it accuses right ones.
+    Not in float16, where the default tolerance is no more than the rounding of a difference and its square: it accuses equivalent variants.
     """
     import torch
 
@@ -193,7 +193,7 @@ def _tolerances(dtype: Any) -> dict[str, float]:
 
 
 def _as_function(loss: Loss) -> Callable[..., Any]:
-    """The value and the gradients that a NumPy miniature gives, as a function that torch differentiates."""
+    """The value and the gradients that a NumPy variant gives, as a function that torch differentiates."""
     import torch
 
     class Wrapped(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
@@ -227,7 +227,7 @@ SUITE = "conformance"
 
 @dataclass
 class Score:
-    """What one method made of the miniatures."""
+    """What one method made of the variants."""
 
     killed: set[str]
     accused: set[str]
@@ -246,12 +246,12 @@ def rejects(method: Method, loss: Loss, number: int) -> bool:
 
 
 def score_of(method: Method, files: Sequence[Path], seeds: Sequence[int]) -> Score:
-    """Each file is loaded afresh, so that a miniature that remembers has not seen the method before."""
+    """Each file is loaded afresh, so that a variant that remembers has not seen the method before."""
     score, started, losses = Score(set(), set(), 0.0), time.perf_counter(), load().operations
     for path in files:
         for subject in load_subjects(path):
             found = (rejects(method, Loss(subject, losses[subject.operation].definition), number) for number in seeds)
-            if group_of(path) == RIGHT:
+            if group_of(path) == EQUIVALENT:
                 if any(found):
                     score.accused.add(subject.name)
             elif all(found):
@@ -263,8 +263,8 @@ def score_of(method: Method, files: Sequence[Path], seeds: Sequence[int]) -> Sco
 def score_of_the_suite(files: Sequence[Path], seeds: Sequence[int], profile: str) -> Score:
     """The same for the checks of this suite."""
     started = time.perf_counter()
-    verdicts = PowerRun(load(), PROFILES[profile], seeds, examine(files, (), 2), 2, once=True).execute()
-    hows = {v.miniature.name: v.how(seeds) for v in verdicts}
+    verdicts = PowerRun(load(), PROFILES[profile], seeds, examine(files, (), 2), 2, stop_at_first_kill=True).execute()
+    hows = {v.variant.name: v.how(seeds) for v in verdicts}
     return Score(
         {name for name, how in hows.items() if how == "killed"},
         {name for name, how in hows.items() if how == "accused"},
@@ -273,7 +273,7 @@ def score_of_the_suite(files: Sequence[Path], seeds: Sequence[int], profile: str
 
 
 def comparable(files: Sequence[Path]) -> list[Path]:
-    """The files whose miniatures all methods can run: losses, in plain NumPy and eager PyTorch."""
+    """The files whose variants all methods can run: losses, in plain NumPy and eager PyTorch."""
     losses = load().operations
 
     def can_be_run(subject: Subject) -> bool:
@@ -283,28 +283,28 @@ def comparable(files: Sequence[Path]) -> list[Path]:
 
 
 def table(files: Sequence[Path], seeds: Sequence[int], profile: str) -> dict[str, Any]:
-    """Every method on every miniature, in plain types."""
+    """Every method on every variant, in plain types."""
     groups = {subject.name: group_of(path) for path in files for subject in load_subjects(path)}
     scores = {name: score_of(method, files, seeds) for name, method in METHODS.items()}
     scores[SUITE] = score_of_the_suite(files, seeds, profile)
     fastest = min(score.seconds for score in scores.values())
-    wrong = [name for name, group in groups.items() if group != RIGHT]
+    mutants = [name for name, group in groups.items() if group != EQUIVALENT]
     return {
         "seeds": list(seeds),
-        "wrong": len(wrong),
-        "right": len(groups) - len(wrong),
+        "mutants": len(mutants),
+        "equivalent variants": len(groups) - len(mutants),
         "methods": {
             name: {
                 "groups": {g: f"{sum(groups[k] == g for k in score.killed)}/{list(groups.values()).count(g)}" for g in GROUPS},
                 "killed": len(score.killed),
-                "percent": round(100 * len(score.killed) / max(1, len(wrong)), 1),
+                "percent": round(100 * len(score.killed) / max(1, len(mutants)), 1),
                 "accused": sorted(score.accused),
                 "time": round(score.seconds / fastest, 1),
             }
             for name, score in scores.items()
         },
         "killed by none of the others": sorted(scores[SUITE].killed.difference(*(scores[name].killed for name in METHODS))),
-        "survivors": {name: sorted(set(wrong) - score.killed) for name, score in scores.items()},
+        "survivors": {name: sorted(set(mutants) - score.killed) for name, score in scores.items()},
     }
 
 
@@ -313,8 +313,8 @@ def show(found: dict[str, Any]) -> None:
     methods = found["methods"]
     rows = [["killed with each seed", *methods]]
     rows += [[g, *(m["groups"][g] for m in methods.values())] for g in GROUPS if found["methods"][SUITE]["groups"][g] != "0/0"]
-    rows.append(["all", *(f"{m['killed']}/{found['wrong']}, {m['percent']} %" for m in methods.values())])
-    rows.append(["right ones accused", *(f"{len(m['accused'])}/{found['right']}" for m in methods.values())])
+    rows.append(["all", *(f"{m['killed']}/{found['mutants']}, {m['percent']} %" for m in methods.values())])
+    rows.append(["equivalent variants accused", *(f"{len(m['accused'])}/{found['equivalent variants']}" for m in methods.values())])
     rows.append(["time, times the fastest", *(str(m["time"]) for m in methods.values())])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

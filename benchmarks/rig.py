@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import frameworks
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import Cell
-from conformance.run.engine import Nobody, new_run
+from conformance.run.engine import Observer, new_run
 from conformance.run.plan import Selection
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 
 CHECKS = ("mse/mean/case/mean-*s", "mse/mean/law/swap")
@@ -107,7 +107,7 @@ class Rig:
         """Run the engine here."""
         selection = Selection(subjects=(subject,), checks=CHECKS)
         profile = replace(PROFILES["quick"], timeout=timeout)
-        task = new_run(load(), profile, selection, results, Nobody(), resume=resume, memory=memory)
+        task = new_run(load(), profile, selection, results, Observer(), resume=resume, memory=memory)
         (path,) = task.execute([frameworks()[self.framework]], jobs=1)
         return path
 

@@ -32,11 +32,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from conformance.checks import batches as together
-from conformance.checks import bounds, trial
+from conformance.checks import bounds, context, observe
 from conformance.checks.base import findings
+from conformance.checks.budget import Budget
 from conformance.checks.judge import judge
-from conformance.checks.profiles import PROFILES, Profile
 from conformance.frameworks.base import Evaluation, Implementation
 from conformance.frameworks.vmap import VMAP
 from conformance.inputs.families import make_stack
@@ -45,6 +44,7 @@ from conformance.numerics.formats import Array
 from conformance.results.writing import Writer
 from conformance.run.engine import header_of
 from conformance.run.plan import Selection
+from conformance.run.profiles import PROFILES
 from conformance.workers.protocol import Request
 from conformance.workers.worker import Harness, open_harness
 
@@ -194,7 +194,7 @@ class Stopwatch:
     @contextmanager
     def watching(self, bench: Harness) -> Iterator[None]:
         """Everything of a check that has a part of its own."""
-        prepare, expect = bench.framework.prepare, trial.CheckContext.expect
+        prepare, expect = bench.framework.prepare, context.CheckContext.expect
 
         def worked_out(*args: Any) -> Any:
             expectation = expect(*args)
@@ -204,16 +204,15 @@ class Stopwatch:
         with ExitStack() as stack:
             stack.enter_context(patch.object(bounds, "make_stack", self.timed("drawing", make_stack)))
             stack.enter_context(patch.object(bounds, "findings", self.timed("recording", findings)))
-            for module in (trial, together):
-                stack.enter_context(patch.object(module, "judge", self.timed("judging", judge)))
-            stack.enter_context(patch.object(trial.CheckContext, "expect", self.timed("exact value", worked_out)))
+            stack.enter_context(patch.object(observe, "judge", self.timed("judging", judge)))
+            stack.enter_context(patch.object(context.CheckContext, "expect", self.timed("exact value", worked_out)))
             stack.enter_context(patch.object(bench.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
             yield
 
 
-def profile_of(inputs: int, batch: int) -> Profile:
-    """The profile full with so many inputs, as many at a time, whatever it draws on a framework's targets."""
-    return replace(PROFILES["full"], examples=max(inputs // batch, 1), batch=batch, seed=0, first=None, further=None, stack=None)
+def budget_of(inputs: int, batch: int) -> Budget:
+    """The budget of the profile full with so many inputs, as many at a time."""
+    return replace(PROFILES["full"].budget, examples=max(inputs // batch, 1), batch=batch, seed=0)
 
 
 def implementation_of(bench: Harness) -> Implementation:
@@ -221,10 +220,12 @@ def implementation_of(bench: Harness) -> Implementation:
     return next(one for one in bench.implementations.values() if one.operation == "mse/mean")
 
 
-def run_suite(bench: Harness, folder: Path, mode: str = "eager") -> tuple[float, int]:
+def run_suite(bench: Harness, budget: Budget, folder: Path, mode: str = "eager") -> tuple[float, int]:
     """CPU seconds of the check, to the last cell in a results file, and how many values it judged."""
-    request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32")
-    header = header_of(bench.description(), bench.specs, bench.profile, Selection(), "speed")  # once a run, whatever its length
+    description = bench.description()
+    budget = replace(budget, compiles_each_shape=mode in description.compiling_modes)
+    request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32", budget=budget)
+    header = header_of(description, bench.specs, PROFILES["full"], Selection(), "speed")  # once a run, whatever its length
     started = time.process_time()
     with Writer(folder / "one.jsonl", header) as writer:
         cells = bench.answer(request).cells
@@ -234,10 +235,10 @@ def run_suite(bench: Harness, folder: Path, mode: str = "eager") -> tuple[float,
     return time.process_time() - started, cells[0].evaluations
 
 
-def fresh(bench: Harness, inputs: int, batch: int = BATCHES["eager"]) -> Harness:
+def fresh(bench: Harness) -> Harness:
     """The same framework, with nothing kept."""
     make_stack.cache_clear()
-    return Harness(bench.framework, bench.implementations, bench.specs, profile_of(inputs, batch), bench.version, bench.checks)
+    return Harness(bench.framework, bench.implementations, bench.specs, bench.version, bench.checks)
 
 
 @dataclass(frozen=True)
@@ -259,16 +260,16 @@ def measure(bench: Harness, count: int, folder: Path, mode: str, batch: int) -> 
     name, implementation = bench.framework.name, implementation_of(bench)
     with patch.object(bench.framework, "prepare", cache(bench.framework.prepare)):
         watch = Stopwatch()
-        first = fresh(bench, 12 * batch, batch)
+        first = fresh(bench)
         with watch.watching(first):
-            run_suite(first, folder, mode)
+            run_suite(first, budget_of(12 * batch, batch), folder, mode)
         call = bare_batch(name, implementation) if mode == VMAP else bare(name, implementation)
         compiling = warm(call, watch.inputs)
-        suite, _ = run_suite(fresh(bench, count, batch), folder, mode)
+        suite, _ = run_suite(fresh(bench), budget_of(count, batch), folder, mode)
         watch = Stopwatch()
-        watched = fresh(bench, count, batch)
+        watched = fresh(bench)
         with watch.watching(watched):
-            total, evaluated = run_suite(watched, folder, mode)
+            total, evaluated = run_suite(watched, budget_of(count, batch), folder, mode)
     pairs = [(inputs.prediction, inputs.target) for inputs in watch.inputs]
     started = time.process_time()
     for prediction, target in pairs:
@@ -297,20 +298,19 @@ def grown(bench: Harness, folder: Path, counts: Sequence[int]) -> list[dict[str,
 
     Fewer inputs are put to it as often as makes as many, so that whatever else the machine does weighs as much on each line.
     """
-    run_suite(fresh(bench, counts[0]), folder)
+    run_suite(fresh(bench), budget_of(counts[0], BATCHES["eager"]), folder)
     lines = []
     for count in counts:
-        runs = [run_suite(_of_one_shape(fresh(bench, count)), folder) for _ in range(counts[-1] // count)]
+        runs = [run_suite(fresh(bench), _of_one_shape(count), folder) for _ in range(counts[-1] // count)]
         seconds, inputs = map(sum, zip(*runs, strict=True))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         lines.append({"inputs": inputs // len(runs), "µs for each": 1e6 * seconds / inputs, "peak MB": peak})
     return lines
 
 
-def _of_one_shape(bench: Harness) -> Harness:
+def _of_one_shape(count: int) -> Budget:
     """How many elements an input has must not depend on how many inputs there are: few are drawn of few shapes."""
-    bench.profile = replace(bench.profile, shapes=((64,),), compiled_shapes=((64,),))
-    return bench
+    return replace(budget_of(count, BATCHES["eager"]), eager_shapes=((64,),), compiled_shapes=((64,),))
 
 
 @click.command()
@@ -322,7 +322,7 @@ def _of_one_shape(bench: Harness) -> Harness:
 def main(inputs: int, examples: int, names: tuple[str, ...], growth: bool, as_format: str) -> None:  # noqa: FBT001 - click passes it by name
     """Print what an input costs: naively, in this suite, and at the least."""
     started = time.process_time()
-    benches = [open_harness(name, None, profile_of(inputs, BATCHES["eager"]), ()) for name in names]
+    benches = [open_harness(name) for name in names]
     loading = time.process_time() - started
     ways = {
         "one by one": [(bench, "eager", BATCHES["eager"]) for bench in benches],
@@ -332,7 +332,10 @@ def main(inputs: int, examples: int, names: tuple[str, ...], growth: bool, as_fo
         found = {way: [measure(bench, inputs, Path(folder), mode, batch) for bench, mode, batch in how] for way, how in ways.items()}
         larger = grown(benches[0], Path(folder), [inputs // 10, inputs, inputs * 10]) if growth else []
     calls = [bare(bench.framework.name, implementation_of(bench)) for bench in benches]
-    shapes = {"array_shapes()": hnp.array_shapes(max_dims=3), "three shapes": st.sampled_from(list(PROFILES["full"].compiled_shapes))}
+    shapes = {
+        "array_shapes()": hnp.array_shapes(max_dims=3),
+        "three shapes": st.sampled_from(list(PROFILES["full"].budget.compiled_shapes)),
+    }
     naively = {drawn: 1e6 * naive(calls, strategy, examples) / examples for drawn, strategy in shapes.items()}
     answer = {
         "inputs": inputs,

@@ -171,13 +171,12 @@ def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
 
 def test_the_law_of_the_guide_holds_for_numpy() -> None:
     from conformance.checks.context import CheckContext, ExpectationCache
-
     from conformance.checks.laws.law import law as laws
-    from conformance.checks.profiles import PROFILES
     from conformance.frameworks.numpy.adapter import NumpyFramework
     from conformance.inputs import families
     from conformance.numerics.formats import Format
     from conformance.results.records import Target
+    from conformance.run.profiles import PROFILES
     from conformance.specs.load import load
 
     (source,) = blocks("CONTRIBUTING.md", "python", "@law(")
@@ -188,7 +187,7 @@ def test_the_law_of_the_guide_holds_for_numpy() -> None:
     mean = framework.implementations()[0]
     target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
     evaluate = framework.prepare(mean, "cpu", "eager", "float32")
-    trial = CheckContext(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"], ExpectationCache())  # noqa: FBT003 - a field
+    trial = CheckContext(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"].budget, ExpectationCache())  # noqa: FBT003 - a field
     (value, *_) = added.test(trial).values()
     assert value.failure == ""
     assert value.evaluations > 0
@@ -293,10 +292,12 @@ def test_the_wheel_holds_all_of_the_package_and_the_specs(wheel: list[str]) -> N
 
     package = files("conformance", {".py", ".css", ".js", ".jinja", ".typed"})
     specs = {f"conformance/_specs/{name.removeprefix('specs/')}" for name in files("specs", {".toml", ".md", ".txt"})}
-    miniatures = {f"conformance/_miniatures/{name.removeprefix('tests/miniatures/')}" for name in files("tests/miniatures", {".py"})}
+    variants = {
+        f"conformance/_{name.removeprefix('tests/')}" for folder in ("mutants", "variants") for name in files(f"tests/{folder}", {".py"})
+    }
     held = {name for name in wheel if ".dist-info/" not in name}
     assert {"conformance/py.typed", "conformance/reports/page/page.html.jinja", "conformance/_specs/mse/mean.toml"} <= held
-    assert package | specs | miniatures == held
+    assert package | specs | variants == held
 
 
 def test_the_wheel_holds_the_licence_and_the_entry_points(wheel: list[str]) -> None:

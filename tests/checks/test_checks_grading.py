@@ -15,11 +15,11 @@ import pytest
 from conformance.checks.context import CheckContext, ExpectationCache
 from conformance.checks.grading import ORDER, grade, tree_bound_u, tree_height, worst
 from conformance.checks.growth import GrowthCheck, constant, probe, random
-from conformance.checks.profiles import PROFILES
 from conformance.frameworks.base import Evaluation, ExecutionReport
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import Grade, Outcome, Target
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 
 SPECS = load()
@@ -116,13 +116,13 @@ def context(operation: str, dtype: str, order: str, n: int) -> CheckContext:
         return Evaluation(np.asarray(value), {}, ExecutionReport("cpu", "eager", dtype, ()))
 
     target = Target(framework="numpy", version="0", implementation=order.replace(" ", "-"), device="cpu", mode="eager", dtype=dtype)
-    profile = replace(PROFILES["full"], growth_sizes=(n,))
+    budget = replace(PROFILES["full"].budget, growth_sizes=(n,))
     found = SPECS.operations[operation]
-    return CheckContext(target, found, evaluate, SPECS.error_model, flushes=False, profile=profile, cache=ExpectationCache())
+    return CheckContext(target, found, evaluate, SPECS.error_model, flushes=False, budget=budget, cache=ExpectationCache())
 
 
 def chain_and_grade(operation: str, dtype: str, order: str, n: int) -> tuple[float, Grade | None]:
-    (finding,) = GrowthCheck(operation).run(context(operation, dtype, order, n))
+    (finding,) = GrowthCheck(operation=operation).run(context(operation, dtype, order, n))
     assert finding.outcome is Outcome.PASS, finding.reason
     found = [re.fullmatch(r"chain of (\d+) at n = (\d+)", flag) for flag in finding.flags]
     (match,) = [m for m in found if m]

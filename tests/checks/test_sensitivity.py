@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from conformance.checks.base import Check
-from conformance.checks.profiles import PROFILES
 from conformance.reports.reproduce import reproducer
 from conformance.results.records import Cell, Outcome
+from conformance.run.profiles import PROFILES
 from conformance.subject import Subject, load_subjects
 from conformance.workers.protocol import Request
 from conformance.workers.worker import Harness, open_harness
@@ -42,7 +42,7 @@ GRADIENT_OF_NONE = "part = 2 * (prediction - target) * upstream; return part, -p
 
 @lru_cache
 def bench() -> Harness:
-    opened = open_harness("numpy", None, PROFILES["full"], [])
+    opened = open_harness("numpy")
     return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of NumPy's own entry points
 
 
@@ -62,7 +62,7 @@ def failures(subject: Subject, kind: str = "") -> list[Cell]:
 
     on = replace(bench(), implementations={subject.name: subject.implementation()})
     requests = [
-        Request(check=check.id, implementation=subject.name, device="cpu", mode="eager", dtype="float32")
+        Request(check=check.id, implementation=subject.name, device="cpu", mode="eager", dtype="float32", budget=PROFILES["full"].budget)
         for check in on.checks.values()
         if belongs(check)
     ]

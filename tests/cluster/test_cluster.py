@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.profiles import PROFILES
+from conformance.run.profiles import PROFILES
 from conformance.cluster import node
 from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
 from conformance.cluster.distributed_run import DistributedRun, JobTarget
@@ -21,7 +21,7 @@ from conformance.frameworks.registry import frameworks
 from conformance.results.merging import merge
 from conformance.results.reading import Results, read
 from conformance.results.shards import combined
-from conformance.run.engine import Nobody, new_run
+from conformance.run.engine import Observer, new_run
 from conformance.run.plan import Selection
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets
@@ -34,7 +34,7 @@ NUMPY = [JobTarget(frameworks()["numpy"])]
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The cells of the run without slots."""
-    run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Nobody())
+    run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Observer())
     return cells([read(path) for path in run.execute([frameworks()["numpy"]], 1)])
 
 

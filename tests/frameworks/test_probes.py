@@ -18,7 +18,7 @@ import pytest
 from adapter_checks import EXPECTED, inputs, losses, subject
 from probe_checks import Probing, faults, questions
 
-from conformance.checks.profiles import PROFILES
+from conformance.run.profiles import PROFILES
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import Probe, Raw
@@ -267,11 +267,12 @@ class Bare:
 
 
 def test_a_framework_without_a_probe_is_unsupported_where_one_is_asked() -> None:
-    bench = open_harness("numpy", None, PROFILES["quick"], [])
+    bench = open_harness("numpy")
     bench.framework = Bare()
+    budget = PROFILES["quick"].budget
 
     def outcomes(check: str) -> set[tuple[str, str]]:
-        request = Request(check=check, implementation="written-out.mean", device="cpu", mode="eager", dtype="float32")
+        request = Request(check=check, implementation="written-out.mean", device="cpu", mode="eager", dtype="float32", budget=budget)
         return {(str(cell.outcome), cell.reason) for cell in bench.answer(request).cells if cell.quantity == "value"}
 
     assert outcomes("mse/mean/law/one-buffer") == {("unsupported", "the adapter offers no plain calls here")}

@@ -1,6 +1,6 @@
-"""The power of the checks: whatever is wrong fails at least one of them, whatever is right passes them all.
+"""The power of the checks: every mutant fails at least one of them, every equivalent variant passes them all.
 
-What ``conformance power`` decides in worker processes is decided here in this process, one miniature at a time; a wrong one may stop at the
+What ``conformance power`` decides in worker processes is decided here in this process, one variant at a time; a mutant may stop at the
 first check that rejects it. ``pytest -rA`` and the property ``killed-by`` of a JUnit report name that check.
 """
 
@@ -19,31 +19,31 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.profiles import PROFILES, Profile
 from conformance.checks.context import ExpectationCache
 from conformance.frameworks.base import Device
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.power.power_run import PowerRun
-from conformance.power.variants import GROUPS, RIGHT, Miniature, MiniatureError, examine, group_of, miniatures_root, own_files
+from conformance.power.variants import EQUIVALENT, GROUPS, Variant, VariantError, examine, group_of, own_files, own_folder
 from conformance.power.verdicts import CheckReply, Verdict
-from conformance.run.plan import Item, Selection, items
+from conformance.run.plan import PlannedCheck, Selection, plan
+from conformance.run.profiles import PROFILES, Profile
 from conformance.specs.load import load
 from conformance.subject import DTYPES, Subject, load_subjects
 from conformance.workers.worker import Harness, open_harness
 
-MINIATURES = miniatures_root()
 IN_PROCESS = ("numpy", "torch")
-"""The other frameworks' miniatures run in workers, as these two cannot be told to leave the process as they found it."""
+"""The other frameworks' variants run in workers, as these two cannot be told to leave the process as they found it."""
 HAS = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax", "tensorflow")}
-PROFILE = replace(PROFILES["full"], growth_sizes=(1_000, 100_000), largest_case=None, first=None, further=None)
-"""As much as subject files are put to. Growth to a million tells no miniature apart that this does not; pinned cases of a million do."""
-BRIEF = replace(PROFILE, examples=3, batch=2, largest_case=70_000)
-"""For right ones, which run through everything: `conformance power` draws more of them, and with more seeds."""
-WRONG_SEEDS, RIGHT_SEEDS = (0, 1), (0,)
+_FULL = PROFILES["full"].with_long_cases()
+PROFILE = replace(_FULL, budget=replace(_FULL.budget, growth_sizes=(1_000, 100_000)))
+"""As much as subject files are put to. Growth to a million tells no variant apart that this does not; pinned cases of a million do."""
+BRIEF = replace(PROFILE, rules=PROFILES["full"].rules, budget=replace(PROFILE.budget, examples=3, batch=2))
+"""For equivalent variants, which run through everything: `conformance power` draws more of them, and with more seeds."""
+MUTANT_SEEDS, EQUIVALENT_SEEDS = (0, 1), (0,)
 
 
 @lru_cache
-def miniatures(path: Path) -> list[Subject]:
+def variants(path: Path) -> list[Subject]:
     return load_subjects(path)
 
 
@@ -53,20 +53,20 @@ def framework_of(path: Path) -> str:
     return last if last in HAS else "numpy"
 
 
-def parameters(*, wrong: bool) -> list[object]:
-    """One parameter for each miniature, by operation and so by expectations; those of a framework that is not installed are skipped."""
-    paths = [p for p in own_files() if (group_of(p) != RIGHT) is wrong and framework_of(p) in IN_PROCESS]
+def parameters(*, mutants: bool) -> list[object]:
+    """One parameter for each variant, by operation and so by expectations; those of a framework that is not installed are skipped."""
+    paths = [p for p in own_files() if (group_of(p) != EQUIVALENT) is mutants and framework_of(p) in IN_PROCESS]
     here = [p for p in paths if HAS.get(framework_of(p), True)]
-    found = sorted(((path, subject) for path in here for subject in miniatures(path)), key=lambda pair: pair[1].operation)
+    found = sorted(((path, subject) for path in here for subject in variants(path)), key=lambda pair: pair[1].operation)
     made: list[object] = [pytest.param(path, subject, id=f"{path.stem}/{subject.name}") for path, subject in found]
     skip = pytest.mark.skip(reason="its framework is not installed")
     return made + [pytest.param(path, None, id=path.stem, marks=skip) for path in paths if path not in here]
 
 
 @lru_cache
-def bench(framework: str, profile: Profile = PROFILE) -> Harness:
-    opened = open_harness(framework, None, profile, [])
-    return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of the framework, not of miniatures
+def bench(framework: str) -> Harness:
+    opened = open_harness(framework)
+    return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of the framework, not of variants
 
 
 @lru_cache
@@ -74,25 +74,26 @@ def expectations(operation: str, dtype: str, *, flushes: bool) -> ExpectationCac
     return ExpectationCache()
 
 
-def verdict_on(path: Path, subject: Subject, on: Harness, seeds: Sequence[int]) -> Verdict:
-    """The verdict, check after check, each on all dtypes: whatever is wrong in one dtype only is found early too."""
+def verdict_on(path: Path, subject: Subject, on: Harness, seeds: Sequence[int], profile: Profile = PROFILE) -> Verdict:
+    """The verdict, check after check, each on all dtypes: a mutant of one dtype only is found early too."""
     implementation = subject.implementation()
     on.implementations = {implementation.name: implementation}
     flushing = {dtype for device in on.framework.devices() for dtype in device.flushes_subnormals}
     order = {check: place for place, check in enumerate(on.checks)}
 
-    def ask(item: Item, seed: int) -> CheckReply:
-        on.cache = expectations(item.operation, item.target.dtype, flushes=item.target.dtype in flushing)
-        reply = on.answer(item.request.model_copy(update={"seed": seed}))
-        return CheckReply(reply.cells, reply.drawn)
+    def ask(item: PlannedCheck, seed: int) -> CheckReply:
+        assert item.budget is not None
+        on.cache = expectations(item.check.operation, item.target.dtype, flushes=item.target.dtype in flushing)
+        reply = on.answer(replace(item, budget=replace(item.budget, seed=seed)).request)
+        return CheckReply(reply.cells, reply.uses_random_inputs)
 
-    planned = items(on.description(), on.checks, Selection(devices=("cpu",), subjects=(path,)), on.profile)
+    planned = plan(on.description(), on.checks, Selection(devices=("cpu",), subjects=(path,)), profile)
     planned.sort(key=lambda item: (order[item.check.id], item.target.dtype))
-    group = group_of(path) if path.stem.startswith(("wrong", "right")) else RIGHT
-    verdict = Verdict(Miniature(subject.framework, subject.operation, subject.name, group, path.name), seeds[0])
+    group = group_of(path) if path.stem.startswith(("mutants", "variants")) else EQUIVALENT
+    verdict = Verdict(Variant(subject.framework, subject.operation, subject.name, group, path.name), seeds[0])
     for seed in seeds:
         for item in planned:
-            if verdict.needs(item, seed, once=True):
+            if verdict.needs(item, seed, stop_at_first_kill=True):
                 verdict.note(item, seed, ask(item, seed))
     return verdict
 
@@ -103,28 +104,28 @@ def accusations(verdict: Verdict) -> list[str]:
     return [f"{cell.id}: {cell.outcome}: {cell.reason} {cell.witness}" for _, cell in verdict.accusations]
 
 
-@pytest.mark.parametrize(("path", "subject"), parameters(wrong=True))
-def test_what_is_wrong_is_rejected(path: Path, subject: Subject, record_property: Callable[[str, object], None]) -> None:
-    verdict = verdict_on(path, subject, bench(subject.framework), WRONG_SEEDS)
-    assert verdict.survived(WRONG_SEEDS) == [], f"seeds with which no check rejects {subject.name}: {subject.call.__doc__}"
+@pytest.mark.parametrize(("path", "subject"), parameters(mutants=True))
+def test_mutants_are_rejected(path: Path, subject: Subject, record_property: Callable[[str, object], None]) -> None:
+    verdict = verdict_on(path, subject, bench(subject.framework), MUTANT_SEEDS)
+    assert verdict.survived(MUTANT_SEEDS) == [], f"seeds with which no check rejects {subject.name}: {subject.call.__doc__}"
     killer = next(iter(verdict.kills.values()))
     record_property("killed-by", killer.id)
     print(f"{subject.name}: {killer.id}: {killer.reason}")  # noqa: T201 - what ``pytest -rA`` shows
 
 
-@pytest.mark.parametrize(("path", "subject"), parameters(wrong=False))
-def test_what_is_right_is_accepted(path: Path, subject: Subject) -> None:
-    assert accusations(verdict_on(path, subject, bench(subject.framework, BRIEF), RIGHT_SEEDS)) == []
+@pytest.mark.parametrize(("path", "subject"), parameters(mutants=False))
+def test_equivalent_variants_are_accepted(path: Path, subject: Subject) -> None:
+    assert accusations(verdict_on(path, subject, bench(subject.framework), EQUIVALENT_SEEDS, BRIEF)) == []
 
 
 @pytest.mark.parametrize("path", [p for p in own_files() if framework_of(p) not in IN_PROCESS], ids=lambda path: path.stem)
-def test_miniatures_of_other_frameworks_in_workers(path: Path) -> None:
+def test_variants_of_other_frameworks_in_workers(path: Path) -> None:
     (file,) = examine([path], (), 1)
     if file.not_run:
         pytest.skip(file.not_run)
     verdicts = PowerRun(load(), PROFILE, (0,), [file], 1).execute()
     assert len(verdicts) >= 2
-    assert {v.miniature.name: v.how((0,)) for v in verdicts if v.how((0,)) in {"survived", "accused"}} == {}
+    assert {v.variant.name: v.how((0,)) for v in verdicts if v.how((0,)) in {"survived", "accused"}} == {}
 
 
 # ---- declared flushing ----
@@ -141,18 +142,18 @@ def flushing_bench() -> Harness:
     return replace(bench("numpy"), framework=FlushingNumpy(), cache=ExpectationCache())
 
 
-FLUSHING = MINIATURES / "flushing.py"
+FLUSHING = own_folder("variants") / "flushing.py"
 
 
-@pytest.mark.parametrize("subject", miniatures(FLUSHING), ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", variants(FLUSHING), ids=lambda subject: subject.name)
 def test_flushing_is_accepted_where_it_is_declared_and_only_there(subject: Subject) -> None:
     assert accusations(verdict_on(FLUSHING, subject, flushing_bench(), (0,))) == []
     assert verdict_on(FLUSHING, subject, bench("numpy"), (0,)).accusations != []
 
 
 def test_keeping_subnormals_is_rejected_where_flushing_is_declared() -> None:
-    path = MINIATURES / "right.py"
-    keeping = next(subject for subject in miniatures(path) if subject.name == "computes-in-float64")
+    path = own_folder("variants") / "variants_value.py"
+    keeping = next(subject for subject in variants(path) if subject.name == "computes-in-float64")
     (_, killer), *_ = verdict_on(path, keeping, flushing_bench(), (0,)).accusations
     assert killer.check == "mse/mean/law/subnormals-as-declared"
 
@@ -162,21 +163,21 @@ def test_keeping_subnormals_is_rejected_where_flushing_is_declared() -> None:
 
 def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
     paths = [path for path in own_files() if HAS.get(framework_of(path), True) and framework_of(path) in IN_PROCESS]
-    wrong = [subject for path in paths if group_of(path) != RIGHT for subject in miniatures(path)]
-    right = [subject for path in paths if group_of(path) == RIGHT for subject in miniatures(path)]
-    everything = [*wrong, *right, *miniatures(FLUSHING)]
+    mutants = [subject for path in paths if group_of(path) != EQUIVALENT for subject in variants(path)]
+    equivalent = [subject for path in paths if group_of(path) == EQUIVALENT for subject in variants(path)]
+    everything = [*mutants, *equivalent, *variants(FLUSHING)]
     groups = Counter(group_of(path) for path in own_files())
-    assert len(wrong) >= 300
-    assert len(right) >= 80
+    assert len(mutants) >= 300
+    assert len(equivalent) >= 80
     assert groups.keys() >= {*GROUPS}
     assert len({subject.name for subject in everything}) == len(everything)
     assert [subject.name for subject in everything if not (subject.call.__doc__ or "").strip()] == []
 
 
 def test_every_file_tells_its_group() -> None:
-    assert {group_of(path) for path in own_files()} <= {RIGHT, *GROUPS}
-    with pytest.raises(MiniatureError, match=r"wrong_taste\.py: found a name that does not say what the file holds"):
-        group_of(Path("wrong_taste.py"))
+    assert {group_of(path) for path in own_files()} <= {EQUIVALENT, *GROUPS}
+    with pytest.raises(VariantError, match=r"mutants_taste\.py: found a name that does not say what the file holds"):
+        group_of(Path("mutants_taste.py"))
 
 
 # ---- the command ----
@@ -190,14 +191,14 @@ def mean(prediction, target):
     return np.mean(np.square(prediction - target))
 
 @conformance.implementation("mse/none", framework="numpy", dtypes=("float64",), name="{name}")
-def miniature(prediction, target):
+def variant(prediction, target):
     "For a test of the command."
     {what}
 """
 
 
 def power(folder: Path, *arguments: str, **files: str) -> tuple[int, dict[str, Any], str]:
-    """Run the command over files of one miniature each: file name = body of the function."""
+    """Run the command over files of one variant each: file name = body of the function."""
     for stem, what in files.items():
         name = stem.replace("_", "-")
         (folder / f"{stem}.py").write_text(FILE.format(name=name, what=what), encoding="utf-8")
@@ -210,35 +211,35 @@ RIGHT_BODY = "return np.square(prediction - target)"
 
 
 def test_the_command_succeeds_only_if_all_is_as_it_should_be(tmp_path: Path) -> None:
-    code, found, _ = power(tmp_path, "--seeds", "2", wrong_value="return np.square(prediction - target) * 2", right_plain=RIGHT_BODY)
+    code, found, _ = power(tmp_path, "--seeds", "2", mutants_value="return np.square(prediction - target) * 2", variants_plain=RIGHT_BODY)
     assert (code, found["proven"], found["seeds"]) == (0, True, [0, 1])
-    assert found["groups"]["value"] == {"miniatures": 1, "killed": 1, "survivors": []}
-    (wrong,) = found["wrong"]
-    assert wrong["first-killer"].startswith("mse/none/law/exact-arithmetic")
-    assert wrong["with-every-seed-alike"]
-    assert wrong["killers"]["case"] > 5
+    assert found["groups"]["value"] == {"mutants": 1, "killed": 1, "survivors": []}
+    (mutant,) = found["mutants"]
+    assert mutant["first-killer"].startswith("mse/none/law/exact-arithmetic")
+    assert mutant["with-every-seed-alike"]
+    assert mutant["killers"]["case"] > 5
 
 
 def test_survivors_and_false_alarms_are_named(tmp_path: Path) -> None:
-    code, found, _ = power(tmp_path, wrong_value=RIGHT_BODY, right_plain="return np.square(prediction - target) * 2")
+    code, found, _ = power(tmp_path, mutants_value=RIGHT_BODY, variants_plain="return np.square(prediction - target) * 2")
     assert (code, found["proven"]) == (1, False)
-    assert found["groups"]["value"] == {"miniatures": 1, "killed": 0, "survivors": ["wrong-value"]}
-    (right,) = found["right"]
-    assert right["accusations"][0]["outcome"] == "fail"
+    assert found["groups"]["value"] == {"mutants": 1, "killed": 0, "survivors": ["mutants-value"]}
+    (equivalent,) = found["equivalent-variants"]
+    assert equivalent["accusations"][0]["outcome"] == "fail"
 
 
-def test_a_crash_kills_a_wrong_one_and_accuses_a_right_one(tmp_path: Path) -> None:
+def test_a_crash_kills_a_mutant_and_accuses_an_equivalent_variant(tmp_path: Path) -> None:
     crashes = "return os._exit(3) if prediction.shape == (3,) else np.square(prediction - target)"
-    code, found, _ = power(tmp_path, wrong_state=crashes, right_crashes=crashes, right_plain=RIGHT_BODY)
+    code, found, _ = power(tmp_path, mutants_state=crashes, variants_crashes=crashes, variants_plain=RIGHT_BODY)
     assert code == 1
-    (wrong,) = found["wrong"]
-    assert wrong["killed"]
-    assert "the worker died with exit code 3" in wrong["reason"]
-    accusations = {right["name"]: right["accusations"] for right in found["right"]}
-    assert [bool(accusations[name]) for name in ("right-crashes", "right-plain")] == [True, False]
+    (mutant,) = found["mutants"]
+    assert mutant["killed"]
+    assert "the worker died with exit code 3" in mutant["reason"]
+    accusations = {one["name"]: one["accusations"] for one in found["equivalent-variants"]}
+    assert [bool(accusations[name]) for name in ("variants-crashes", "variants-plain")] == [True, False]
 
 
-def test_a_file_that_holds_no_miniatures_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_holds_no_variants_is_one_sentence(tmp_path: Path) -> None:
     code, _, said = power(tmp_path, my_loss=RIGHT_BODY)
     assert code == 2
     assert "my_loss.py: found a name that does not say what the file holds" in said

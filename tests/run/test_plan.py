@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conformance.checks.catalogue import all_checks
-from conformance.checks.profiles import PROFILES
-from conformance.run.plan import Item, Selection, items
+from conformance.run.plan import PlannedCheck, Selection, plan
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.workers.protocol import Description, DeviceDescription, ImplementationDescription
 
@@ -22,8 +22,8 @@ DESCRIPTION = Description(
 )
 
 
-def planned(profile: str = "deep", **selection: tuple[str, ...]) -> list[Item]:
-    return items(DESCRIPTION, CHECKS, Selection(**selection), PROFILES[profile])  # type: ignore[arg-type]  # of names that a test gives
+def planned(profile: str = "deep", **selection: tuple[str, ...]) -> list[PlannedCheck]:
+    return plan(DESCRIPTION, CHECKS, Selection(**selection), PROFILES[profile])  # type: ignore[arg-type]  # of names that a test gives
 
 
 def test_a_batch_is_put_to_what_asks_for_values_and_gradients_alone() -> None:
@@ -40,7 +40,7 @@ def test_a_batch_is_put_to_what_asks_for_values_and_gradients_alone() -> None:
 def test_what_is_asked_for_by_name_is_run_in_every_dtype(selection: dict[str, tuple[str, ...]]) -> None:
     def left_out(**these: tuple[str, ...]) -> set[str]:
         found = planned("quick", modes=("eager",), **these)
-        return {i.left_out for i in found if i.target.implementation == "second" and "one implementation" in i.left_out}
+        return {i.skip_reason for i in found if i.target.implementation == "second" and "one implementation" in i.skip_reason}
 
     assert left_out(**selection) == set()
     assert len(left_out()) == 2  # another dtype, a family

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from conformance.checks.budget import Budget
 from conformance.checks.catalogue import all_checks
-from conformance.checks.profiles import PROFILES, Profile
 from conformance.frameworks import registry
 from conformance.frameworks.base import Implementation, Stream
+from conformance.frameworks.vmap import VMAP
 from conformance.results.records import Cell
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.specs.model import Policy
 from conformance.workers.protocol import Request
@@ -31,12 +33,16 @@ def cells_of(
     dtype: str = "float32",
     others: Sequence[Implementation] = (),
     policies: Sequence[Policy] = (),
-    profile: Profile = PROFILES["full"],
+    budget: Budget = PROFILES["full"].budget,
 ) -> list[Cell]:
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])
     mine = Implementation("mine.form", "mine", operation, call, (mode,), (dtype,), own_gradient, stream)
     specs = replace(SPECS, policies=tuple(policies))
-    asked = replace(profile, first=None, further=None)  # as much as a subject file is put to
-    bench = Harness(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, asked, "1", CHECKS)
-    return list(bench.answer(Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype)).cells)
+    harness = Harness(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, "1", CHECKS)
+    info = registry.info_of(framework)
+    budget = replace(budget, compiles_each_shape=info.compiles_each_shape(mode))
+    if mode == VMAP:
+        budget = replace(budget, batch=PROFILES["full"].vmap_batch or budget.batch)
+    request = Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype, budget=budget)
+    return list(harness.answer(request).cells)

@@ -11,16 +11,16 @@ from one_target import SPECS, cells_of
 
 from conformance.checks.context import CheckContext, ExpectationCache
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes
-from conformance.checks.profiles import PROFILES
 from conformance.frameworks.base import Evaluation
 from conformance.numerics.definition import Inputs
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Array
 from conformance.results.records import Outcome, Target
+from conformance.run.profiles import PROFILES
 
 BY_COUNT = "mse/sample-weighted-by-count"
-COMPILED = {name: replace(profile, shapes=profile.compiled_shapes) for name, profile in PROFILES.items()}
+COMPILED = {name: replace(profile.budget, compiles_each_shape=True) for name, profile in PROFILES.items()}
 """The profiles, with the shapes that they compile where they do not compile either: what NumPy evaluates here, jit does elsewhere."""
 FITTED = ("exact-arithmetic", "linearity", "euler", "permutation", "weight-homogeneity", "zero-weight")
 
@@ -39,7 +39,7 @@ def its_gradients(p: Array, t: Array, w: Array, upstream: Array) -> tuple[Any, .
 def test_a_right_loss_keeps_the_law_where_no_compiled_shape_is_exact(law: str) -> None:
     """5 × 8 elements are no power of two, and a mean by sample has no other shape there: an exact one stands in for it."""
     assert all(len(shape) < 2 or np.prod(shape) == 40 for shape in COMPILED["full"].shapes)
-    found = cells_of(f"{BY_COUNT}/law/{law}", by_count, its_gradients, profile=COMPILED["full"])
+    found = cells_of(f"{BY_COUNT}/law/{law}", by_count, its_gradients, budget=COMPILED["full"])
     assert found
     assert {cell.outcome for cell in found} == {Outcome.PASS}, [cell.reason for cell in found]
     assert all(cell.evaluations for cell in found)
@@ -47,7 +47,7 @@ def test_a_right_loss_keeps_the_law_where_no_compiled_shape_is_exact(law: str) -
 
 def test_and_a_wrong_one_breaks_it() -> None:
     found = cells_of(
-        f"{BY_COUNT}/law/exact-arithmetic", lambda p, t, w: by_count(p, t, w) * 40 / 39, its_gradients, profile=COMPILED["full"]
+        f"{BY_COUNT}/law/exact-arithmetic", lambda p, t, w: by_count(p, t, w) * 40 / 39, its_gradients, budget=COMPILED["full"]
     )
     assert Outcome.FAIL in {cell.outcome for cell in found}
 
@@ -64,7 +64,7 @@ def context(operation: str, profile: str, dtype: str) -> CheckContext:
         _evaluates_nothing,
         SPECS.error_model,
         flushes=False,
-        profile=COMPILED[profile],
+        budget=COMPILED[profile],
         cache=ExpectationCache(),
     )
 

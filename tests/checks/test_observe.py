@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_target import cells_of
 
-from conformance.checks import batches as together
-from conformance.checks.batches import stacked
+from conformance.checks import observe as module
+from conformance.checks.observe import stacked
 from conformance.frameworks.vmap import Batched
 from conformance.inputs.families import FAMILIES, Descriptor, make_stack
 from conformance.numerics.bounds.expectation import expectation_of
@@ -52,7 +52,9 @@ def test_a_stack_expects_what_its_rows_do(data: st.DataObject) -> None:
             np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-14, atol=2.0**-47, err_msg=name)
         assert found.positive_zero == rows[0].positive_zero
         assert found.plain == all(row.plain for row in rows)
-        assert [found.at(i).allowances for i in range(found.index.size)] == [row.at(i).allowances for row in rows for i in range(row.index.size)]
+        assert [found.at(i).allowances for i in range(found.index.size)] == [
+            row.at(i).allowances for row in rows for i in range(row.index.size)
+        ]
 
 
 def test_what_has_weights_a_root_or_too_many_elements_is_not_stacked() -> None:
@@ -130,7 +132,7 @@ def test_together_finds_what_alone_does(
 
     with np.errstate(all="ignore"):
         at_once = found()
-        monkeypatch.setattr(together, "stacked", lambda *_: None)
+        monkeypatch.setattr(module, "stacked", lambda *_: None)
         one_by_one = found()
     assert len(at_once) > 10
     assert at_once == one_by_one
@@ -139,23 +141,18 @@ def test_together_finds_what_alone_does(
 
 def test_a_member_with_a_name_leaves_the_others_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """It alone is judged alone."""
-    alone, noted = [], []
+    noted: list[int] = []
+    note = module._Judging._note
 
-    def one_by_one(*arguments: Any) -> float:
-        alone.append(len(arguments[4]))
-        return judged_alone(*arguments)
+    def noting(*arguments: Any) -> None:
+        noted.append(len(arguments[4]))
+        note(*arguments)
 
-    def at_once(*arguments: Any) -> float:
-        noted.append(len(arguments[5]))
-        return together_noted(*arguments)
-
-    judged_alone, together_noted = together._judged_alone, together._noted
-    monkeypatch.setattr(together, "_judged_alone", one_by_one)
-    monkeypatch.setattr(together, "_noted", at_once)
+    monkeypatch.setattr(module._Judging, "_note", noting)
     with np.errstate(all="ignore"):
         cells = cells_of("mse/mean/bound/integers", mean, gradients_that_overflow_on_the_way, dtype="float16")
     assert any("product overflows" in cell.flags for cell in cells)
-    assert 0 < sum(alone) < sum(noted)
+    assert 0 < noted.count(1) < sum(size for size in noted if size > 1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -177,17 +174,17 @@ def test_a_part_expects_what_the_whole_does(family: str) -> None:
 @pytest.mark.parametrize("quantity", [Quantity.VALUE, Quantity.GRADIENT_TARGET])
 def test_a_stack_is_used(quantity: Quantity, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the tests above compare a thing with itself."""
-    used: list[tuple[Quantity, bool]] = []
+    together: list[Quantity] = []
+    judged = module._Judging.judged
 
-    def counted(*arguments: Any) -> Any:
-        found = original(*arguments)
-        used.append((arguments[1], found is not None))
-        return found
+    def noting(*arguments: Any) -> Any:
+        if len(arguments[0].places) > 1:
+            together.append(arguments[1])
+        return judged(*arguments)
 
-    original = together._judged_together
-    monkeypatch.setattr(together, "_judged_together", counted)
+    monkeypatch.setattr(module._Judging, "judged", noting)
     cells_of("mse/mean/bound/ordinary", mean, gradients_of_mean)
-    assert (quantity, True) in used
+    assert quantity in together
 
 
 def test_a_wrong_member_of_a_batch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,41 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.checks.base import operation_of
-from conformance.checks.profiles import PROFILES, Profile
+from conformance.checks.base import Check
+from conformance.checks.budget import Budget
+from conformance.frameworks.registry import info_of
 from conformance.numerics.definition import Shape
 from conformance.results.records import Outcome, Target
+from conformance.run.profiles import PROFILES, Candidate, Profile
 from conformance.workers.protocol import Request
 from conformance.workers.worker import Harness, open_harness
 
 
 def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch") -> Target:
     return Target(framework=framework, version="1", implementation="mine", device="cpu", mode=mode, dtype=dtype)
+
+
+KINDS = {kind: type(kind, (Check,), {"kind": kind}) for kind in ("case", "bound", "law", "behaviour")}
+
+
+def candidate(  # of a check that is told by its kind and name
+    where: Target,
+    operation: str,
+    check: str = "law/any",
+    *,
+    first: bool,
+    rare: bool = False,
+    alone: bool = False,
+    modes: tuple[str, ...] = (),
+    shape: Shape | None = None,
+    needs_extra_calls: bool = False,
+    subject: bool = False,
+) -> Candidate:
+    kind, name = check.split("/")
+    made = KINDS[kind](operation=operation, name=name, why="", shape=shape, rarely_offered=rare, needs_extra_calls=needs_extra_calls)
+    info = info_of(where.framework)
+    compiles = info.compiles_each_shape(where.mode)
+    return Candidate(made, where, modes, info.usual_mode, compiles, is_first=first, named=alone, of_subject=subject)
 
 
 TWO, JAX_TWO = ("eager", "graph"), ("eager", "jit")
@@ -83,8 +108,8 @@ TWO, JAX_TWO = ("eager", "graph"), ("eager", "jit")
     ],
 )
 def test_quick_runs_a_little_of_everything(where: Target, operation: str, check: str, options: dict[str, object], said: str) -> None:
-    asked = {"shape": None, "modes": (where.mode,), **options}
-    reason = PROFILES["quick"].leaves_out(where, operation, check, **asked)  # type: ignore[arg-type]  # of a table
+    asked = {"modes": (where.mode,), **options}
+    reason = PROFILES["quick"].skip_reason(candidate(where, operation, check, **asked))  # type: ignore[arg-type]  # of a table
     assert said in reason
     assert bool(reason) == bool(said)
     if reason:
@@ -104,27 +129,28 @@ def test_quick_runs_a_little_of_everything(where: Target, operation: str, check:
     ],
 )
 def test_full_leaves_out_what_is_dear(where: Target, operation: str, said: str) -> None:
-    reason = PROFILES["full"].leaves_out(where, operation, first=True, shape=None)
+    reason = PROFILES["full"].skip_reason(candidate(where, operation, first=True))
     assert said in reason
     assert bool(reason) == bool(said)
 
 
 def test_full_runs_what_is_asked_for_by_name_in_every_dtype() -> None:
-    assert PROFILES["full"].leaves_out(target("graph", "float16"), "mse/half-sum", first=False, alone=True, shape=None) == ""
+    assert PROFILES["full"].skip_reason(candidate(target("graph", "float16"), "mse/half-sum", first=False, alone=True)) == ""
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla", "jit", "compile", "vmap"])
 def test_deep_leaves_nothing_out(mode: str) -> None:
     for shape in (None, (2**24 + 1,)):
-        assert PROFILES["deep"].leaves_out(target(mode, "bfloat16"), "mse/half-sum", first=False, shape=shape, needs_extra_calls=True) == ""
+        asked = candidate(target(mode, "bfloat16"), "mse/half-sum", first=False, shape=shape, needs_extra_calls=True)
+        assert PROFILES["deep"].skip_reason(asked) == ""
 
 
 def test_a_fuller_profile_runs_more() -> None:
-    quick, full, deep = (PROFILES[name] for name in ("quick", "full", "deep"))
+    quick, full, deep = (PROFILES[name].budget for name in ("quick", "full", "deep"))
     for less, more in ((quick, full), (full, deep)):
         assert less.examples * less.batch < more.examples * more.batch
         assert len(less.seeds()) < len(more.seeds())
-        assert set(less.shapes) <= set(more.shapes)
+        assert set(less.eager_shapes) <= set(more.eager_shapes)
         assert set(less.compiled_shapes) <= set(more.compiled_shapes)
 
 
@@ -143,64 +169,63 @@ def test_less_is_drawn_on_further_targets_of_the_same_kernels(
     where: Target, modes: tuple[str, ...], *, first: bool, all_of_it: bool
 ) -> None:
     full = PROFILES["full"]
-    on = full.on(where, "mse/mean", modes, first=first)
-    assert (on.shapes == full.shapes) == all_of_it
-    assert on.name == full.name
-    assert on.seed == full.seed
-    subject = full.on(where, "mse/mean", modes, first=first, subject=True)
-    assert subject == full
+    on = full.budget_for(candidate(where, "mse/mean", modes=modes, first=first))
+    assert (on.eager_shapes == full.budget.eager_shapes) == all_of_it
+    assert on.seed == full.budget.seed
+    subject = full.budget_for(candidate(where, "mse/mean", modes=modes, first=first, subject=True))
+    assert replace(subject, compiles_each_shape=False) == full.budget
     assert len(on.seeds()) < len(subject.seeds())
     assert on.examples < subject.examples
     if not all_of_it:
-        assert set(on.shapes) < set(full.shapes)
-        assert set(on.compiled_shapes) < set(full.compiled_shapes)
+        assert set(on.eager_shapes) < set(full.budget.eager_shapes)
+        assert set(on.compiled_shapes) < set(full.budget.compiled_shapes)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_a_law_that_compares_two_inputs_has_two(profile: Profile) -> None:
     for first in (False, True):
-        seeds = profile.on(target(), "mse/mean", TWO, first=first).seeds()
+        seeds = profile.budget_for(candidate(target(), "mse/mean", modes=TWO, first=first)).seeds()
         assert seeds[0] != seeds[-1]
 
 
 def test_quick_draws_most_on_the_operations_that_it_puts_to_all_checks() -> None:
     quick = PROFILES["quick"]
-    primary_operations, other = (quick.on(target(), operation, TWO, first=True) for operation in ("mse/mean", "mse/sum"))
-    assert primary_operations == quick
-    assert other.examples < primary_operations.examples
-    assert len(other.shapes) < len(primary_operations.shapes)
-    assert len(other.compiled_shapes) < len(primary_operations.compiled_shapes)
-    assert quick.on(target(), "mse/sum", TWO, first=True, subject=True) == quick
+    primary, other = (quick.budget_for(candidate(target(), name, modes=TWO, first=True)) for name in ("mse/mean", "mse/sum"))
+    assert primary == quick.budget
+    assert other.examples < primary.examples
+    assert len(other.eager_shapes) < len(primary.eager_shapes)
+    assert len(other.compiled_shapes) < len(primary.compiled_shapes)
+    assert quick.budget_for(candidate(target(), "mse/sum", modes=TWO, first=True, subject=True)) == quick.budget
 
 
 FEW = sorted(
     {
         shapes
         for profile in PROFILES.values()
-        for effort in (profile, profile.first, profile.further)
-        if effort is not None
-        for shapes in (effort.shapes, effort.compiled_shapes)
+        for budget in (profile.budget, replace(profile.budget, **profile.first), replace(profile.budget, **profile.further))  # type: ignore[arg-type]  # fields by name
+        for shapes in (budget.eager_shapes, budget.compiled_shapes)
         if len(shapes) <= 3
     }
 )
 
 
-def of_shapes(framework: str, shapes: tuple[Shape, ...]) -> Harness:
+def few(shapes: tuple[Shape, ...]) -> Budget:
+    return replace(PROFILES["full"].budget, examples=1, eager_shapes=shapes, compiled_shapes=shapes, lengths=(3,), pair_stride=40)
+
+
+def harness(framework: str) -> Harness:
     pytest.importorskip(framework)
-    few = replace(
-        PROFILES["full"], first=None, further=None, examples=1, shapes=shapes, compiled_shapes=shapes, lengths=(3,), pair_stride=40
-    )
-    return open_harness(framework, None, few, [])
+    return open_harness(framework)
 
 
 @pytest.mark.parametrize("shapes", FEW, ids=str)
 def test_no_law_is_without_an_input_where_shapes_are_few(shapes: tuple[Shape, ...]) -> None:
-    bench = of_shapes("torch", shapes)
+    bench = harness("torch")
     first = {i.operation: i.name for i in reversed(bench.implementations.values()) if "float32" in i.dtypes and "eager" in i.modes}
     asked = [
-        Request(check=check.id, implementation=first[operation_of(check)], device="cpu", mode="eager", dtype="float32")
+        Request(check=check.id, implementation=first[check.operation], device="cpu", mode="eager", dtype="float32", budget=few(shapes))
         for check in bench.checks.values()
-        if check.kind == "law" and "float32" in check.dtypes and operation_of(check) in first
+        if check.kind == "law" and "float32" in check.dtypes and check.operation in first
     ]
     cells = [cell for request in asked for cell in bench.answer(request).cells]
     assert sum(cell.outcome is Outcome.PASS for cell in cells) > len(asked)
@@ -209,16 +234,20 @@ def test_no_law_is_without_an_input_where_shapes_are_few(shapes: tuple[Shape, ..
 
 @pytest.mark.parametrize("shapes", FEW, ids=str)
 def test_every_length_has_one_where_each_is_compiled(shapes: tuple[Shape, ...]) -> None:
-    bench = of_shapes("jax", shapes)
-    request = Request(check="mse/mean/law/every-length", implementation="written-out.mean", device="cpu", mode="jit", dtype="float32")
+    bench = harness("jax")
+    budget = replace(few(shapes), compiles_each_shape=True)
+    request = Request(
+        check="mse/mean/law/every-length", implementation="written-out.mean", device="cpu", mode="jit", dtype="float32", budget=budget
+    )
     assert {cell.outcome for cell in bench.answer(request).cells} == {Outcome.PASS}
 
 
 def test_deep_draws_as_much_on_every_target() -> None:
     deep = PROFILES["deep"]
-    assert deep.on(target("graph"), "mse/mean", TWO, first=False) is deep
+    assert deep.budget_for(candidate(target("graph"), "mse/mean", modes=TWO, first=False)) == deep.budget
 
 
 def test_a_call_with_a_stack_takes_more_inputs() -> None:
     full = PROFILES["full"]
-    assert full.on(target("vmap"), "mse/mean", (*TWO, "vmap"), first=True).batch > full.on(target(), "mse/mean", TWO, first=True).batch
+    stack, one = (full.budget_for(candidate(target(mode), "mse/mean", modes=(*TWO, "vmap"), first=True)) for mode in ("vmap", "eager"))
+    assert stack.batch > one.batch

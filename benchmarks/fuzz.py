@@ -1,4 +1,4 @@
-"""Mutated spec files and mutated results files: each must give one clear sentence, or a right result.
+"""Fuzzed spec files and fuzzed results files: each must give one clear sentence, or a right result.
 
 Hypothesis draws the mutations: bytes, lines and literals put in the place of others. What is accepted is held to an account of its own:
 values of a spec to plain fractions, the table of a results file to the outcomes that its lines name. Nothing may take a minute.
@@ -125,7 +125,7 @@ def _alarm() -> Iterator[None]:
 
 
 def _each(examine: Callable[[list[tuple[object, ...]], int], str], count: int, first: int) -> list[str]:
-    """What is wrong with each of so many mutations; an empty sentence where nothing is."""
+    """What is wrong with each of ``count`` fuzzed files; an empty sentence where nothing is."""
     found: list[str] = []
 
     @seed(first)
@@ -148,7 +148,7 @@ def _is_clear(sentence: str, *words: str) -> bool:
 
 
 def spec_files(folder: Path, count: int, first: int) -> list[str]:
-    """Mutate files of a small folder of specs, one at a time."""
+    """Fuzz files of a small folder of specs, one at a time."""
     root, clean = folder / "specs", folder / "clean"
     for name in ("error-model.toml", "checks.toml", "behaviours/shapes.toml", "policies/numpy.toml"):
         (clean / name).parent.mkdir(parents=True, exist_ok=True)
@@ -232,7 +232,7 @@ def _sample(path: Path) -> bytes:
 
 
 def results_files(folder: Path, count: int, first: int) -> list[str]:
-    """Mutate a results file, and render what is accepted."""
+    """Fuzz a results file, and render what is accepted."""
     path = folder / "torch.jsonl"
     clean = _sample(path)
 
@@ -258,4 +258,4 @@ def results_files(folder: Path, count: int, first: int) -> list[str]:
     return _each(examine, count, first)
 
 
-KINDS: dict[str, Callable[[Path, int, int], list[str]]] = {"mutated spec files": spec_files, "mutated results files": results_files}
+KINDS: dict[str, Callable[[Path, int, int], list[str]]] = {"fuzzed spec files": spec_files, "fuzzed results files": results_files}
