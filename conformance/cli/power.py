@@ -24,8 +24,8 @@ from conformance.cli.options import (
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="With each of the seeds 0 to N-1.")
 @profile_option("full")
-@many("--group", metavar="G", help="Only wrong miniatures of this group (and all right ones): value, dtype, range, shape, …")
-@click.option("--once", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
+@many("--group", metavar="G", help="Only mutants of this group (and all equivalent variants): value, dtype, range, shape, …")
+@click.option("--stop-at-first-kill", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
 @FORMAT
 def command(
@@ -33,21 +33,24 @@ def command(
     seeds: int,
     profile: str,
     group: tuple[str, ...],
-    once: bool,  # noqa: FBT001 - click passes it
+    stop_at_first_kill: bool,  # noqa: FBT001 - click passes it
     jobs: int | None,
     as_format: str,
 ) -> None:
-    """Put wrong and right miniatures to the checks: which are killed, by what, and whether right ones are accused.
+    """Measure the statistical power of the suite: which known-bad implementations it rejects, and whether it accepts the good ones.
 
-    FILES are Python files named wrong_<group>….py or right….py, as --subject takes them; by default those that came with the suite.
+    The checks run on mutants, each wrong in one way, and on equivalent variants, right in an unusual way: which mutants are killed, by
+    which check, and whether an equivalent variant is accused.
+
+    FILES are Python files named mutants_<group>….py or variants….py, as --subject takes them; by default those that came with the suite.
     """
     from rich.console import Console
 
-    from conformance.checks.profiles import PROFILES
     from conformance.power.power_run import PowerRun
     from conformance.power.report import Power, show
-    from conformance.power.variants import GROUPS, MiniatureError, examine, own_files
+    from conformance.power.variants import GROUPS, VariantError, examine, own_files
     from conformance.run.engine import default_jobs
+    from conformance.run.profiles import PROFILES
     from conformance.run.progress import counting
 
     for name in group:
@@ -56,10 +59,10 @@ def command(
     specs, at_once = load_specs(), jobs or default_jobs()
     try:
         found = examine(files or own_files(), group, at_once)
-        with counting("miniatures") as step:
-            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, once, step)
+        with counting("variants") as progress:
+            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, stop_at_first_kill, progress)
             shown = Power(task.execute(), task.seeds, profile, found)
-    except MiniatureError as error:
+    except VariantError as error:
         fail(error)
     if as_format == "json":
         click.echo(json.dumps(shown.summary(), allow_nan=False))

@@ -10,7 +10,7 @@ from pathlib import Path
 import conformance
 
 NAME = "mse-conformance"
-_LEFT_OUT = {"__pycache__", "_specs", "_miniatures"}
+_LEFT_OUT = {"__pycache__", "_specs", "_mutants", "_variants"}
 
 
 def packed(specs_root: Path) -> bytes:

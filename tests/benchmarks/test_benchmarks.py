@@ -22,21 +22,21 @@ def loss(prediction, target):
     "For a test of the comparison."
     return {value}
 """
-WRONG = {
+MUTANTS = {
     "doubles": "2 * np.square(prediction - target)",
     "has-a-floor": "np.where(np.abs(prediction - target) < 1e-9, 0, np.square(prediction - target))",
 }
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="one of the methods is PyTorch's")
-def test_every_method_is_put_to_the_same_miniatures(tmp_path: Path) -> None:
-    files = {"wrong_value.py": WRONG, "right_plain.py": {"plain": "np.square(prediction - target)"}}
+def test_every_method_is_put_to_the_same_variants(tmp_path: Path) -> None:
+    files = {"mutants_value.py": MUTANTS, "variants_plain.py": {"plain": "np.square(prediction - target)"}}
     for name, losses in files.items():
         text = HEADER + "".join(LOSS.format(name=loss, value=value) for loss, value in losses.items())
         (tmp_path / name).write_text(text, encoding="utf-8")
     command = [sys.executable, str(FOLDER / "power.py"), *files, "--seeds", "2", "--format", "json"]
     found = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
-    assert (found["wrong"], found["right"], found["seeds"]) == (2, 1, [0, 1])
+    assert (found["mutants"], found["equivalent variants"], found["seeds"]) == (2, 1, [0, 1])
     suite = found["methods"].pop("conformance")
     assert suite["groups"]["value"] == "2/2"
     assert suite["accused"] == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "faults.py"
-OPTIONS = ("--moments", "1", "--mutations", "40", "--format", "json")
+OPTIONS = ("--moments", "1", "--fuzzed", "40", "--format", "json")
 FAULTS = (
     "a worker is killed",
     "the engine is killed",
@@ -32,8 +32,8 @@ FAULTS = (
     "it flushes to zero",
     "it sets the default dtype",
     "it leaves threads behind",
-    "mutated spec files",
-    "mutated results files",
+    "fuzzed spec files",
+    "fuzzed results files",
 )
 OF_PYTORCH_OR_THE_PROCESSOR = {"it sets the default dtype", "it flushes to zero"}
 

@@ -1,4 +1,4 @@
-"""What the weighted, masked and rooted miniatures are made of: everything right, in float64 and rounded once."""
+"""What the weighted, masked and rooted variants are made of: everything right, in float64 and rounded once."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def _count_of(batches: Batches) -> int:
 
 
 def _mean(prediction: Array, target: Array) -> Any:
-    """Of nothing it is 0, so that an empty batch is not what gives a miniature away."""
+    """Of nothing it is 0, so that an empty batch is not what gives a mutant away."""
     return squares(prediction, target).mean() if prediction.size else 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import shared_parts  # noqa: F401 - finds the parts
 import torch
 from parts_torch import EveryMode
 

@@ -1,4 +1,4 @@
-"""What miniatures of PyTorch are made of: a loss with rules of its own that is right, to be made wrong in one of them."""
+"""What variants of PyTorch are made of: a loss with rules of its own that is right, to be made wrong in one of them."""
 
 from __future__ import annotations
 

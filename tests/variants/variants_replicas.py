@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Floats
 from parts_replicas import Replicas, spreads
 

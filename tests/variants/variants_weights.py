@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Array, accumulator, differences, squares, wide
 from parts_weights import gradient_of, right_gradients, spread, value_of
 

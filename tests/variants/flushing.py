@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Array, Floats, accumulator, narrow, right_gradient, wide
 
 import conformance

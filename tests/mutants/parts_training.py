@@ -1,4 +1,4 @@
-"""What the miniatures of training are made of: a right one, in float64, in steps of which each gets only one wrong."""
+"""What the variants of training are made of: a right one, in float64, in steps of which each gets only one wrong."""
 
 from __future__ import annotations
 

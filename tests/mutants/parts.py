@@ -1,4 +1,4 @@
-"""What the miniatures are made of: everything right, in float64 and rounded once, so that each gets only one thing wrong."""
+"""What the variants are made of: everything right, in float64 and rounded once, so that each gets only one thing wrong."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def accumulator(array: Array) -> np.dtype[Any]:
 
 
 def narrow(result: Any, like: Array) -> Array:
-    """A result rounded once to the dtype of ``like``; miniatures take floats and refuse everything else."""
+    """A result rounded once to the dtype of ``like``; variants take floats and refuse everything else."""
     if like.dtype.name not in FORMATS:
         raise TypeError(f"expected one of {', '.join(FORMATS)}, found {like.dtype.name}")
     return np.asarray(result).astype(like.dtype)

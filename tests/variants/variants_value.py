@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Array, accumulator, differences, squares, value_of, wide
 
 from conformance.numerics.formats import FORMATS
@@ -226,7 +227,7 @@ def computes_in_extended_precision(prediction: Array, target: Array) -> Any:
 
 @value_of("mse/mean")
 def computes_in_float64(prediction: Array, target: Array) -> Any:
-    """Everything in float64, rounded once: what the other miniatures start from."""
+    """Everything in float64, rounded once: what the other variants start from."""
     return squares(prediction, target).mean()
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Batches, accumulator, differences, squares, streams
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+import shared_parts  # noqa: F401 - finds the parts
 from parts import Floats, wide
 from parts_training import SGD, WEIGHTED, Parameters, Pass, Trainer, trains
 
