@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from conformance.reports.compare.expression import read as read_entry
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read, read_header
 from conformance.results.records import Cell, Outcome
@@ -18,12 +19,7 @@ RAN = frozenset({Outcome.PASS, Outcome.DEVIATION, Outcome.FAIL, Outcome.ERROR})
 """Outcomes of a cell that ran: the others say nothing about how a framework behaves."""
 
 EAGER = "eager"
-_CALLEE = re.compile(r"([A-Za-z_][\w.]*)\(")
-_REDUCTION = re.compile(r"\breduction\s*=\s*[\"']?([\w.]+)")
-_REDUCTION_WHOLE = re.compile(r"\breduction\s*=\s*(?:\"[^\"]*\"|'[^']*'|[\w.]+)")
 _KEYWORD = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=(?!=)")
-_INNER = re.compile(r"([\w.]*)\((?:prediction, target|target, prediction)\b")
-_PART = re.compile(r"\b(?:prediction|target)\[")
 _COMMON_KEYWORDS = frozenset({"reduction", "dtype", "weight", "sample_weight"})
 _ABBREVIATED = ("mse", "meansquarederror")
 
@@ -62,26 +58,21 @@ class Entry:
 
         None of a formula, of a call inside another one, and of one whose other keywords, or parts of its arguments, say what it does.
         """
-        callee = _CALLEE.match(self.text)
-        if callee is None or self.formula or self.streamed or set(_KEYWORD.findall(self.text)) - _COMMON_KEYWORDS:
+        found = read_entry(self.text)
+        if not found.callee or not found.plain or self.formula or self.streamed or found.keywords - _COMMON_KEYWORDS:
             return None
-        inner = _INNER.search(self.text)
-        if (inner is not None and inner[1] and inner[1] != callee[1]) or _PART.search(self.text):
-            return None
-        name = callee[1].rpartition(".")[2].lower().replace("_", "")
+        name = found.callee.rpartition(".")[2].lower().replace("_", "")
         name = name.replace(*_ABBREVIATED) if name.startswith(_ABBREVIATED[0]) else name
-        said = _REDUCTION.search(self.text)
-        return name.removesuffix("loss"), said[1].rpartition(".")[2].lower() if said else "mean"
+        return name.removesuffix("loss"), found.reduction or "mean"
 
     @property
     def brief(self) -> str:
         """The call with its keywords and without its arguments, where that is all there is to say; else the whole text."""
-        callee = _CALLEE.match(self.text)
-        if callee is None or self.looks_like is None:
+        if self.looks_like is None:
             return self.text
-        said = [found[0] for found in [_REDUCTION_WHOLE.search(self.text)] if found]
-        weight = next((word for word in ("sample_weight", "weight") if re.search(rf"\b{word}\s*=", self.text)), "")
-        return f"{callee[1]}({', '.join([*said, *([f'{weight}=…'] if weight else [])])})"
+        found = read_entry(self.text)
+        weight = next((f"{word}=…" for word in ("sample_weight", "weight") if word in found.keywords), "")
+        return f"{found.callee}({', '.join(filter(None, [found.reduction_text, weight]))})"
 
     @cached_property
     def _by_check(self) -> Mapping[tuple[str, str], tuple[Cell, ...]]:
