@@ -187,7 +187,8 @@ def test_the_law_of_the_guide_holds_for_numpy() -> None:
     mean = framework.implementations()[0]
     target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
     evaluate = framework.prepare(mean, "cpu", "eager", "float32")
-    trial = CheckContext(target, specs.operations[mean.operation], evaluate, specs.error_model, False, PROFILES["full"].budget, ExpectationCache())  # noqa: FBT003 - a field
+    operation, budget = specs.operations[mean.operation], PROFILES["full"].budget
+    trial = CheckContext(target, operation, evaluate, specs.error_model, False, budget, ExpectationCache())  # noqa: FBT003 - a field
     (value, *_) = added.test(trial).values()
     assert value.failure == ""
     assert value.evaluations > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -16,10 +16,10 @@ from conformance.power.verdicts import CheckReply, Verdict
 from conformance.results.records import Outcome
 from conformance.run.plan import PlannedCheck, Selection, plan
 from conformance.run.profiles import Profile
+from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerDied, WorkerOptions
+from conformance.workers.process import Worker, WorkerDied, WorkerOptions, running
 
-ProgressCallback = Callable[[int, int], None]
 Portion = list[tuple[Verdict, PlannedCheck]]
 """What is planned for one operation of a framework in one mode and dtype: its variants see the same inputs and share their expectations."""
 
@@ -69,18 +69,19 @@ class PowerRun:
         self.verdicts.sort(key=lambda verdict: verdict.variant)
         return self.verdicts
 
-    def _subjects(self, framework: str) -> list[Path]:
-        return [file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run]
+    def _subjects(self, framework: str) -> tuple[Path, ...]:
+        return tuple(file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run)
+
+    def _options(self, framework: str) -> WorkerOptions:
+        return WorkerOptions(self.specs.root, self._subjects(framework))
 
     def _plan(self, framework: str) -> list[Portion]:
         """On the CPU, as variants are about mistakes and not about devices; with long cases, as some are wrong in long inputs only."""
-        worker = self._new_worker(framework)
         try:
-            description = worker.start()
+            with running(framework, self._options(framework)) as (_, started):
+                description = started
         except WorkerDied as lost:
             raise VariantError(f"the variants of {framework} cannot be run: {lost}") from None
-        finally:
-            worker.close()
         groups, verdicts = {file.path.name: file.group for file in self.files}, {}
         for i in description.implementations:
             file = i.entry.partition(":")[0]
@@ -91,7 +92,7 @@ class PowerRun:
         def place(item: PlannedCheck) -> tuple[str, str, str]:
             return item.check.operation, item.target.mode, item.target.dtype
 
-        selection = Selection(devices=("cpu",), subjects=tuple(self._subjects(framework)))
+        selection = Selection(devices=("cpu",), subjects=self._subjects(framework))
         planned = sorted(plan(description, self.checks, selection, self.profile.with_long_cases()), key=place)
         return [[(verdicts[item.target.implementation], item) for item in together] for _, together in groupby(planned, key=place)]
 
@@ -121,10 +122,6 @@ class PowerRun:
         if current is None or current.framework != framework:
             if current is not None:
                 current.close()
-            current = self._thread.worker = self._new_worker(framework)
+            current = self._thread.worker = Worker(framework, self._options(framework))
+            self._workers.append(current)
         return current
-
-    def _new_worker(self, framework: str) -> Worker:
-        worker = Worker(framework, WorkerOptions(self.specs.root, self._subjects(framework)))
-        self._workers.append(worker)
-        return worker

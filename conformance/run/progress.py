@@ -13,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from conformance.results.records import Cell, Outcome
 from conformance.run.engine import Observer
 
+ProgressCallback = Callable[[int, int], None]
+"""Told how much of some work is done, and how much there is."""
+
 _BAD = {Outcome.FAIL, Outcome.ERROR}
 
 
@@ -64,7 +67,7 @@ class ProgressDisplay(Observer):
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+def counting(what: str) -> Iterator[ProgressCallback]:
     """One line for work of one kind; the function it gives is told how much of it is done, and of how much."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
