@@ -79,11 +79,11 @@ def command(
     specs = load_specs()
     targets, table = _table(specs.root, chosen[0].name, package)
     options = [*_selected(check, implementation, mode, dtype), "--profile", profile]
-    maker = EnvironmentBuilder(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
+    builder = EnvironmentBuilder(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
     try:
-        releases = maker.releases(good, bad)
+        releases = builder.releases(good, bad)
         click.echo(f"{len(releases)} releases of {table.distribution} from {releases[0]} to {releases[-1]}", err=True)
-        found = search(releases, maker.look)
+        found = search(releases, builder.run_release)
     except BisectError as error:
         click.echo(f"conformance: {error}", err=True)
         sys.exit(INCOMPLETE)

@@ -1,9 +1,11 @@
-"""The command ``doctor``."""
+"""The command ``doctor``: what is installed, its devices, the flags that change numerics, and why a target is missing."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,19 +17,69 @@ from conformance.cli.options import (
     chosen_frameworks,
 )
 
+if TYPE_CHECKING:
+    from conformance.frameworks.info import FrameworkInfo
+
 
 @click.command("doctor")
 @FRAMEWORK
 @FORMAT
 def command(framework: tuple[str, ...], as_format: str) -> None:
     """What is installed, its devices, the flags that change numerics, and why a target is missing."""
-    from rich.console import Console
-
-    from conformance.run.doctor import examine, show
-
-    reports = [examine(info) for info in chosen_frameworks(framework)]
+    reports = [_examine(info) for info in chosen_frameworks(framework)]
     if as_format == "json":
         click.echo(json.dumps(reports))
     else:
-        show(reports, Console())
+        _show(reports)
     sys.exit(CONFORMS if any(r["status"] == "ready" for r in reports) else INCOMPLETE)
+
+
+def _examine(info: FrameworkInfo) -> dict[str, Any]:
+    """Start the framework's worker and ask it; plain types."""
+    from conformance.workers.process import WorkerDied, running
+
+    if reason := info.why_missing():
+        return {"framework": info.name, "status": "missing", "reason": reason}
+    try:
+        with running(info.name) as (_, description):
+            pass
+    except WorkerDied as lost:
+        return {"framework": info.name, "status": "broken", "reason": str(lost)}
+    devices = [{"name": d.name, "kind": d.kind, "flushes subnormals": list(d.flushes_subnormals)} for d in description.devices]
+    here = {d.kind for d in description.devices}
+    return {
+        "framework": info.name,
+        "status": "ready",
+        "version": description.version,
+        "python": description.python,
+        "devices": devices,
+        "absent devices": [kind for kind in info.device_kinds if kind not in here],
+        "implementations": len(description.implementations),
+        "packages": description.packages,
+        "flags": description.flags,
+    }
+
+
+def _show(reports: Sequence[dict[str, Any]]) -> None:
+    """One block a framework."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    for report in reports:
+        console.print(f"[bold]{escape(report['framework'])}[/bold] {escape(report.get('version', ''))} — {report['status']}")
+        if "reason" in report:
+            console.print(f"  {escape(report['reason'])}", highlight=False)
+            continue
+        grid = Table.grid(padding=(0, 2))
+        for device in report["devices"]:
+            flushes = ", ".join(device["flushes subnormals"])
+            grid.add_row("  device", escape(device["name"]) + (f" (declared to flush subnormals in {flushes})" if flushes else ""))
+        if report["absent devices"]:
+            grid.add_row("  not here", ", ".join(report["absent devices"]))
+        grid.add_row("  under test", f"{report['implementations']} implementations")
+        grid.add_row("  packages", escape(", ".join(f"{k} {v}" for k, v in report["packages"].items())))
+        for flag, value in report["flags"].items():
+            grid.add_row("  flag", escape(f"{flag} = {value}"))
+        console.print(grid)

@@ -1,8 +1,10 @@
-"""The command ``list``."""
+"""The command ``list``: what would run."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,10 @@ from conformance.cli.options import (
     load_specs,
     selection_of,
 )
+
+if TYPE_CHECKING:
+    from conformance.frameworks.info import FrameworkInfo
+    from conformance.run.plan import Selection
 
 
 @click.command("list")
@@ -28,12 +34,29 @@ def command(what: str, framework: tuple[str, ...], operation: tuple[str, ...], a
     rows: list[dict[str, str]]
     if what == "operations":
         rows = [{"id": name, "title": title} for name, title in specs.titles.items() if selection.wants_operation(name)]
-    else:
-        from conformance.run import listing  # imports Hypothesis, with the checks
+    elif what == "checks":
+        from conformance.checks.catalogue import all_checks  # imports Hypothesis
 
-        rows = listing.checks(specs, selection) if what == "checks" else listing.targets(chosen_frameworks(framework), selection)
+        rows = [{"id": check.id, "title": check.why} for check in all_checks(specs).values() if selection.wants_check(check)]
+    else:
+        rows = [row for info in chosen_frameworks(framework) for row in _targets(info, selection)]
     if as_format == "json":
         click.echo(json.dumps(rows))
         return
     for row in rows:
         click.echo(f"{row['id']}  {row['title']}" if row["title"] else row["id"])
+
+
+def _targets(info: FrameworkInfo, selection: Selection) -> Iterator[dict[str, str]]:
+    """Every target of a framework; one that is not installed is a row with the reason."""
+    from conformance.run.plan import targets_of
+    from conformance.workers.process import WorkerDied, running
+
+    try:
+        if reason := info.why_missing():
+            raise WorkerDied(reason)
+        with running(info.name) as (_, description):
+            entries = {i.name: f"{i.operation}  {i.entry}" for i in description.implementations}
+            yield from ({"id": target.id, "title": entries[target.implementation]} for _, target in targets_of(description, selection))
+    except WorkerDied as lost:
+        yield {"id": f"{info.name}/*", "title": f"not-run: {lost}"}

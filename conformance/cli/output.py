@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from conformance.results.reading import Results
     from conformance.specs.model import Specs
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from conformance.specs.model import Specs
-
 
 def write_output(path: Path, text: str) -> None:
     """Write what a command was asked to put into a file."""
@@ -64,10 +59,10 @@ def finish(
     """
     from rich.console import Console
 
+    from conformance.reports.background import Background  # imports Hypothesis, with the checks
     from conformance.reports.behaviours import is_judged
     from conformance.reports.diff.model import Diff
     from conformance.reports.reproduce import most_readable
-    from conformance.reports.background import Background  # imports Hypothesis, with the checks
     from conformance.reports.table import ResultTable
     from conformance.reports.terminal import show
     from conformance.reports.write import write_all

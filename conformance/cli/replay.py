@@ -30,9 +30,9 @@ from conformance.cli.options import (
 @SEED
 def command(identifier: str, subject: tuple[Path, ...], profile: str | None, seed: int | None) -> None:
     """Run the one cell ID (check:quantity@target) again and print it with a standalone program."""
-    from conformance.checks.profiles import profile_of
     from conformance.reports.reproduce import reproducer
     from conformance.results.records import Outcome
+    from conformance.run.profiles import profile_of
     from conformance.run.replay import ReplayError
     from conformance.run.replay import replay as again
 

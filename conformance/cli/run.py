@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
-
-from conformance.cli.options import INCOMPLETE, fail
-from conformance.cli.output import finish
-
-if TYPE_CHECKING:
-    from conformance.cluster.backends import Executor
-    from conformance.cluster.distributed_run import DistributedRun, JobTarget
-    from conformance.frameworks.info import FrameworkInfo
-    from conformance.specs.model import Specs
-
 
 from conformance.cli.options import (
     CHECK,
@@ -27,11 +18,13 @@ from conformance.cli.options import (
     FORMAT,
     FRAMEWORK,
     IMPLEMENTATION,
+    INCOMPLETE,
     MODE,
     OPERATION,
     SEED,
     STRICT,
     chosen_frameworks,
+    fail,
     load_specs,
     many,
     needed_by,
@@ -39,6 +32,18 @@ from conformance.cli.options import (
     profile_option,
     selection_of,
 )
+from conformance.cli.output import finish
+
+if TYPE_CHECKING:
+    from conformance.cluster.backends import Executor
+    from conformance.cluster.distributed_run import DistributedRun, JobTarget
+    from conformance.frameworks.info import FrameworkInfo
+    from conformance.results.reading import Results
+    from conformance.run.engine import Run
+    from conformance.run.progress import ProgressDisplay
+    from conformance.specs.model import Specs
+
+    Complain = Callable[[Sequence[Results]], Sequence[str]]
 
 
 @click.command("run")
@@ -69,7 +74,12 @@ from conformance.cli.options import (
 )
 @click.option("--address", metavar="HOST:PORT", help="The Ray cluster; without it, the one that this machine belongs to, or a new one.")
 @many("--environment", metavar="GLOB", help="In environments of specs/targets.toml that match, which uv makes where they run.")
-@click.option("--slots", type=click.IntRange(1, 1000), metavar="N", help="Into how many parts each framework or environment is cut there.")
+@click.option(
+    "--shards-per-framework",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Into how many parts each framework or environment is cut there.",
+)
 @click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
 @click.option(
     "--memory",
@@ -104,7 +114,7 @@ def command(
     executor: str,
     address: str | None,
     environment: tuple[str, ...],
-    slots: int | None,
+    shards_per_framework: int | None,
     timeout: float | None,
     memory: float | None,
     output: Path,
@@ -112,11 +122,11 @@ def command(
     strict: bool,  # noqa: FBT001 - click passes it
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
-    from conformance.checks.profiles import profile_of
     from conformance.cluster.distributed_run import DistributedRun
     from conformance.results.lock import FolderLocked, lock_folder
     from conformance.results.writing import WriteError
     from conformance.run.engine import default_jobs, default_memory, new_run
+    from conformance.run.profiles import profile_of
     from conformance.run.progress import ProgressDisplay
     from conformance.run.resume import ResumeError
 
@@ -134,40 +144,24 @@ def command(
         checks=check,
         subjects=tuple(path.resolve() for path in subject),
     )
+    asked = (specs, profile_of(profile, seed, timeout), selection, output / "results")
+    limit = int(memory * 2**30) if memory else None
+    work: Callable[[], tuple[list[Path], Complain]]
     if executor == "ray" or environment:
         if subject or part:
             fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
-        in_slots = DistributedRun(
-            specs,
-            profile_of(profile, seed, timeout),
-            selection,
-            output / "results",
-            executor_of(executor, address, jobs or default_jobs()),
-            slots,
-            resume,
-            int(memory * 2**30) if memory else None,
-        )
-        run_in_slots(in_slots, places_to_run(specs, chosen, environment), output, as_format, strict=strict)
-    display = ProgressDisplay([info.name for info in chosen])
-    task = new_run(
-        specs,
-        profile_of(profile, seed, timeout),
-        selection,
-        output / "results",
-        display,
-        shard=part,
-        resume=resume,
-        memory=int(memory * 2**30) if memory else default_memory(),
-    )
+        run = DistributedRun(*asked, executor_of(executor, address, jobs or default_jobs()), shards_per_framework, resume, limit)
+        work = partial(_run_jobs, run, job_targets(specs, chosen, environment))
+    else:
+        display = ProgressDisplay([info.name for info in chosen])
+        task = new_run(*asked, display, shard=part, resume=resume, memory=limit or default_memory())
+        work = partial(_run_here, task, display, chosen, jobs or default_jobs())
     try:
-        with lock_folder(task.folder):
-            with display:
-                files = task.execute(chosen, jobs or default_jobs())
-            finish(
-                specs, files, output, as_format, lambda _: task.complaints(), strict=strict, subjects=bool(subject), alone=part is not None
-            )
+        with lock_folder(output / "results"):
+            files, complain = work()
+            finish(specs, files, output, as_format, complain, strict=strict, subjects=bool(subject), alone=part is not None)
     except KeyboardInterrupt:
-        click.echo(f"conformance: interrupted; what had finished is in {task.folder}: --resume goes on with it", err=True)
+        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
     except WriteError as lost:
         click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
@@ -176,6 +170,26 @@ def command(
         fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
+
+
+def _run_here(task: Run, display: ProgressDisplay, chosen: Sequence[FrameworkInfo], jobs: int) -> tuple[list[Path], Complain]:
+    """Run the frameworks on this machine: their results files, and what names wrong documented deviations."""
+    with display:
+        files = task.execute(chosen, jobs)
+    return files, lambda _: task.complaints()
+
+
+def _run_jobs(run: DistributedRun, targets: Sequence[JobTarget]) -> tuple[list[Path], Complain]:
+    """Run the jobs of these targets, and name on stderr those that failed."""
+    from conformance.run.progress import counting
+
+    with counting("jobs") as progress:
+        files = run.execute(targets, progress)
+    for done in run.failed:
+        click.echo(f"conformance: {done.job.stem}: {done.reason}; --resume runs it again", err=True)
+    if not files:
+        sys.exit(INCOMPLETE)
+    return files, run.complaints
 
 
 def executor_of(name: str, address: str | None, jobs: int) -> Executor:
@@ -188,7 +202,7 @@ def executor_of(name: str, address: str | None, jobs: int) -> Executor:
         fail(error)
 
 
-def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[JobTarget]:
+def job_targets(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[JobTarget]:
     """The frameworks as they are found where they run; or the environments that match."""
     from conformance.cluster.distributed_run import JobTarget
     from conformance.frameworks.registry import frameworks
@@ -206,26 +220,3 @@ def places_to_run(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence
             fail(f"--environment: found {glob!r}, which matches none of {', '.join(each.name for each in known)}")
     infos = frameworks()
     return [JobTarget(infos[each.framework], each) for each in known if any(fnmatchcase(each.name, glob) for glob in globs)]
-
-
-def run_in_slots(run: DistributedRun, places: Sequence[JobTarget], output: Path, as_format: str, *, strict: bool) -> NoReturn:
-    """Work on all of them, and report what came of it."""
-    from conformance.results.lock import FolderLocked, lock_folder
-    from conformance.run.progress import counting
-
-    try:
-        with lock_folder(run.folder):
-            with counting("slots") as step:
-                files = run.execute(places, step)
-            for done in run.failed:
-                click.echo(f"conformance: {done.slot.stem}: {done.reason}; --resume runs it again", err=True)
-            if not files:
-                sys.exit(INCOMPLETE)
-            finish(run.specs, files, output, as_format, run.complaints, strict=strict)
-    except KeyboardInterrupt:
-        click.echo(f"conformance: interrupted; what had finished is in {run.folder}: --resume goes on with it", err=True)
-        sys.exit(INCOMPLETE)
-    except FolderLocked as error:
-        fail(error)
-    except OSError as error:
-        fail(f"{output}: {error.strerror}; expected a folder that can be written to")

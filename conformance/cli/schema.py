@@ -14,5 +14,5 @@ def command(what: str) -> None:
     if what == "results":
         from conformance.results.reading import schema as made
     else:
-        from conformance.specs.schema import spec_schema as made
+        from conformance.specs.grammar import spec_schema as made
     click.echo(json.dumps(made(), indent=2))

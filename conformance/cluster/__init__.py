@@ -1,5 +1,5 @@
-"""A run in slots: parts that can be worked on anywhere, and are put together where they were asked for.
+"""A distributed run: jobs that can run on any machine; their results are collected by the caller.
 
-``order`` says what a slot is to do, ``perform`` does it in a process of its own, ``node`` is what a machine needs for that (and needs
-nothing else for), ``executors`` bring slots to machines, ``run`` plans them and keeps what comes back.
+``job`` says what a job is to do, ``run_job`` does it in a process of its own, ``node`` is what a machine needs for that (and needs
+nothing else for), ``backends`` bring jobs to machines, ``distributed_run`` plans them and keeps what comes back.
 """

@@ -1,4 +1,4 @@
-"""Who brings slots to machines: threads on this one, or Ray on all that a cluster has."""
+"""Backends that bring jobs to machines: threads on this one, or Ray on all that a cluster has."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from conformance.cluster import node
 from conformance.cluster.job import JobSpec
 
 RETRIES = 3
-"""So many times a slot is given to another machine after the one that had it was lost."""
+"""So many times a job is given to another machine after the one that had it was lost."""
 
 
 @dataclass(frozen=True)
-class Slot:
-    """An order, the environment it needs (none: the one that is there), and the accelerators that it can use, as Ray calls them."""
+class Job:
+    """A specification, the environment it needs (none: the one that is there), and the accelerators that it can use, as Ray calls them."""
 
-    order: JobSpec
+    spec: JobSpec
     name: str = ""
     requirements: tuple[str, ...] = ()
     python: str = ""
@@ -29,26 +29,26 @@ class Slot:
     @property
     def stem(self) -> str:
         """What its results file is called, less its ending."""
-        return f"{self.name or self.order.framework}-{self.order.shard.number}-of-{self.order.shard.of}"
+        return f"{self.name or self.spec.framework}-{self.spec.shard.number}-of-{self.spec.shard.of}"
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a slot: the bytes of its results file, or why there are none."""
+    """What came of a job: the bytes of its results file, or why there are none."""
 
-    slot: Slot
+    job: Job
     data: bytes | None
     reason: str = ""
 
 
 class Executor(Protocol):
-    """Works on slots, anywhere."""
+    """Works on jobs, anywhere."""
 
     def capacity(self) -> Mapping[str, float]:
         """What there is: ``CPU``, ``GPU``, ``TPU``, each with how many."""
 
-    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
-        """Work on all of them; ``tell`` is called with each as it ends, in the thread that called."""
+    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
+        """Work on all of them; ``on_done`` is called with each as it ends, in the thread that called."""
 
 
 class NoExecutor(Exception):
@@ -57,32 +57,32 @@ class NoExecutor(Exception):
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """Slots in processes of this machine, ``jobs`` at a time."""
+    """Jobs in processes of this machine, ``processes`` at a time."""
 
-    jobs: int
+    processes: int
 
     def capacity(self) -> Mapping[str, float]:
         """The processors that are to be used."""
-        return {"CPU": float(self.jobs)}
+        return {"CPU": float(self.processes)}
 
-    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
+    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
         """In the order in which they are given."""
 
-        def work(slot: Slot) -> Done:
+        def work(job: Job) -> Done:
             try:
-                return Done(slot, node.perform(suite, slot.order.model_dump_json(), slot.requirements, slot.python, overrides))
+                return Done(job, node.run_job(suite, job.spec.model_dump_json(), job.requirements, job.python, overrides))
             except (node.JobFailed, OSError) as error:
-                return Done(slot, None, str(error))
+                return Done(job, None, str(error))
 
-        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
-            for done in as_completed([pool.submit(work, slot) for slot in slots]):
-                tell(done.result())
+        with ThreadPoolExecutor(max_workers=self.processes) as pool:
+            for done in as_completed([pool.submit(work, job) for job in jobs]):
+                on_done(done.result())
 
 
 class RayExecutor:
-    """Slots as tasks of a Ray cluster: one processor each, and an accelerator where the cluster has one that the slot can use.
+    """Jobs as tasks of a Ray cluster: one processor each, and an accelerator where the cluster has one that the job can use.
 
-    A slot whose machine is lost is worked on again elsewhere. Machines need Ray and Python; the suite travels with the slots.
+    A job whose machine is lost is worked on again elsewhere. Machines need Ray and Python; the suite travels with the jobs.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -109,37 +109,37 @@ class RayExecutor:
         found: Mapping[str, float] = self._ray.cluster_resources()
         return found
 
-    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:
+    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
         """All at once: Ray gives each to a machine as soon as one has room."""
         ray = self._ray
-        ray.cloudpickle.register_pickle_by_value(node)  # machines do not have the suite before a slot brings it
+        ray.cloudpickle.register_pickle_by_value(node)  # machines do not have the suite before a job brings it
         try:
-            perform, there = ray.remote(node.perform), self.capacity()
+            run_job, resources = ray.remote(node.run_job), self.capacity()
             travelling = ray.put(suite)
             waiting = {
-                perform.options(max_retries=RETRIES, num_cpus=1, **_accelerators(slot, there)).remote(
-                    travelling, slot.order.model_dump_json(), slot.requirements, slot.python, overrides
-                ): slot
-                for slot in slots
+                run_job.options(max_retries=RETRIES, num_cpus=1, **_accelerators(job, resources)).remote(
+                    travelling, job.spec.model_dump_json(), job.requirements, job.python, overrides
+                ): job
+                for job in jobs
             }
             while waiting:
                 ready, _ = ray.wait(list(waiting), num_returns=1)
                 for reference in ready:
-                    tell(self._done(waiting.pop(reference), reference))
+                    on_done(self._done(waiting.pop(reference), reference))
         finally:
             ray.cloudpickle.unregister_pickle_by_value(node)
 
-    def _done(self, slot: Slot, reference: Any) -> Done:
+    def _done(self, job: Job, reference: Any) -> Done:
         try:
-            return Done(slot, self._ray.get(reference))
+            return Done(job, self._ray.get(reference))
         except self._ray.exceptions.RayTaskError as error:
-            return Done(slot, None, str(error.cause))
+            return Done(job, None, str(error.cause))
         except self._ray.exceptions.RayError as error:
             words = " ".join(str(error).split())[:300]
-            return Done(slot, None, f"its machine was lost {RETRIES + 1} times: {words}")
+            return Done(job, None, f"its machine was lost {RETRIES + 1} times: {words}")
 
 
-def _accelerators(slot: Slot, there: Mapping[str, float]) -> dict[str, Any]:
-    """The first kind that the slot can use and the cluster has."""
-    kind = next((kind for kind in slot.accelerators if there.get(kind)), None)
+def _accelerators(job: Job, resources: Mapping[str, float]) -> dict[str, Any]:
+    """The first kind that the job can use and the cluster has."""
+    kind = next((kind for kind in job.accelerators if resources.get(kind)), None)
     return {} if kind is None else {"num_gpus": 1} if kind == "GPU" else {"resources": {kind: 1}}

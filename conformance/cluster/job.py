@@ -1,4 +1,4 @@
-"""What a slot is asked to do: one shard of one framework's run, said in plain types so that it can travel."""
+"""What a job is asked to do: one shard of one framework's run, said in plain types so that it can travel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conformance.run.plan import Selection
 from conformance.run.profiles import Profile, profile_of
 
 _SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
-"""What an order takes over from a selection."""
+"""What a specification takes over from a selection."""
 
 
 class JobSpec(BaseModel):
@@ -32,7 +32,7 @@ class JobSpec(BaseModel):
 
     @classmethod
     def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> JobSpec:
-        """The order for a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
+        """The specification of a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
         return cls(
             framework=framework,
             shard=shard,

@@ -1,6 +1,6 @@
-"""A machine that works on slots: it unpacks the suite once, makes each environment once, and runs a process for each slot.
+"""A machine that works on jobs: it unpacks the suite once, makes each environment once, and runs a process for each job.
 
-Nothing but the standard library is imported here, so that a machine needs Python and no more before the first slot arrives.
+Nothing but the standard library is imported here, so that a machine needs Python and no more before the first job arrives.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pathlib import Path
 
 
 class JobFailed(Exception):
-    """The process of a slot, or what was needed for it, failed; the message is one sentence."""
+    """The process of a job, or what was needed for it, failed; the message is one sentence."""
 
 
-def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: str = "", overrides: str = "") -> bytes:
-    """Run one slot: the bytes of its results file.
+def run_job(suite: bytes, spec: str, requirements: Sequence[str] = (), python: str = "", overrides: str = "") -> bytes:
+    """Run one job: the bytes of its results file.
 
-    ``suite``: what :func:`conformance.cluster.package.packed` made; ``order``: an :class:`~conformance.cluster.job.Order` as a line of
+    ``suite``: what :func:`conformance.cluster.package.packed` made; ``spec``: a :class:`~conformance.cluster.job.JobSpec` as a line of
     JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process;
     ``python`` and ``overrides`` as for :func:`environment`.
 
     Raises:
-        SlotFailed: the environment could not be made, or the process failed.
+        JobFailed: the environment could not be made, or the process failed.
     """
     home = _home()
     unpacked = _once(home / f"suite-{_digest(suite)}", lambda folder: _unpack(suite, folder))
@@ -48,7 +48,7 @@ def perform(suite: bytes, order: str, requirements: Sequence[str] = (), python: 
             ) as process,
         ):
             assert process.stdin is not None
-            process.stdin.write(order.encode() + b"\n")
+            process.stdin.write(spec.encode() + b"\n")
             process.stdin.flush()  # and stays open: the process ends with whoever holds the other end
             code = process.wait()
         made = sorted(Path(folder).glob("*.jsonl"))
@@ -63,7 +63,7 @@ def environment(requirements: Sequence[str], python: str = "", overrides: str = 
     ``python``: the version of Python, by default that of this process; ``overrides``: requirements that hold whatever others ask for.
 
     Raises:
-        SlotFailed: it could not be made.
+        JobFailed: it could not be made.
     """
     version = python or f"{sys.version_info.major}.{sys.version_info.minor}"
     wanted = "\n".join([version, *requirements, "", overrides])
@@ -72,21 +72,40 @@ def environment(requirements: Sequence[str], python: str = "", overrides: str = 
 
 
 def _install(folder: Path, requirements: Sequence[str], version: str, overrides: str) -> None:
-    file, executable = folder.with_suffix(".overrides"), str(folder / "bin" / "python")
+    try:
+        create_environment(folder, version, requirements, overrides)
+    except JobFailed as error:
+        raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {error}") from None
+
+
+def create_environment(folder: Path, python: str, requirements: Sequence[str], overrides: str) -> Path:
+    """Make an environment with uv, of this version of Python and with these requirements; its interpreter.
+
+    ``overrides``: requirements that hold whatever others ask for.
+
+    Raises:
+        JobFailed: uv is not there, or could not make it; the message is the last that it said.
+    """
+    file, executable = folder.with_suffix(".overrides"), folder / "bin" / "python"
     file.write_text(overrides, "utf-8")
-    install = [uv(), "pip", "install", "-q", "--python", executable, "--overrides", str(file), *requirements]
-    for command in ([uv(), "venv", "-q", "--python", version, str(folder)], install):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - the installer of this machine
+    install = [uv(), "pip", "install", "-q", "--python", str(executable), "--overrides", str(file), *requirements]
+    for command in ([uv(), "venv", "-q", "--python", python, str(folder)], install):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=uv_variables())  # noqa: S603 - the installer of this machine
         if done.returncode:
-            words = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {words}")
+            raise JobFailed(last_said(done.stderr or done.stdout))
+    return executable
+
+
+def last_said(text: str) -> str:
+    """The end of what a program said, in one line: uv breaks its sentences over several."""
+    return " ".join(text.split())[-300:] or "nothing was said"
 
 
 def uv() -> str:
     """The uv beside this Python, or the one on PATH.
 
     Raises:
-        SlotFailed: there is none.
+        JobFailed: there is none.
     """
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
@@ -95,7 +114,7 @@ def uv() -> str:
     return found
 
 
-def surroundings_of_uv() -> dict[str, str]:
+def uv_variables() -> dict[str, str]:
     """The variables of this process; where pip finds wheels, uv finds them too."""
     found = dict(os.environ)
     if "PIP_FIND_LINKS" in found:

@@ -1,4 +1,4 @@
-"""Does what one order says: ``python -m conformance.cluster.run_job FOLDER``, with the order as the first line of its standard input.
+"""Runs one job: ``python -m conformance.cluster.run_job FOLDER``, with its specification as the first line of its standard input.
 
 The results file is in the folder when the process has ended with exit code 0. It ends at once when its standard input is closed: whoever
 asked is gone then, and somebody else may have been asked already.
@@ -18,12 +18,12 @@ from conformance.run.engine import Observer, default_memory, new_run
 from conformance.specs.load import load
 
 
-def perform(order: JobSpec, folder: Path, specs_root: Path) -> Path:
+def run_shard(spec: JobSpec, folder: Path, specs_root: Path) -> Path:
     """Run the shard; its results file is in the folder, and has its footer."""
-    profile, selection = order.asked()
-    memory = order.memory or default_memory()  # of the machine that this is
-    run = new_run(load(specs_root), profile, selection, folder, Observer(), shard=order.shard, memory=memory)
-    (path,) = run.execute([frameworks()[order.framework]], 1)
+    profile, selection = spec.asked()
+    memory = spec.memory or default_memory()  # of the machine that this is
+    run = new_run(load(specs_root), profile, selection, folder, Observer(), shard=spec.shard, memory=memory)
+    (path,) = run.execute([frameworks()[spec.framework]], 1)
     return path
 
 
@@ -34,9 +34,9 @@ def _end_with_whoever_asked() -> None:
 
 def main() -> None:
     """Entry point."""
-    order = JobSpec.model_validate_json(sys.stdin.readline())
+    spec = JobSpec.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
-    perform(order, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
+    run_shard(spec, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
     os._exit(0)  # its thread waits for input: an ordinary end would wait for it
 
 

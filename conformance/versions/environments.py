@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from conformance.cluster.node import JobFailed, surroundings_of_uv, uv
+from conformance.cluster import node
 from conformance.results.reading import ResultsError, read
 from conformance.results.records import Outcome
 from conformance.specs.grammar import MatrixTable
@@ -32,7 +31,7 @@ _RAN = {Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.DEVIATION, Outcome.UN
 class EnvironmentBuilder:
     """Makes the environment of a release, runs the selected checks in it, and keeps the results under ``cache``; the environment goes.
 
-    ``extra`` are requirements beside those of the table, ``options`` those of ``conformance run``. ``say`` is told what is being done.
+    ``extra`` are requirements beside those of the table, ``options`` those of ``conformance run``. ``log`` is told what is being done.
     """
 
     specs: Specs
@@ -41,7 +40,7 @@ class EnvironmentBuilder:
     extra: tuple[str, ...]
     options: tuple[str, ...]
     cache: Path
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     def releases(self, good: str, bad: str) -> list[str]:
         """The releases from one to the other, both included, the earlier first; pre-releases are left out.
@@ -59,11 +58,11 @@ class EnvironmentBuilder:
             raise BisectError(f"found the release {good} twice, expected two that differ")
         return known[low : high + 1]
 
-    def look(self, version: str) -> Cells:
+    def run_release(self, version: str) -> Cells:
         """The cells of a release.
 
         Raises:
-            NotMade: uv finds no such environment, or nothing ran in it.
+            EnvironmentUnavailable: uv finds no such environment, or nothing ran in it.
         """
         environment = self.targets.environment(self.table, version)
         requirements = (*environment.requirements, *self.extra)
@@ -73,7 +72,7 @@ class EnvironmentBuilder:
         if not kept.exists():
             self._run(version, environment.python, requirements, kept)
         else:
-            self.say(f"{version}: looked at before, {kept}")
+            self.log(f"{version}: looked at before, {kept}")
         try:
             results = read(kept)
         except ResultsError as error:
@@ -85,22 +84,19 @@ class EnvironmentBuilder:
 
     def _run(self, version: str, python: str, requirements: Sequence[str], kept: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-            made = Path(folder) / "environment"
-            self.say(f"{version}: installing {' '.join(requirements)}")
-            _done([_uv(), "venv", "--quiet", "--python", python, str(made)], "no environment was made")
-            executable = made / ("Scripts" if os.name == "nt" else "bin") / "python"
-            overrides = self.specs.root / OVERRIDES
-            _done(
-                [_uv(), "pip", "install", "--quiet", "--python", str(executable), "--overrides", str(overrides), *_suite(), *requirements],
-                "it could not be installed",
-            )
-            self.say(f"{version}: running")
+            self.log(f"{version}: installing {' '.join(requirements)}")
+            overrides = (self.specs.root / OVERRIDES).read_text("utf-8")
+            try:
+                executable = node.create_environment(Path(folder) / "environment", python, [*_suite(), *requirements], overrides)
+            except node.JobFailed as error:
+                raise EnvironmentUnavailable(f"it could not be installed: {error}") from None
+            self.log(f"{version}: running")
             output = Path(folder) / "ran"
             command = [str(executable), "-m", "conformance", "run", "--framework", self.table.framework, *self.options, "-o", str(output)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env={**surroundings_of_uv(), "PYTHONPATH": ""})  # noqa: S603 - our own module, in the environment just made
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env={**node.uv_variables(), "PYTHONPATH": ""})  # noqa: S603 - our own module, in the environment just made
             files = list(output.rglob("*.jsonl"))
             if not files:
-                raise EnvironmentUnavailable(f"it did not run: {_last_line(done.stderr)}")
+                raise EnvironmentUnavailable(f"it did not run: {node.last_said(done.stderr)}")
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(files[0], kept.with_suffix(".part"))
             kept.with_suffix(".part").replace(kept)
@@ -108,11 +104,14 @@ class EnvironmentBuilder:
     def _listed(self) -> list[str]:
         """All releases for the Python of the table, the earliest first, as pip lists them: uv lists none itself."""
         python = self.table.python or self.targets.python
-        command = [_uv(), "tool", "run", "--quiet", "--python", python, "pip", "index", "versions", self.table.distribution]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - pip
+        try:
+            command = [node.uv(), "tool", "run", "--quiet", "--python", python, "pip", "index", "versions", self.table.distribution]
+        except node.JobFailed as error:
+            raise BisectError(str(error)) from None
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=node.uv_variables())  # noqa: S603 - pip
         line = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
         if line is None:
-            raise BisectError(f"pip lists no versions of {self.table.distribution}: {_last_line(done.stderr)}")
+            raise BisectError(f"pip lists no versions of {self.table.distribution}: {node.last_said(done.stderr)}")
         return sorted(filter(_is_version, line[1].split(", ")), key=Version)
 
 
@@ -132,22 +131,3 @@ def _suite() -> list[str]:
         return [f"{DISTRIBUTION}=={one.version}"]
     editable = ["--editable"] if url.get("dir_info", {}).get("editable") else []
     return [*editable, url["url"].removeprefix("file://")]
-
-
-def _uv() -> str:
-    try:
-        return uv()
-    except JobFailed as error:
-        raise BisectError(str(error)) from None
-
-
-def _done(command: Sequence[str], otherwise: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings_of_uv())  # noqa: S603 - uv
-    if done.returncode != 0:
-        raise EnvironmentUnavailable(f"{otherwise}: {_last_line(done.stderr)}")
-
-
-def _last_line(text: str) -> str:
-    """The last thing that was said, in one line: uv breaks its sentences over several."""
-    said = " ".join(text.split())
-    return said[-300:] or "nothing was said"

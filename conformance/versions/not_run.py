@@ -7,11 +7,11 @@ from pathlib import Path
 
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
-from conformance.checks.profiles import PROFILES
 from conformance.frameworks.registry import frameworks
 from conformance.results.writing import Writer
 from conformance.run.engine import header_of
 from conformance.run.plan import Selection, not_run_cells
+from conformance.run.profiles import PROFILES
 from conformance.specs.grammar import MATRIX
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Specs

@@ -11,8 +11,8 @@ State = tuple[str, ...]
 Cells = Mapping[str, Cell]
 """The cells of one release by their ids, which name no version."""
 
-_DEPARTS = {Outcome.FAIL, Outcome.DEVIATION}
-"""A departure is one whether or not it is documented for the version at hand."""
+_DEVIATES = {Outcome.FAIL, Outcome.DEVIATION}
+"""A deviation is one whether or not it is documented for the version at hand."""
 
 
 class BisectError(Exception):
@@ -42,13 +42,13 @@ class Found:
 
 
 def state_of(cell: Cell | None) -> State:
-    """What is compared of a cell: the answer of a behaviour; of the others how they depart, or that they do not."""
+    """What is compared of a cell: the answer of a behaviour; of the others how they deviate, or that they do not."""
     if cell is None:
         return ("absent",)
     if cell.kind == "behaviour":
         return ("answers", cell.answer)
-    if cell.outcome in _DEPARTS:
-        return ("departs", cell.witness.observed if cell.witness else "", *cell.flags)
+    if cell.outcome in _DEVIATES:
+        return ("deviates", cell.witness.observed if cell.witness else "", *cell.flags)
     return (cell.outcome.value, *cell.flags)
 
 
@@ -58,15 +58,16 @@ def changed(old: Cells, new: Cells) -> list[str]:
     return sorted(differing, key=lambda id_: id_ not in old or id_ not in new)
 
 
-def search(releases: Sequence[str], look: Callable[[str], Cells]) -> Found:
+def search(releases: Sequence[str], run_release: Callable[[str], Cells]) -> Found:
     """Halve the releases, the first of which differs from the last, until two neighbours are left.
 
-    The cell that is followed is the first that differs between the two ends. ``look`` gives the cells of a release, or raises NotMade.
+    The cell that is followed is the first that differs between the two ends. ``run_release`` gives the cells of a release, or
+    raises EnvironmentUnavailable.
 
     Raises:
         BisectError: an end could not be looked at, or the two do not differ.
     """
-    first, last = _end(releases[0], look), _end(releases[-1], look)
+    first, last = _end(releases[0], run_release), _end(releases[-1], run_release)
     differing = changed(first, last)
     if not differing:
         raise BisectError(f"{releases[0]} and {releases[-1]} do not differ in any of {len(first.keys() | last.keys())} cells")
@@ -76,7 +77,7 @@ def search(releases: Sequence[str], look: Callable[[str], Cells]) -> Found:
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            known[left[middle]] = look(left[middle])
+            known[left[middle]] = run_release(left[middle])
         except EnvironmentUnavailable as reason:
             skipped[left.pop(middle)] = str(reason)
             high -= 1
@@ -98,8 +99,8 @@ def search(releases: Sequence[str], look: Callable[[str], Cells]) -> Found:
     )
 
 
-def _end(release: str, look: Callable[[str], Cells]) -> Cells:
+def _end(release: str, run_release: Callable[[str], Cells]) -> Cells:
     try:
-        return look(release)
+        return run_release(release)
     except EnvironmentUnavailable as reason:
         raise BisectError(f"{release} could not be looked at: {reason}") from None

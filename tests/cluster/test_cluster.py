@@ -1,4 +1,4 @@
-"""A run in slots: the same cells as a run without, on this machine or on a Ray cluster one of whose machines is lost in the middle."""
+"""A run in jobs: the same cells as a run without, on this machine or on a Ray cluster one of whose machines is lost in the middle."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from conformance.run.profiles import PROFILES
 from conformance.cluster import node
-from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor, Slot
+from conformance.cluster.backends import Done, Job, LocalExecutor, NoExecutor, RayExecutor
 from conformance.cluster.distributed_run import DistributedRun, JobTarget
 from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import frameworks
@@ -23,6 +22,7 @@ from conformance.results.reading import Results, read
 from conformance.results.shards import combined
 from conformance.run.engine import Observer, new_run
 from conformance.run.plan import Selection
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets
 
@@ -33,7 +33,7 @@ NUMPY = [JobTarget(frameworks()["numpy"])]
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The cells of the run without slots."""
+    """The cells of the run without jobs."""
     run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Observer())
     return cells([read(path) for path in run.execute([frameworks()["numpy"]], 1)])
 
@@ -47,13 +47,13 @@ def together(paths: Sequence[Path]) -> list[Results]:
     return combined(merge(read(path) for path in paths))
 
 
-def slot_run(folder: Path, executor: Any, parts: int, *, resume: bool = False) -> DistributedRun:
+def run_in_jobs(folder: Path, executor: Any, parts: int, *, resume: bool = False) -> DistributedRun:
     return DistributedRun(SPECS, PROFILES["quick"], SOME, folder, executor, parts, resume)
 
 
-def test_slots_of_this_machine_make_the_run_without_slots(tmp_path: Path, plain: list[str]) -> None:
+def test_jobs_of_this_machine_make_the_run_without_jobs(tmp_path: Path, plain: list[str]) -> None:
     told: list[tuple[int, int]] = []
-    run = slot_run(tmp_path, LocalExecutor(2), 3)
+    run = run_in_jobs(tmp_path, LocalExecutor(2), 3)
     (whole,) = together(run.execute(NUMPY, lambda done, of: told.append((done, of))))
     assert run.failed == []
     assert whole.complete
@@ -72,44 +72,44 @@ class Counting:
         """Four processors."""
         return {"CPU": 4.0}
 
-    def run(self, slots: Sequence[Slot], suite: bytes, overrides: str, tell: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
+    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
         """Fail."""
-        self.asked = [slot.stem for slot in slots]
-        for slot in slots:
-            tell(Done(slot, None, "no machine"))
+        self.asked = [job.stem for job in jobs]
+        for job in jobs:
+            on_done(Done(job, None, "no machine"))
 
 
-def test_finished_slots_are_not_worked_on_again(tmp_path: Path, plain: list[str]) -> None:
-    paths = slot_run(tmp_path, LocalExecutor(2), 2).execute(NUMPY)
+def test_finished_jobs_are_not_worked_on_again(tmp_path: Path, plain: list[str]) -> None:
+    paths = run_in_jobs(tmp_path, LocalExecutor(2), 2).execute(NUMPY)
     paths[1].unlink()
     paths[0].with_suffix(".part").write_bytes(b"what a write left that was cut off")
     counting = Counting()
-    again = slot_run(tmp_path, counting, 2, resume=True)
+    again = run_in_jobs(tmp_path, counting, 2, resume=True)
     assert again.execute(NUMPY) == [paths[0]]
     assert counting.asked == ["numpy-2-of-2"]
     assert [done.reason for done in again.failed] == ["no machine"]
     (partly,) = together([paths[0]])
     assert partly.lacking == (2,)
     assert again.complaints([partly]) == []  # what was not run is not held against a deviation
-    whole = together(slot_run(tmp_path, LocalExecutor(1), 2, resume=True).execute(NUMPY))
+    whole = together(run_in_jobs(tmp_path, LocalExecutor(1), 2, resume=True).execute(NUMPY))
     assert cells(whole) == plain
 
 
-def test_a_file_of_another_run_is_no_finished_slot(tmp_path: Path) -> None:
-    (path,) = slot_run(tmp_path, LocalExecutor(1), 1).execute(NUMPY)
+def test_a_file_of_another_run_is_no_finished_job(tmp_path: Path) -> None:
+    (path,) = run_in_jobs(tmp_path, LocalExecutor(1), 1).execute(NUMPY)
     other = DistributedRun(SPECS, PROFILES["full"], SOME, tmp_path, counting := Counting(), 1, resume=True)
     other.execute(NUMPY)
     assert counting.asked == ["numpy-1-of-1"]
     assert read(path).header.profile == "quick"
 
 
-def test_as_many_slots_as_keep_every_processor_busy(tmp_path: Path) -> None:
+def test_as_many_jobs_as_keep_every_processor_busy(tmp_path: Path) -> None:
     run = DistributedRun(SPECS, PROFILES["quick"], Selection(), tmp_path, Counting())
     places = [JobTarget(info) for name, info in frameworks().items() if name in {"numpy", "torch", "tensorflow"}]
-    slots = run.slots(places)
-    assert [slot.stem for slot in slots[:3]] == [f"{place.framework.name}-1-of-2" for place in places]
-    assert len(slots) == 6
-    assert {slot.order.framework: slot.accelerators for slot in slots} == {"numpy": (), "torch": ("GPU",), "tensorflow": ("GPU", "TPU")}
+    jobs = run.jobs(places)
+    assert [job.stem for job in jobs[:3]] == [f"{place.framework.name}-1-of-2" for place in places]
+    assert len(jobs) == 6
+    assert {job.spec.framework: job.accelerators for job in jobs} == {"numpy": (), "torch": ("GPU",), "tensorflow": ("GPU", "TPU")}
 
 
 def test_the_same_suite_makes_the_same_bytes_and_unpacks_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -136,15 +136,15 @@ def test_a_folder_that_others_can_write_to_is_not_used(monkeypatch: pytest.Monke
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     node._home().chmod(0o777)
     with pytest.raises(node.JobFailed, match="this user's alone"):
-        node.perform(b"", "{}")
+        node.run_job(b"", "{}")
 
 
-def test_a_slot_that_cannot_be_worked_on_says_why(tmp_path: Path) -> None:
-    run = slot_run(tmp_path, LocalExecutor(1), 1)
-    (slot,) = run.slots(NUMPY)
-    broken = slot.order.model_dump_json().replace("numpy", "no-such-framework")
+def test_a_job_that_cannot_be_worked_on_says_why(tmp_path: Path) -> None:
+    run = run_in_jobs(tmp_path, LocalExecutor(1), 1)
+    (job,) = run.jobs(NUMPY)
+    broken = job.spec.model_dump_json().replace("numpy", "no-such-framework")
     with pytest.raises(node.JobFailed, match="exit code 1; its last words: KeyError: 'no-such-framework'"):
-        node.perform(packed(SPECS.root), broken)
+        node.run_job(packed(SPECS.root), broken)
 
 
 needs_uv = pytest.mark.skipif(find_spec("uv") is None and shutil.which("uv") is None, reason="uv is not installed: pip install uv")
@@ -160,9 +160,9 @@ def test_requirements_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPat
 
 @needs_uv
 def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: Path) -> None:
-    """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever slot comes first."""
+    """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever job comes first."""
     environments = [each for each in read_targets(SPECS.root).environments() if each.name.startswith("numpy-v1.26")]
-    run = slot_run(tmp_path, LocalExecutor(2), 2)
+    run = run_in_jobs(tmp_path, LocalExecutor(2), 2)
     paths = run.execute([JobTarget(frameworks()[each.framework], each) for each in environments])
     assert [done.reason for done in run.failed] == []
     assert [path.name for path in paths] == [f"{environments[0].name}-{n}-of-2.jsonl" for n in (1, 2)]
@@ -187,11 +187,11 @@ def test_a_machine_of_a_ray_cluster_is_lost_and_nothing_with_it(tmp_path: Path, 
         cluster.wait_for_nodes()
         executor = RayExecutor(cluster.address)
         assert executor.capacity()["CPU"] == 2
-        run = slot_run(tmp_path, executor, 6)
+        run = run_in_jobs(tmp_path, executor, 6)
         removed: list[float] = []
 
         def remove() -> None:
-            time.sleep(0.5)  # into its next slot
+            time.sleep(0.5)  # into its next job
             cluster.remove_node(lost, allow_graceful=False)
             removed.append(time.monotonic())
 

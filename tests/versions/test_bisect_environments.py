@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from conformance.cli import main
 from conformance.cli.bisect import _selected
+from conformance.cluster import node
 from conformance.results.records import Cell, Header, Outcome, RunEnvironment, Target, Witness
 from conformance.results.writing import Writer
 from conformance.specs.load import load, specs_root
 from conformance.specs.targets import read_targets
-from conformance.versions import environments
 from conformance.versions.environments import EnvironmentBuilder
 from conformance.versions.search import BisectError, EnvironmentUnavailable
 
@@ -64,7 +64,7 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "uv").write_text(UV.format(python=sys.executable))
     (folder / "uv").chmod(0o755)
-    monkeypatch.setattr(environments, "_uv", lambda: str(folder / "uv"))
+    monkeypatch.setattr(node, "uv", lambda: str(folder / "uv"))
     results(folder / "0.4.13.jsonl", version="0.4.13", outcome=Outcome.FAIL)
     results(folder / "0.4.20.jsonl", version="0.4.20", outcome=Outcome.FAIL)
     results(folder / "0.4.31.jsonl", version="0.4.31", outcome=Outcome.PASS)
@@ -76,7 +76,7 @@ def calls(uv: Path, *begin: str) -> list[list[str]]:
     return [one for one in made if one[: len(begin)] == list(begin)]
 
 
-def maker(cache: Path, said: list[str] | None = None) -> EnvironmentBuilder:
+def builder(cache: Path, said: list[str] | None = None) -> EnvironmentBuilder:
     targets = read_targets(specs_root())
     table = targets.table_of("jax")
     assert table is not None
@@ -84,7 +84,7 @@ def maker(cache: Path, said: list[str] | None = None) -> EnvironmentBuilder:
 
 
 def test_releases_are_those_between_the_two_in_their_order(uv: Path, tmp_path: Path) -> None:
-    assert maker(tmp_path).releases("0.4.31", "0.4.14") == ["0.4.14", "0.4.20", "0.4.31"]
+    assert builder(tmp_path).releases("0.4.31", "0.4.14") == ["0.4.14", "0.4.20", "0.4.31"]
     assert calls(uv, "tool", "run")[0][-4:] == ["pip", "index", "versions", "jax"]
 
 
@@ -92,11 +92,11 @@ def test_releases_are_those_between_the_two_in_their_order(uv: Path, tmp_path: P
 def test_releases_that_make_no_range(uv: Path, tmp_path: Path, good: str, bad: str, said: str) -> None:
     assert uv.exists()
     with pytest.raises(BisectError, match=said):
-        maker(tmp_path).releases(good, bad)
+        builder(tmp_path).releases(good, bad)
 
 
 def test_an_environment_has_the_pins_of_the_version_and_what_was_asked_for(uv: Path, tmp_path: Path) -> None:
-    cells = maker(tmp_path).look("0.4.13")
+    cells = builder(tmp_path).run_release("0.4.13")
     assert [cell.outcome for cell in cells.values()] == [Outcome.FAIL]
     (install,) = calls(uv, "pip", "install")
     assert {"jax==0.4.13", "jaxlib<=0.4.13", "numpy<2", "absl-py"} <= set(install)
@@ -105,7 +105,7 @@ def test_an_environment_has_the_pins_of_the_version_and_what_was_asked_for(uv: P
 
 def test_a_release_is_looked_at_once(uv: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    first, second = (maker(tmp_path / "cache", said).look("0.4.13") for _ in range(2))
+    first, second = (builder(tmp_path / "cache", said).run_release("0.4.13") for _ in range(2))
     assert first == second
     assert len(calls(uv, "pip", "install")) == 1
     assert [line.partition(":")[2].split(",")[0].split()[0] for line in said] == ["installing", "running", "looked"]
@@ -114,13 +114,13 @@ def test_a_release_is_looked_at_once(uv: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_installed_says_what_uv_said(uv: Path, tmp_path: Path) -> None:
     assert uv.exists()
     with pytest.raises(EnvironmentUnavailable, match=r"could not be installed: no solution found: jax 0\.4\.14 has no wheel"):
-        maker(tmp_path).look("0.4.14")
+        builder(tmp_path).run_release("0.4.14")
 
 
 def test_a_framework_that_cannot_start_is_no_answer(uv: Path, tmp_path: Path) -> None:
     results(uv / "0.4.20.jsonl", version="", outcome=Outcome.ERROR, implementation="*")
     with pytest.raises(EnvironmentUnavailable, match="it could not start: ImportError"):
-        maker(tmp_path).look("0.4.20")
+        builder(tmp_path).run_release("0.4.20")
 
 
 def command(cache: Path, *more: str) -> list[str]:

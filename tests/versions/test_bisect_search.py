@@ -42,7 +42,7 @@ class Releases:
         self.broken = broken
         self.asked: list[str] = []
 
-    def look(self, release: str) -> Cells:
+    def run_release(self, release: str) -> Cells:
         self.asked.append(release)
         if int(release) in self.broken:
             raise EnvironmentUnavailable("no wheel")
@@ -53,7 +53,7 @@ class Releases:
 def test_it_finds_the_release_that_changed(case: tuple[int, int]) -> None:
     count, changes_at = case
     releases = Releases(count, changes_at)
-    found = search(releases.names, releases.look)
+    found = search(releases.names, releases.run_release)
     assert (found.before, found.after) == (str(changes_at - 1), str(changes_at))
     assert len(releases.asked) == len(set(releases.asked)) == found.looked
     assert found.looked <= 2 + count.bit_length()
@@ -65,7 +65,7 @@ def test_it_finds_the_release_that_changed(case: tuple[int, int]) -> None:
 def test_what_cannot_be_made_is_passed_over_and_told(case: tuple[int, int, frozenset[int]]) -> None:
     count, changes_at, broken = case
     releases = Releases(count, changes_at, broken)
-    found = search(releases.names, releases.look)
+    found = search(releases.names, releases.run_release)
     before, after = int(found.before), int(found.after)
     assert before < changes_at <= after
     assert {int(version) for version in found.skipped} == set(range(before + 1, after)) <= broken
@@ -73,7 +73,7 @@ def test_what_cannot_be_made_is_passed_over_and_told(case: tuple[int, int, froze
 
 def test_both_cells_are_shown() -> None:
     releases = Releases(5, 3)
-    found = search(releases.names, releases.look)
+    found = search(releases.names, releases.run_release)
     assert found.cell == "mse/mean/case/a:value@jax/mean/cpu/eager/float16"
     assert found.cell_before is not None
     assert found.cell_before.outcome is Outcome.PASS
@@ -95,12 +95,12 @@ def test_two_ends_that_do_not_differ_are_nothing_to_search() -> None:
 def test_an_end_that_cannot_be_made_says_why() -> None:
     releases = Releases(4, 2, frozenset({3}))
     with pytest.raises(BisectError, match="3 could not be looked at: no wheel"):
-        search(releases.names, releases.look)
+        search(releases.names, releases.run_release)
 
 
 def test_an_implementation_that_only_one_side_has_is_a_change() -> None:
-    look: Callable[[str], Cells] = {"1": cells(), "2": GOOD}.__getitem__
-    assert search(["1", "2"], look).cell_before is None
+    run_release: Callable[[str], Cells] = {"1": cells(), "2": GOOD}.__getitem__
+    assert search(["1", "2"], run_release).cell_before is None
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import sqrt
 
 from conformance.numerics.formats import FORMATS
 from conformance.reports.compare.advice import Advice, Aspect, CellRef, Evidence, Replacement, Severity, Topic, without_link
 from conformance.reports.compare.operations import written
 from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, plainest
-from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
-from conformance.reports.text import GRADE_SHORT, dtype_order, format_error, printable, short_dtype
+from conformance.reports.table import error_in_u
+from conformance.reports.text import accuracy_in_words, dtype_order, group_by, printable, short_dtype
 from conformance.results.records import Cell, Outcome
 from conformance.specs.model import Specs
 from conformance.specs.where import stands_on
@@ -46,10 +45,9 @@ def _dtypes(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     differing = [dtype for dtype in sorted(one.keys() & other.keys(), key=dtype_order) if one[dtype][0] != other[dtype][0]]
     if not differing:
         return None
-    told: dict[tuple[str, str], list[str]] = {}
-    for dtype in differing:
-        old, new = ("their own dtype" if side[dtype][0] == dtype else side[dtype][0] for side in (one, other))
-        told.setdefault((old, new), []).append(dtype)
+    told = group_by(
+        differing, lambda dtype: tuple("their own dtype" if side[dtype][0] == dtype else side[dtype][0] for side in (one, other))
+    )
     parts = [f"{', '.join(dtypes)} inputs give {old} in {a.framework}, {new} in {b.framework}" for (old, new), dtypes in told.items()]
     narrower = [dtype for dtype in differing if _precision(other[dtype][0]) < min(_precision(one[dtype][0]), _precision(dtype))]
     less = [dtype for dtype in differing if _precision(other[dtype][0]) < _precision(one[dtype][0])]
@@ -96,36 +94,17 @@ def _precision(dtype: str) -> int:
 # ---- accuracy ----
 
 
-@dataclass(frozen=True)
-class _Measured:
-    cell: Cell
-
-    @property
-    def error(self) -> float:
-        return error_in_u(self.cell)
-
-    @property
-    def words(self) -> str:
-        grade = f" {GRADE_SHORT[self.cell.grade]}" if self.cell.grade else ""
-        return f"{format_error(self.error)} u{grade}"
-
-    @property
-    def step(self) -> int:
-        return BEST_GRADE_FIRST.index(self.cell.grade) if self.cell.grade else 0
-
-
 def _accuracy(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     """The worst error on the same many inputs, where the two differ much or grow otherwise with n."""
     parts, evidence, worse = [], [], False
     for how, compiled in (("eager", False), ("compiled", True)):
         one, other = (_measured(entry, compiled=compiled) for entry in (pair.a, pair.b))
         both = sorted(one.keys() & other.keys(), key=dtype_order)
-        differing = [d for d in both if _differ(one[d], other[d]) and _returned_of(one[d].cell) == _returned_of(other[d].cell)]
-        parts += [f"{how} {', '.join(f'{short_dtype(d)} {one[d].words} → {other[d].words}' for d in differing)}"] if differing else []
-        evidence += [
-            Evidence(CellRef(one[d].cell, "error", one[d].words), CellRef(other[d].cell, "error", other[d].words)) for d in differing
-        ]
-        worse = worse or any(other[d].error > one[d].error for d in differing)
+        differing = [d for d in both if _differ(one[d], other[d]) and _returned_of(one[d]) == _returned_of(other[d])]
+        words = {d: (_error_in_words(one[d]), _error_in_words(other[d])) for d in differing}
+        parts += [f"{how} {', '.join(f'{short_dtype(d)} {old} → {new}' for d, (old, new) in words.items())}"] if differing else []
+        evidence += [Evidence(CellRef(one[d], "error", old), CellRef(other[d], "error", new)) for d, (old, new) in words.items()]
+        worse = worse or any(error_in_u(other[d]) > error_in_u(one[d]) for d in differing)
     if not parts:
         return None
     names = f"{a.framework} ({_name(pair.a)}) to {b.framework} ({_name(pair.b)})"
@@ -137,19 +116,20 @@ def _accuracy(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     )
 
 
-def _measured(entry: Entry, *, compiled: bool) -> Mapping[str, _Measured]:
+def _measured(entry: Entry, *, compiled: bool) -> Mapping[str, Cell]:
     """By dtype, the worst of an entry point's cells that measure how the error grows, in eager execution or in compiled modes."""
-    found: dict[str, _Measured] = {}
-    for cell in entry.on(f"{entry.operation}/{_ACCURACY}", "value"):
-        if cell.error_u is not None and cell.grade is not None and (cell.target.mode != EAGER) == compiled:
-            held = found.get(cell.target.dtype)
-            found[cell.target.dtype] = max((m for m in (held, _Measured(cell)) if m), key=lambda m: m.error)
-    return found
+    cells = (cell for cell in entry.on(f"{entry.operation}/{_ACCURACY}", "value") if cell.error_u is not None and cell.grade is not None)
+    by_dtype = group_by((cell for cell in cells if (cell.target.mode != EAGER) == compiled), lambda cell: cell.target.dtype)
+    return {dtype: max(found, key=error_in_u) for dtype, found in by_dtype.items()}
 
 
-def _differ(one: _Measured, other: _Measured) -> bool:
-    low, high = sorted((one.error, other.error))
-    return high > 1 and (high > _MUCH * low or (one.step != other.step and high > 2 * low))
+def _differ(one: Cell, other: Cell) -> bool:
+    low, high = sorted((error_in_u(one), error_in_u(other)))
+    return high > 1 and (high > _MUCH * low or (one.grade is not other.grade and high > 2 * low))
+
+
+def _error_in_words(cell: Cell) -> str:
+    return accuracy_in_words(error_in_u(cell), cell.grade)
 
 
 def _name(entry: Entry) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.reports.behaviours import normalized_answer
 from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, Unchanged
 from conformance.reports.compare.sides import EAGER, EntryPair, Side
-from conformance.reports.text import plural, printable, truncate
+from conformance.reports.text import group_by, plural, printable, truncate
 from conformance.results.records import BETWEEN, RAISES, WARNS, Cell, Outcome
 from conformance.specs.model import Question, Specs
 
@@ -87,9 +87,7 @@ def answer_advice(pairs: Sequence[EntryPair], a: Side, b: Side, specs: Specs) ->
     whole = [pair for pair in pairs if not pair.a.streamed]
     asked = [one for question in specs.behaviours if (one := _first_answer(question, whole)) is not None]
     asked.sort(key=lambda one: one.rank)
-    kinds: dict[str, list[AnsweredQuestion]] = {}
-    for one in asked:
-        kinds.setdefault(one.kind, []).append(one)
+    kinds = group_by(asked, lambda one: one.kind)
     advice = [_numbers(group, a, b) for group in _alike(kinds.get("number", ()))]
     advice += [_refusals(kinds[kind], a, b, refused=kind == "refused") for kind in ("refused", "accepted") if kind in kinds]
     if "dtype" in kinds:
@@ -117,12 +115,14 @@ def _answered(cells: Iterable[Cell]) -> Cell | None:
 
 def _alike(asked: Iterable[AnsweredQuestion]) -> list[list[AnsweredQuestion]]:
     """Questions that have the same two answers, or answers in the same two dtypes, together: what is behind them is one thing."""
-    found: dict[tuple[Topic, str, str], list[AnsweredQuestion]] = {}
-    for one in asked:
-        dtypes, numbers = [[part(cell.answer) for cell in (one.a, one.b)] for part in (_dtype, _number)]
-        old, new = ["", ""] if one.topic is Topic.EDGES else dtypes if dtypes[0] != dtypes[1] else numbers
-        found.setdefault((one.topic, *(("integers", "") if one.whole else (old, new))), []).append(one)
-    return [sorted(group, key=lambda one: one.rank) for group in found.values()]
+
+    def likeness(one: AnsweredQuestion) -> tuple[object, ...]:
+        if one.whole:
+            return one.topic, "integers"
+        dtypes, numbers = ([part(cell.answer) for cell in (one.a, one.b)] for part in (_dtype, _number))
+        return one.topic, *([] if one.topic is Topic.EDGES else dtypes if dtypes[0] != dtypes[1] else numbers)
+
+    return [sorted(group, key=lambda one: one.rank) for group in group_by(asked, likeness).values()]
 
 
 def _numbers(group: Sequence[AnsweredQuestion], a: Side, b: Side) -> Advice:
@@ -166,9 +166,7 @@ def _outcome(cell: Cell, said: str) -> CellRef:
 
 
 def _dtypes(asked: Sequence[AnsweredQuestion], a: Side, b: Side) -> Advice:
-    told: dict[tuple[str, str], list[AnsweredQuestion]] = {}
-    for one in asked:
-        told.setdefault((_dtype(one.a.answer), _dtype(one.b.answer)), []).append(one)
+    told = group_by(asked, lambda one: (_dtype(one.a.answer), _dtype(one.b.answer)))
     parts = [f"{one} instead of {other} for {truncate([each.subject for each in group], 6)}" for (other, one), group in told.items()]
     says = f"{b.framework} returns the same number as {a.framework} in another dtype: {'; '.join(parts)}."
     evidence = tuple(
@@ -186,7 +184,7 @@ def _before(asked: Iterable[AnsweredQuestion]) -> tuple[Replacement, ...]:
     if all(one.topic is Topic.EDGES for one in asked):
         return (Replacement(_EMPTY),)
     files = dict.fromkeys(one.question.file.stem for one in asked)
-    phrases: Mapping[str, None] = dict.fromkeys(_BEFORE.get(name, "Check the arguments before the loss.") for name in files)
+    phrases = dict.fromkeys(_BEFORE.get(name, "Check the arguments before the loss.") for name in files)
     return tuple(Replacement(phrase) for phrase in phrases)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from conformance.reports.compare.accuracy import RETURNS
 from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, without_link
 from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, plainest
-from conformance.reports.text import dtype_order, plural, printable, truncate
+from conformance.reports.text import dtype_order, group_by, plural, printable, truncate
 from conformance.results.records import Cell, Outcome
 
 _DEVIATES = frozenset({Outcome.DEVIATION, Outcome.FAIL, Outcome.ERROR})
@@ -65,10 +66,11 @@ class DeviatingCell:
 def deviation_advice(pairs: Sequence[EntryPair], a: Side, b: Side) -> list[Advice]:
     """Lines about what goes wrong in ``b`` and did not in ``a``, by what helps; then, by topic, about what went wrong in ``a``."""
     arriving = _together(_deviating_cells([(pair.b, pair.a) for pair in pairs], a))
-    leaving: dict[Topic, list[DeviatingCell]] = {}
-    for group in _together(_deviating_cells([(pair.a, pair.b) for pair in pairs], b)):
-        leaving.setdefault(_topic(group), []).extend(group)
-    return [*(_arrives(group, a, b) for group in arriving), *(_leaves(topic, group, a, b) for topic, group in leaving.items())]
+    leaving = group_by(_together(_deviating_cells([(pair.a, pair.b) for pair in pairs], b)), _topic)
+    return [
+        *(_arrives(group, a, b) for group in arriving),
+        *(_leaves(topic, list(chain.from_iterable(groups)), a, b) for topic, groups in leaving.items()),
+    ]
 
 
 def _deviating_cells(entries: Iterable[tuple[Entry, Entry]], there: Side) -> Iterator[DeviatingCell]:
@@ -91,9 +93,7 @@ def _deviating_cells(entries: Iterable[tuple[Entry, Entry]], there: Side) -> Ite
 
 def _together(deviating_cells: Iterable[DeviatingCell]) -> list[list[DeviatingCell]]:
     """Those that are helped by the same remedy; without one, those of an entry point; not documented, those of a topic. Plainest first."""
-    found: dict[str, list[DeviatingCell]] = {}
-    for d in deviating_cells:
-        found.setdefault(d.remedy or (d.entry.implementation if d.documented else _topic([d]).value), []).append(d)
+    found = group_by(deviating_cells, lambda d: d.remedy or (d.entry.implementation if d.documented else _topic([d]).value))
     return [sorted(group, key=_plainest) for group in found.values()]
 
 

@@ -49,12 +49,8 @@ def computes(entry: Entry, said: str) -> CellRef | None:
     return None if entry.proof is None else CellRef(entry.proof, "operation", said)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """An operation made of another one's entry point."""
-
-    entry: Entry
-    recipe: Recipe
+_Made = tuple[Entry, Recipe]
+"""An operation made of another one's entry point."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +104,11 @@ class _Task:
     def trap(self, entry: Entry) -> Entry | None:
         """The entry point of ``b`` that looks like this one and computes something else, if none that looks like it computes the same."""
         key = entry.looks_like
-        candidates = [
-            e for e in self.b.entries if e.proof and not e.streamed and (self.b.single or (key is not None and e.looks_like == key))
-        ]
-        mine = self.definition(entry)
-        alike = [e for e in candidates if self._is_alike(mine, self.definition(e))]
+        usable = (e for e in self.b.entries if e.proof and not e.streamed)
+        candidates = [e for e in usable if self.b.single or (key is not None and e.looks_like == key)]
         if any(e.operation == entry.operation for e in candidates):
             return None
-        return next(iter(alike), None)
+        return next((e for e in candidates if self._is_alike(self.definition(entry), self.definition(e))), None)
 
     @staticmethod
     def _is_alike(one: Definition | None, other: Definition | None) -> bool:
@@ -127,13 +120,9 @@ class _Task:
         wanted = self.definition(entry)
         if wanted is None or entry.streamed:
             return None
-        found = []
-        for e in self.b.entries:
-            given = self.definition(e)
-            recipe = made_of(wanted, given) if given is not None and e.proof and not e.streamed else None
-            if recipe is not None:
-                found.append(_Made(e, recipe))
-        return min(found, key=lambda m: (m.recipe.effort, m.entry.formula), default=None)
+        given = ((e, self.definition(e)) for e in self.b.entries if e.proof and not e.streamed)
+        found = [(e, recipe) for e, definition in given if definition and (recipe := made_of(wanted, definition))]
+        return min(found, key=lambda made: (made[1].effort, made[0].formula), default=None)
 
     def look_alike(self, entry: Entry, trap: Entry, same: tuple[Entry, ...]) -> Advice:
         """One line about two that look alike and are not."""
@@ -152,8 +141,7 @@ class _Task:
         if recipe is not None and (usable or not write):
             write.append(Replacement(recipe.written(written(trap))))
         elif not write:
-            made = self.made(entry)
-            write.append(Replacement(made.recipe.written(written(made.entry)) if made else _NOTHING))
+            write.append(Replacement(_recipe_in_words(self.made(entry))))
         if mine.weights is not Weights.NONE:
             topic = Topic.WEIGHTS
         elif mine.root is not other.root or Over.NONE in {mine.over, other.over} - ({mine.over} & {other.over}):
@@ -191,10 +179,9 @@ class _Task:
             return None
         swaps, evidence = [], []
         for entry, made in found:
-            new = made.recipe.written(written(made.entry)) if made else _NOTHING
-            swaps.append(Replacement(new, written(entry), self.title(entry)))
+            swaps.append(Replacement(_recipe_in_words(made), written(entry), self.title(entry)))
             one = computes(entry, self.title(entry))
-            other = computes(made.entry, written(made.entry)) if made else computes(nearest, self.title(nearest))
+            other = computes(made[0], written(made[0])) if made else computes(nearest, self.title(nearest))
             evidence += [Evidence(one, other)] if one and other else []
         some = any(made for _, made in found)
         says = f"{self.b.framework} does not offer {'this' if len(found) == 1 else 'these'}"
@@ -204,6 +191,10 @@ class _Task:
 
     def _titles(self) -> Mapping[str, str]:
         return {entry.operation: self.title(entry) for side in (self.a, self.b) for entry in side.entries}
+
+
+def _recipe_in_words(made: _Made | None) -> str:
+    return made[1].written(written(made[0])) if made else _NOTHING
 
 
 def _both_kinds(same: tuple[Entry, ...]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby
 
@@ -32,15 +32,16 @@ def notes(porting: PortingReport) -> Iterator[str]:
     yield from (printable(side.chosen, 300) for side in (porting.a, porting.b) if side.chosen)
 
 
+def _by_topic(lines: Iterable[Advice]) -> list[tuple[Topic, list[tuple[int, Advice]]]]:
+    """The lines of each topic with their numbers."""
+    return [(topic, list(group)) for topic, group in groupby(enumerate(lines, start=1), key=lambda pair: pair[1].topic)]
+
+
 def text(porting: PortingReport) -> str:
     """Render the lines as plain text of at most 100 columns; ids, which are to be copied, are not broken."""
     lines = [heading(porting), *(wrapped for note in notes(porting) for wrapped in _wrapped(note, ""))]
-    number = 0
-    for topic, group in groupby(porting.shown, key=lambda line: line.topic):
-        lines += ["", topic.value]
-        for advice in group:
-            number += 1
-            lines += _advice(number, advice)
+    for topic, group in _by_topic(porting.shown):
+        lines += ["", topic.value, *(line for number, advice in group for line in _advice(number, advice))]
     if porting.left_out:
         lines += ["", f"… and {plural(len(porting.left_out), 'milder line')}: --format json or html shows all."]
     if porting.symbols:
@@ -88,12 +89,8 @@ def _evidence(number: int, advice: Advice) -> list[str]:
 def markdown(porting: PortingReport) -> str:
     """Render the lines as GitHub Markdown, the evidence folded under each of them."""
     parts = [f"# {escaped(heading(porting), 400)}\n\n", *(f"> {escaped(note)}\n\n" for note in notes(porting))]
-    number = 0
-    for topic, group in groupby(porting.shown, key=lambda line: line.topic):
-        parts.append(f"## {escaped(topic.value)}\n\n")
-        for advice in group:
-            number += 1
-            parts.append(_item(number, advice))
+    for topic, group in _by_topic(porting.shown):
+        parts += [f"## {escaped(topic.value)}\n\n", *(_item(number, advice) for number, advice in group)]
     if porting.left_out:
         parts.append(f"*… and {plural(len(porting.left_out), 'milder line')}: `--format json` or `html` shows all.*\n\n")
     if porting.symbols:
@@ -130,10 +127,6 @@ def _code(words: str) -> str:
 
 def page(porting: PortingReport) -> str:
     """Render all lines, the mildest too."""
-    numbered = list(enumerate(porting.advice, start=1))
-    topics: list[tuple[Topic, list[tuple[int, Advice]]]] = [
-        (topic, list(lines)) for topic, lines in groupby(numbered, key=lambda pair: pair[1].topic)
-    ]
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -141,7 +134,7 @@ def page(porting: PortingReport) -> str:
             porting=porting,
             title=heading(porting),
             notes=list(notes(porting)),
-            topics=topics,
+            topics=_by_topic(porting.advice),
             style=style(),
         )
     )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from markupsafe import Markup, escape
 
 from conformance.checks.grading import CONSTANT_ULP, tree_height
 from conformance.reports.table import ANY, ResultTable, Section, TableRow, error_in_u
-from conformance.reports.text import GLYPHS, format_error, plural, printable, short_dtype, targets_in_words, truncate
+from conformance.reports.text import GLYPHS, format_error, group_by, plural, printable, short_dtype, targets_in_words, truncate
 from conformance.results.records import Cell, Outcome, Target
 
+_Measured = TypeVar("_Measured")
+
 _MOST_PANELS = 12
+_MOST_OTHER_PANELS = 8
 _MOST_LINES = 60
+_MOST_GROUPS = 16
 _FLOOR = 0.1
 """Errors below this, in u, are drawn on the lowest line: a logarithmic axis has no zero."""
 _STEPS = (0.01, 0.1, 0.25, 0.5, 0.9)
@@ -83,16 +87,24 @@ def growth(table: ResultTable) -> list[Plot]:
     measured: dict[tuple[str, str], dict[tuple[int, tuple[Point, ...]], list[Target]]] = {}
     for place, section in enumerate(table.sections):
         for cell in section.cells:
-            points = _points(cell)
-            if points:
+            if points := _points(cell):
                 alike = measured.setdefault((cell.operation, cell.target.dtype), {})
                 alike.setdefault((place, points), []).append(cell.target)
-    order = [(operation, dtype) for operation in table.operations for dtype in table.dtypes if (operation, dtype) in measured]
-    plots = []
-    for operation, dtype in order[:_MOST_PANELS]:
-        lines = [Line(place, tuple(targets), points) for (place, points), targets in measured[operation, dtype].items()]
-        plots.append(Plot(f"{printable(operation, 60)} · {printable(dtype, 20)}", _growth_panel(table.sections, lines, operation, dtype)))
-    return plots
+    return [
+        Plot(
+            f"{printable(operation, 60)} · {printable(dtype, 20)}",
+            _growth_panel(
+                table.sections, [Line(place, tuple(targets), points) for (place, points), targets in lines.items()], operation, dtype
+            ),
+        )
+        for operation, dtype, lines in _in_order(table, measured)[:_MOST_PANELS]
+    ]
+
+
+def _in_order(table: ResultTable, measured: Mapping[tuple[str, str], _Measured]) -> list[tuple[str, str, _Measured]]:
+    """What was measured of each operation in each dtype, in the order of the table."""
+    pairs = ((operation, dtype) for operation in table.operations for dtype in table.dtypes)
+    return [(*pair, measured[pair]) for pair in pairs if pair in measured]
 
 
 def _points(cell: Cell) -> tuple[Point, ...]:
@@ -155,21 +167,22 @@ def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
     ends = [10 ** (1 + k * (math.log10(frame.x[1]) - 1) / 24) for k in range(25)]
     parts = []
     for name, upper in grades.items():
-        drawn = [n for n in ends if upper(n) <= frame.y[1]]
-        if not drawn:
-            continue
-        path = " ".join(f"{frame.at_x(n)},{frame.at_y(upper(n))}" for n in drawn)
-        parts.append(Markup('<polyline class="guide" points="{}"/>').format(path))
-        if name == "O(√n)":  # it begins among the others
-            parts.append(words_at(frame.at_x(drawn[-1]) - 2, frame.at_y(upper(drawn[-1])) + 9, name, "guide-name", "end"))
-        else:
-            parts.append(words_at(frame.at_x(drawn[0]) + 2, frame.at_y(upper(drawn[0])) - 2, name, "guide-name"))
+        if drawn := [n for n in ends if upper(n) <= frame.y[1]]:
+            path = _polyline(frame, ((n, upper(n)) for n in drawn))
+            parts.append(Markup('<polyline class="guide" points="{}"/>').format(path))
+            last = name == "O(√n)"  # it begins among the others
+            x, y = frame.at_x(drawn[-1 if last else 0]), frame.at_y(upper(drawn[-1 if last else 0]))
+            parts.append(words_at(x - 2, y + 9, name, "guide-name", "end") if last else words_at(x + 2, y - 2, name, "guide-name"))
     shown = _below(_largest_allowed(points), frame.y[1])
     if len(shown) > 1:
-        path = " ".join(f"{frame.at_x(n)},{frame.at_y(bound)}" for n, bound in shown)
+        path = _polyline(frame, shown)
         parts.append(Markup('<polyline class="bound" points="{}"><title>the bound, any order of additions</title></polyline>').format(path))
         parts.append(words_at(frame.at_x(shown[-1][0]) + 4, frame.at_y(shown[-1][1]) + 3, "bound", "bound-name"))
     return parts
+
+
+def _polyline(frame: _Frame, points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{frame.at_x(x)},{frame.at_y(y)}" for x, y in points)
 
 
 def _largest_allowed(points: Iterable[Point]) -> list[tuple[float, float]]:
@@ -194,7 +207,7 @@ def _below(curve: Sequence[tuple[float, float]], top: float) -> list[tuple[float
 def _line(frame: _Frame, sections: Sequence[Section], line: Line) -> Markup:
     where = truncate([printable(words, 120) for words in targets_in_words(line.targets)], 4)
     said = ", ".join(f"{format_error(p.error)} u at n = {p.n:,}" for p in line.points)
-    path = " ".join(f"{frame.at_x(p.n)},{frame.at_y(p.error)}" for p in line.points)
+    path = _polyline(frame, ((p.n, p.error) for p in line.points))
     dots = Markup("").join(Markup('<circle cx="{}" cy="{}" r="2.5"/>').format(frame.at_x(p.n), frame.at_y(p.error)) for p in line.points)
     title = Markup("<title>{}</title>").format(f"{printable(sections[line.section].title, 80)}: {said} ({where})")
     return Markup('<g class="c{}">{}<polyline points="{}"/>{}</g>').format(line.section % 9, title, path, dots)
@@ -256,14 +269,12 @@ def _mode(row: TableRow) -> str:
 
 def versions(table: ResultTable) -> list[Plot]:
     """The worst error and the verdict of each version, for frameworks that are there in several."""
-    by_framework: dict[str, list[Section]] = {}
-    for section in table.sections:
-        by_framework.setdefault(section.framework, []).append(section)
+    by_framework = group_by(table.sections, lambda section: section.framework)
     return [
         Plot(printable(framework, 60), _versions_panel(framework, sections))
         for framework, sections in by_framework.items()
         if len({section.version for section in sections}) > 1
-    ][:_MOST_PANELS]
+    ][:_MOST_OTHER_PANELS]
 
 
 def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
@@ -275,31 +286,17 @@ def _versions_panel(framework: str, sections: Sequence[Section]) -> Markup:
     parts = _levels(frame)
     for place, section in enumerate(sections):
         x, bottom = frame.left + step * (place + 0.5), frame.top + frame.height
-        sign = GLYPHS[
-            {"conforms": Outcome.PASS, "conforms with deviations": Outcome.DEVIATION, "does not conform": Outcome.FAIL}.get(
-                section.verdict, Outcome.NOT_RUN
-            )
-        ]
-        parts.append(words_at(x, bottom + 16, f"{sign} {printable(section.version, 12)}", "tick", "middle"))
-        parts.append(
-            words_at(
-                x,
-                bottom + 30,
-                section.verdict if len(section.verdict) < 12 else section.verdict.replace("conforms with ", ""),
-                "tick",
-                "middle",
-            )
-        )
+        verdict = section.verdict if len(section.verdict) < 12 else section.verdict.replace("conforms with ", "")
+        parts.append(words_at(x, bottom + 16, f"{GLYPHS[section.state]} {printable(section.version, 12)}", "tick", "middle"))
+        parts.append(words_at(x, bottom + 30, verdict, "tick", "middle"))
     for number, dtype in enumerate(dtypes[:9]):
-        seen = [(place, w) for place in range(len(sections)) if (w := worst[place, dtype]) is not None]
-        path = " ".join(f"{frame.left + step * (place + 0.5):.1f},{frame.at_y(w)}" for place, w in seen)
+        at = {place: round(frame.left + step * (place + 0.5), 1) for place in range(len(sections))}
+        seen = [(place, x, w) for place, x in at.items() if (w := worst[place, dtype]) is not None]
+        path = " ".join(f"{x},{frame.at_y(w)}" for _, x, w in seen)
+        circle = Markup('<circle cx="{}" cy="{}" r="3"><title>{}</title></circle>')
         dots = Markup("").join(
-            Markup('<circle cx="{}" cy="{}" r="3"><title>{}</title></circle>').format(
-                round(frame.left + step * (place + 0.5), 1),
-                frame.at_y(w),
-                f"{printable(sections[place].title, 80)}, {printable(dtype, 20)}: {format_error(w)} u",
-            )
-            for place, w in seen
+            circle.format(x, frame.at_y(w), f"{printable(sections[place].title, 80)}, {printable(dtype, 20)}: {format_error(w)} u")
+            for place, x, w in seen
         )
         if seen:
             parts.append(Markup('<g class="c{}"><polyline points="{}"/>{}</g>').format(number, path, dots))
@@ -325,12 +322,6 @@ def legend(sections: Sequence[Section]) -> Markup:
     )
 
 
-_MOST_PANELS = 8
-
-
-_MOST_GROUPS = 16
-
-
 @dataclass(frozen=True)
 class IdenticalTargets:
     """Targets whose results are the same at every n that a growth check measured: ``bits`` are their digests."""
@@ -346,26 +337,20 @@ class IdenticalTargets:
 
 def groups(cells: Sequence[Cell]) -> list[IdenticalTargets]:
     """The targets of these cells, those together that agree everywhere; the largest group first."""
-    alike: dict[tuple[tuple[int, str], ...], list[Target]] = {}
-    for cell in cells:
-        bits = tuple((size.n, size.bits) for size in cell.growth if size.bits)
-        if bits and cell.outcome is Outcome.PASS:
-            alike.setdefault(bits, []).append(cell.target)
-    return sorted((IdenticalTargets(dict(bits), tuple(targets)) for bits, targets in alike.items()), key=lambda group: -len(group.targets))
+    passing = [cell for cell in cells if cell.outcome is Outcome.PASS and any(size.bits for size in cell.growth)]
+    alike = group_by(passing, lambda cell: tuple((size.n, size.bits) for size in cell.growth if size.bits))
+    found = (IdenticalTargets(dict(bits), tuple(cell.target for cell in members)) for bits, members in alike.items())
+    return sorted(found, key=lambda group: -len(group.targets))
 
 
 def agreement(table: ResultTable) -> list[Plot]:
     """A matrix for each operation and dtype that several targets were measured on."""
-    held: dict[tuple[str, str], list[Cell]] = {}
-    for cell in table.total.cells:
-        if cell.growth:
-            held.setdefault((cell.operation, cell.target.dtype), []).append(cell)
-    order = [(operation, dtype) for operation in table.operations for dtype in table.dtypes if (operation, dtype) in held]
-    found = ((operation, dtype, groups(held[operation, dtype])) for operation, dtype in order)
+    measured = group_by((cell for cell in table.total.cells if cell.growth), lambda cell: (cell.operation, cell.target.dtype))
+    found = ((operation, dtype, groups(cells)) for operation, dtype, cells in _in_order(table, measured))
     several = [(operation, dtype, these) for operation, dtype, these in found if sum(len(group.targets) for group in these) > 1]
     return [
         Plot(f"{printable(operation, 60)} · {printable(dtype, 20)}", _panel(these, f"{printable(operation, 60)} in {printable(dtype, 20)}"))
-        for operation, dtype, these in several[:_MOST_PANELS]
+        for operation, dtype, these in several[:_MOST_OTHER_PANELS]
     ]
 
 
@@ -410,7 +395,6 @@ def _row(shown: Sequence[IdenticalTargets], line: int, group: IdenticalTargets, 
 
 
 def _short(targets: Sequence[Target]) -> str:
-    modes: dict[str, list[str]] = {}
-    for target in targets:
-        modes.setdefault(target.framework, []).append(target.mode)
-    return printable(truncate([f"{name} {'/'.join(dict.fromkeys(held))}" for name, held in modes.items()], 2), 44)
+    by_framework = group_by(targets, lambda target: target.framework)
+    modes = [f"{name} {'/'.join(dict.fromkeys(target.mode for target in held))}" for name, held in by_framework.items()]
+    return printable(truncate(modes, 2), 44)
