@@ -169,29 +169,51 @@ def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
     assert [str(problem) for problem in lint(specs)] == []
 
 
-def test_the_law_of_the_guide_holds_for_numpy() -> None:
-    from conformance.checks.context import CheckContext, ExpectationCache
-    from conformance.checks.laws.law import law as laws
+def test_the_law_of_the_guide_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every operation of plain squares, kept by a right loss and broken by one that ignores what arrives from above."""
+    import numpy as np
+
+    from conformance.checks.catalogue import all_checks
+    from conformance.checks.laws.law import LAWS
+    from conformance.frameworks.base import Implementation
     from conformance.frameworks.numpy.adapter import NumpyFramework
-    from conformance.inputs import families
-    from conformance.numerics.formats import Format
-    from conformance.results.records import Target
     from conformance.run.profiles import PROFILES
     from conformance.specs.load import load
+    from conformance.workers.protocol import Request
+    from conformance.workers.worker import Harness
 
     (source,) = blocks("CONTRIBUTING.md", "python", "@law(")
-    names = {**vars(families), **vars(laws), "Format": Format}
-    exec(source, names)  # noqa: S102 - our own document
-    added: Any = names["equal_inputs"]
-    specs, framework = load(), NumpyFramework()
-    mean = framework.implementations()[0]
-    target = Target(framework="numpy", version="0", implementation=mean.name, device="cpu", mode="eager", dtype="float32")
-    evaluate = framework.prepare(mean, "cpu", "eager", "float32")
-    operation, budget = specs.operations[mean.operation], PROFILES["full"].budget
-    trial = CheckContext(target, operation, evaluate, specs.error_model, False, budget, ExpectationCache())  # noqa: FBT003 - a field
-    (value, *_) = added.test(trial).values()
-    assert value.failure == ""
-    assert value.evaluations > 0
+    monkeypatch.setattr("conformance.checks.laws.law.LAWS", LAWS.copy())
+    monkeypatch.setattr("conformance.checks.catalogue.LAWS", laws := sys.modules["conformance.checks.laws.law"].LAWS)
+    exec(source, {"__name__": "guide"})  # noqa: S102 - our own document
+    ((name, _),) = [(name, law) for name, law in laws.items() if name not in LAWS]
+    specs = load()
+    checks = all_checks(specs)
+    having = {check.operation for check in checks.values() if check.name == name}
+    assert having == {operation.name for operation in specs.operations.values() if operation.definition.sums_plain_squares}
+
+    def mean(p: Any, t: Any) -> Any:
+        return np.square(p - t).mean()
+
+    def right(p: Any, t: Any, upstream: Any) -> Any:
+        gradient = 2 * (p - t) * upstream / p.dtype.type(p.size)
+        return gradient, -gradient
+
+    def without_upstream(p: Any, t: Any, upstream: Any) -> Any:
+        return right(p, t, np.ones_like(upstream))
+
+    for gradient, outcome in ((right, "pass"), (without_upstream, "fail")):
+        mine = Implementation("mine", "mine", "mse/mean", mean, ("eager",), ("float32",), gradient)
+        asked = Request(
+            check=f"mse/mean/law/{name}",
+            implementation="mine",
+            device="cpu",
+            mode="eager",
+            dtype="float32",
+            budget=PROFILES["full"].budget,
+        )
+        cells = Harness(NumpyFramework(), {"mine": mine}, specs, "0", checks).answer(asked).cells
+        assert [cell.outcome.value for cell in cells] == [outcome] * 2
 
 
 def test_the_adapter_of_the_guide_evaluates() -> None:
