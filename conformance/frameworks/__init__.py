@@ -1,1 +1,1 @@
-"""One module per framework behind the protocol of ``base``; ``registry`` finds them without importing any."""
+"""One folder per framework behind the protocol of ``base``; ``registry`` finds them without importing any."""
