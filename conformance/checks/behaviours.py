@@ -11,7 +11,7 @@ import numpy as np
 from conformance.checks.base import EvaluatingCheck, Finding
 from conformance.checks.context import CheckContext
 from conformance.frameworks.messages import in_decimal, refusal, settled
-from conformance.frameworks.probe import Raw, Returned
+from conformance.frameworks.probe import AsIs, Returned
 from conformance.numerics.definition import Quantity
 from conformance.results.records import BETWEEN, RAISES, WARNS, Outcome
 from conformance.specs.model import Argument, Question
@@ -26,10 +26,10 @@ def given(argument: Argument) -> Any:
         case "python":
             return (array.astype(np.float64) if array.dtype.kind not in "biuc" else array).tolist()
         case "numpy":
-            return Raw(array)
+            return AsIs(array)
         case "read-only":
             array.setflags(write=False)
-            return Raw(array)
+            return AsIs(array)
 
 
 def in_words(returned: Returned) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -34,6 +34,20 @@ def draw(context: CheckContext, family: InputFamily, name: str, shape: Shape, se
     """The inputs of one descriptor, in the trial's dtype."""
     descriptor = Descriptor(seed, shape, spread, upstream)
     return Drawn(make(family, descriptor, context.operation.definition, context.target.dtype), descriptor.recipe(name, 0, 1))
+
+
+def inputs_of(context: CheckContext, family: InputFamily, name: str, *, spread: int = 0, upstream: int = 0) -> Iterator[Drawn]:
+    """Inputs of a family, of every shape and seed of the budget."""
+    for shape in fitting(context):
+        for seed in context.seeds():
+            yield draw(context, family, name, shape, seed, spread=spread, upstream=upstream)
+
+
+def all_exact_inputs(context: CheckContext, *, upstream: int = 0) -> Iterator[Drawn]:
+    """Inputs for which nothing rounds, of every shape and seed of the budget."""
+    for shape in exact_shapes(context):
+        for seed in context.seeds():
+            yield exact_inputs(context, shape, seed, upstream=upstream)
 
 
 def exact_inputs(context: CheckContext, shape: Shape, seed: int, *, upstream: int = 0) -> Drawn:
@@ -67,25 +81,30 @@ def _divides(definition: Definition, shape: Shape) -> list[int]:
 
 
 def same(
-    context: CheckContext, tally: QuantityRecord, quantity: Quantity, found: Array, wanted: Array, drawn: Drawn, where: str = ""
+    context: CheckContext,
+    tallies: Mapping[Quantity, QuantityRecord],
+    quantity: Quantity,
+    found: Array,
+    wanted: Array,
+    drawn: Drawn,
+    where: str = "",
 ) -> None:
     """Count one comparison: ``found`` must equal ``wanted`` element by element; ``where`` says in words what was done."""
-    tally.evaluations += 1
-    summands = context.operation.definition.summands(drawn.inputs.shape)
-    after = f" {where}" if where else ""
+    tallies[quantity].evaluations += 1
+    after, at, place = f" {where}" if where else "", 0, ""
     if found.shape != wanted.shape:
-        seen, due = f"shape {found.shape}", f"shape {wanted.shape}"
-        tally.fail(
-            f"{quantity}{after}: found {seen}, expected {due}", Observation(drawn.inputs, summands, None, found, 0, drawn.recipe, seen, due)
-        )
-        return
-    differs = np.flatnonzero(found.astype(np.float64).ravel() != wanted.astype(np.float64).ravel())
-    if differs.size:
+        seen, due, expected = f"shape {found.shape}", f"shape {wanted.shape}", f"shape {wanted.shape}"
+    else:
+        differs = np.flatnonzero(found.astype(np.float64).ravel() != wanted.astype(np.float64).ravel())
+        if not differs.size:
+            return
         at = int(differs[0])
         seen, due = repr(float(found.ravel()[at])), repr(float(wanted.ravel()[at]))
+        expected = f"the bits of {due}"
         place = f" at element {at} of {found.size}" if found.size > 1 else ""
-        sight = Observation(drawn.inputs, summands, None, found, at, drawn.recipe, seen, due)
-        tally.fail(f"{quantity}{place}{after}: found {seen}, expected the bits of {due}", sight)
+    summands = context.operation.definition.summands(drawn.inputs.shape)
+    seen_here = Observation(drawn.inputs, summands, None, found, at, drawn.recipe, seen, due)
+    tallies[quantity].fail(f"{quantity}{place}{after}: found {seen}, expected {expected}", seen_here)
 
 
 def same_evaluation(
@@ -93,11 +112,11 @@ def same_evaluation(
 ) -> None:
     """Compare value and gradients of two evaluations, as far as ``tallies`` asks for them."""
     if Quantity.VALUE in tallies:
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found.value, wanted.value, drawn, where)
+        same(context, tallies, Quantity.VALUE, found.value, wanted.value, drawn, where)
     note_missing(tallies, found)
     for quantity, gradient in gradients_of(found):
         if quantity in tallies and quantity.value in wanted.gradients:
-            same(context, tallies[quantity], quantity, gradient, wanted.gradients[quantity.value], drawn, where)
+            same(context, tallies, quantity, gradient, wanted.gradients[quantity.value], drawn, where)
 
 
 def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:

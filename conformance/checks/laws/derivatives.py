@@ -46,7 +46,7 @@ def value_alone(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         found = context.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
         same(
             context,
-            tallies[Quantity.VALUE],
+            tallies,
             Quantity.VALUE,
             found,
             context.evaluated(drawn.inputs).value,
@@ -70,8 +70,8 @@ def one_argument(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         note_missing(tallies, both)
         for quantity in GRADIENTS:
             if quantity.value in both.gradients:
-                found = context.probe.alone(drawn.inputs, quantity)
-                same(context, tallies[quantity], quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
+                found = context.probe.gradient_of(drawn.inputs, quantity)
+                same(context, tallies, quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
     return tallies
 
 
@@ -93,10 +93,10 @@ def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         for quantity, along in zip(GRADIENTS, ((direction, zeros), (zeros, direction)), strict=True):
             if quantity.value not in reverse.gradients:
                 continue
-            found = context.probe.forward(inputs, *along)
+            found = context.probe.jvp(inputs, *along)
             products = reverse.gradients[quantity.value].astype(np.float64) * direction.astype(np.float64)
             wanted = products.sum(axis=tuple(range(reverse.value.ndim, inputs.prediction.ndim)))
-            same(context, tallies[quantity], quantity, found, np.asarray(wanted), drawn, "in forward mode")
+            same(context, tallies, quantity, found, np.asarray(wanted), drawn, "in forward mode")
     return tallies
 
 
@@ -114,7 +114,7 @@ def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         direction = _direction(context, inputs.shape, context.seeds()[0])
         quadratic = replace(inputs, prediction=direction, target=np.zeros_like(direction))
         oracle = exact(context.operation.definition, quadratic)
-        for quantity, found in zip(GRADIENTS, context.probe.curvature(inputs, direction), strict=True):
+        for quantity, found in zip(GRADIENTS, context.probe.hvp(inputs, direction), strict=True):
             expectation = exactly(oracle, quantity, FORMATS[found.dtype.name])
             judgement = judge(expectation, found, flushes=context.flushes)
             sight = Observation(
@@ -140,7 +140,7 @@ def batching(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     tallies = new_tallies(Quantity.VALUE)
     for shape in _shapes(context):
         drawn = [exact_inputs(context, shape, seed) for seed in range(context.seeds()[0], context.seeds()[0] + 3)]
-        found = context.probe.batched([one.inputs for one in drawn])
+        found = context.probe.vmap([one.inputs for one in drawn])
         wanted = np.stack([context.evaluated(one.inputs).value for one in drawn])
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
+        same(context, tallies, Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
     return tallies

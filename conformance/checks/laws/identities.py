@@ -10,7 +10,18 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.context import CheckContext, fitting
-from conformance.checks.laws.comparing import GRADIENTS, Drawn, draw, exact_inputs, exact_shapes, gradients_of, note_missing, same
+from conformance.checks.laws.comparing import (
+    GRADIENTS,
+    Drawn,
+    all_exact_inputs,
+    draw,
+    exact_inputs,
+    exact_shapes,
+    gradients_of,
+    inputs_of,
+    note_missing,
+    same,
+)
 from conformance.checks.laws.law import law
 from conformance.checks.tally import Observation, QuantityRecord, new_tallies
 from conformance.frameworks.base import Unsupported
@@ -35,17 +46,15 @@ def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
 def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Ties the gradient to the value of the same call, whatever both should have been."""
     tallies = new_tallies(*GRADIENTS)
-    for shape in exact_shapes(context):
-        for seed in context.seeds():
-            drawn = exact_inputs(context, shape, seed)
-            evaluation = context.evaluated(drawn.inputs)
-            note_missing(tallies, evaluation)
-            difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
-            twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
-            for quantity, gradient in gradients_of(evaluation):
-                sign = 1 if quantity is Quantity.GRADIENT_PREDICTION else -1
-                product = np.asarray(sign * (difference * gradient.astype(np.float64)).sum())
-                same(context, tallies[quantity], quantity, product, twice, drawn, "times the differences, in sum")
+    for drawn in all_exact_inputs(context):
+        evaluation = context.evaluated(drawn.inputs)
+        note_missing(tallies, evaluation)
+        difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
+        twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
+        for quantity, gradient in gradients_of(evaluation):
+            sign = 1 if quantity is Quantity.GRADIENT_PREDICTION else -1
+            product = np.asarray(sign * (difference * gradient.astype(np.float64)).sum())
+            same(context, tallies, quantity, product, twice, drawn, "times the differences, in sum")
     return tallies
 
 
@@ -53,18 +62,16 @@ def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
 def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
     tallies = new_tallies()
-    for shape in fitting(context):
-        for seed in context.seeds():
-            drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=8)
-            equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
-            evaluation = context.evaluated(equal.inputs)
-            note_missing(tallies, evaluation)
-            value = evaluation.value
-            if drawn.inputs.weight is None:  # a negative weight makes a negative zero
-                signs = np.copysign(1, value.astype(np.float64))
-                same(context, tallies[Quantity.VALUE], Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
-            for quantity, found in ((Quantity.VALUE, value), *gradients_of(evaluation)):
-                same(context, tallies[quantity], quantity, found, np.zeros_like(found), equal, "of equal inputs")
+    for drawn in inputs_of(context, wide_exponents, "wide-exponents", spread=8):
+        equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
+        evaluation = context.evaluated(equal.inputs)
+        note_missing(tallies, evaluation)
+        value = evaluation.value
+        if drawn.inputs.weight is None:  # a negative weight makes a negative zero
+            signs = np.copysign(1, value.astype(np.float64))
+            same(context, tallies, Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
+        for quantity, found in ((Quantity.VALUE, value), *gradients_of(evaluation)):
+            same(context, tallies, quantity, found, np.zeros_like(found), equal, "of equal inputs")
     return tallies
 
 
@@ -118,9 +125,9 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
         first, second = context.evaluated(drawn.inputs), context.evaluated(moved)
         note_missing(tallies, first)
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
+        same(context, tallies, Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
         for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            same(context, tallies[quantity], quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
+            same(context, tallies, quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
     return tallies
 
 
@@ -147,7 +154,7 @@ def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             together = np.concatenate([value.astype(np.float64) for value in values])
         else:
             together = np.asarray(sum(value.astype(np.float64) for value in values)) / (2 if definition.divisor is Divisor.COUNT else 1)
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, whole, together, drawn, "of both halves together")
+        same(context, tallies, Quantity.VALUE, whole, together, drawn, "of both halves together")
     return tallies
 
 
@@ -177,7 +184,7 @@ def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
             upstream = np.ones(sibling.definition.value_shape(shape), drawn.inputs.prediction.dtype)
             other = sibling.evaluate(replace(drawn.inputs, upstream=upstream)).value
             total = _total(sibling.definition, other, drawn.inputs)
-            same(context, tallies[Quantity.VALUE], Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
+            same(context, tallies, Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
     return tallies
 
 
@@ -207,5 +214,5 @@ def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             for form in forms:
                 chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
             zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
-            same(context, tallies[Quantity.VALUE], Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
+            same(context, tallies, Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
     return tallies

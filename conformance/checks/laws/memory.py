@@ -147,5 +147,5 @@ def one_buffer(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         drawn = exact_inputs(context, shape, context.seeds()[0])
         found = context.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
         zeros = np.zeros(context.operation.definition.value_shape(shape), found.dtype)
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
+        same(context, tallies, Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
     return tallies

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from conformance.checks.context import CheckContext, fitting
-from conformance.checks.laws.comparing import GRADIENTS, draw, gradients_of, note_missing, same
+from conformance.checks.context import CheckContext
+from conformance.checks.laws.comparing import GRADIENTS, gradients_of, inputs_of, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation
@@ -30,14 +30,12 @@ def _relate(
     Without a change the law is one of a single evaluation.
     """
     tallies = new_tallies(*quantities)
-    for shape in fitting(context):
-        for seed in context.seeds():
-            drawn = draw(context, opposite, "opposite", shape, seed, upstream=upstream)
-            first = context.evaluated(drawn.inputs)
-            second = first if change is None else context.evaluated(change(drawn.inputs))
-            for quantity, found, wanted in pairs(first, second):
-                same(context, tallies[quantity], quantity, found, wanted, drawn)
-            note_missing(tallies, first)
+    for drawn in inputs_of(context, opposite, "opposite", upstream=upstream):
+        first = context.evaluated(drawn.inputs)
+        second = first if change is None else context.evaluated(change(drawn.inputs))
+        for quantity, found, wanted in pairs(first, second):
+            same(context, tallies, quantity, found, wanted, drawn)
+        note_missing(tallies, first)
     return tallies
 
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext, fitting
-from conformance.checks.laws.comparing import draw, exact_inputs, exact_shapes, same, same_evaluation
+from conformance.checks.context import CheckContext
+from conformance.checks.laws.comparing import exact_inputs, exact_shapes, inputs_of, same, same_evaluation
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord, new_tallies
@@ -28,11 +28,9 @@ _UNEVEN = 70_001
 def repetition(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
     tallies = new_tallies()
-    for shape in fitting(context):
-        for seed in context.seeds():
-            drawn = draw(context, opposite, "opposite", shape, seed)
-            first = context.evaluated(drawn.inputs)
-            same_evaluation(context, tallies, context.evaluated(drawn.inputs), first, drawn, "at the second call")
+    for drawn in inputs_of(context, opposite, "opposite"):
+        first = context.evaluated(drawn.inputs)
+        same_evaluation(context, tallies, context.evaluated(drawn.inputs), first, drawn, "at the second call")
     return tallies
 
 
@@ -82,10 +80,10 @@ def edited_in_place(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     seeds = context.seeds()
     for shape in exact_shapes(context)[:3]:
         first, second = exact_inputs(context, shape, seeds[0]), exact_inputs(context, shape, seeds[-1])
-        before, after = context.probe.edited(first.inputs, second.inputs)
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, before, context.evaluated(first.inputs).value, first)
+        before, after = context.probe.update_in_place(first.inputs, second.inputs)
+        same(context, tallies, Quantity.VALUE, before, context.evaluated(first.inputs).value, first)
         wanted = context.evaluated(second.inputs).value
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, after, wanted, second, "after its inputs were overwritten in place")
+        same(context, tallies, Quantity.VALUE, after, wanted, second, "after its inputs were overwritten in place")
     return tallies
 
 

@@ -128,11 +128,11 @@ def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     for shape in _few(context, _ROWS):
         first, other = (draw(context, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
         lengths = in_threes(shape[0])
-        before = context.probe.streamed(first.inputs, lengths)
-        context.probe.streamed(other.inputs, in_halves(shape[0]))
-        after = context.probe.streamed(first.inputs, lengths)
+        before = context.probe.accumulate(first.inputs, lengths)
+        context.probe.accumulate(other.inputs, in_halves(shape[0]))
+        after = context.probe.accumulate(first.inputs, lengths)
         again = replace(first, recipe=f"{first.recipe} {in_batches(lengths)}")
-        same(context, tallies[Quantity.VALUE], Quantity.VALUE, after, before, again, "of a stream that came again")
+        same(context, tallies, Quantity.VALUE, after, before, again, "of a stream that came again")
     return tallies
 
 
@@ -170,7 +170,7 @@ def _streamed(context: CheckContext, lengths: Sequence[int]) -> CheckContext:
     """The trial, with a stream of batches wherever it would evaluate inputs as a whole. Its probe attests device and mode."""
 
     def evaluate(inputs: Inputs) -> Evaluation:
-        value = context.probe.streamed(inputs, lengths)
+        value = context.probe.accumulate(inputs, lengths)
         return Evaluation(value, {}, ExecutionReport(context.target.device, context.target.mode, value.dtype.name, value.shape))
 
     return replace(context, evaluate=evaluate)

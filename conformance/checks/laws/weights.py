@@ -10,10 +10,9 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.checks.context import CheckContext, fitting
-from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, exact_shapes, note_missing, same
+from conformance.checks.laws.comparing import Drawn, all_exact_inputs, draw, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
 from conformance.checks.tally import ALL_QUANTITIES, QuantityRecord, new_tallies
-from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.exact.decode import fractions
@@ -26,23 +25,17 @@ Expected = Callable[[Quantity, Array], Array]
 def _related(context: CheckContext, change: Callable[[Array], Array], expected: Expected, where: str) -> Mapping[Quantity, QuantityRecord]:
     """Exact data, and the same with changed weights: nothing rounds in either evaluation."""
     tallies = new_tallies(*context.operation.definition.quantities)
-    for shape in exact_shapes(context):
-        for seed in context.seeds():
-            drawn = exact_inputs(context, shape, seed)
-            assert drawn.inputs.weight is not None, "the law is one of weights"
-            if not drawn.inputs.weight.astype(np.float64).any():
-                continue
-            first = context.evaluated(drawn.inputs)
-            second = context.evaluated(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
-            note_missing(tallies, first)
-            for quantity in tallies:
-                if (found := _of(second, quantity)) is not None and (before := _of(first, quantity)) is not None:
-                    same(context, tallies[quantity], quantity, found, expected(quantity, before), drawn, where)
+    for drawn in all_exact_inputs(context):
+        assert drawn.inputs.weight is not None, "the law is one of weights"
+        if not drawn.inputs.weight.astype(np.float64).any():
+            continue
+        first = context.evaluated(drawn.inputs)
+        second = context.evaluated(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
+        note_missing(tallies, first)
+        for quantity in tallies:
+            if (found := second.of(quantity)) is not None and (before := first.of(quantity)) is not None:
+                same(context, tallies, quantity, found, expected(quantity, before), drawn, where)
     return tallies
-
-
-def _of(evaluation: Evaluation, quantity: Quantity) -> Array | None:
-    return evaluation.value if quantity is Quantity.VALUE else evaluation.gradients.get(quantity.value)
 
 
 @law(
@@ -89,18 +82,16 @@ def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecor
     tallies = new_tallies(Quantity.GRADIENT_WEIGHT)
     tally = tallies[Quantity.GRADIENT_WEIGHT]
     divides = context.operation.definition.divisor is Divisor.WEIGHTS
-    for shape in exact_shapes(context):
-        for seed in context.seeds():
-            drawn = exact_inputs(context, shape, seed)
-            evaluation = context.evaluated(drawn.inputs)
-            gradient, weight = _of(evaluation, Quantity.GRADIENT_WEIGHT), drawn.inputs.weight
-            if gradient is None or weight is None:
-                tally.missing = evaluation.why_no_gradient
-                continue
-            terms = zip(fractions(weight), fractions(gradient), strict=True)
-            product = np.asarray(float(sum(Fraction(w) * Fraction(g) for w, g in terms)))
-            wanted = np.asarray(0.0 if divides else evaluation.value.astype(np.float64).sum())
-            same(context, tally, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
+    for drawn in all_exact_inputs(context):
+        evaluation = context.evaluated(drawn.inputs)
+        gradient, weight = evaluation.of(Quantity.GRADIENT_WEIGHT), drawn.inputs.weight
+        if gradient is None or weight is None:
+            tally.missing = evaluation.why_no_gradient
+            continue
+        terms = zip(fractions(weight), fractions(gradient), strict=True)
+        product = np.asarray(float(sum(Fraction(w) * Fraction(g) for w, g in terms)))
+        wanted = np.asarray(0.0 if divides else evaluation.value.astype(np.float64).sum())
+        same(context, tallies, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
     return tallies
 
 
@@ -137,13 +128,13 @@ def _compare_outside(
     """Both evaluations agree, but for the gradient of the weight that was taken away."""
     first, second = (context.evaluated(inputs) for inputs in pair)
     note_missing(tallies, first)
-    for quantity, tally in tallies.items():
-        before, after = _of(first, quantity), _of(second, quantity)
+    for quantity in tallies:
+        before, after = first.of(quantity), second.of(quantity)
         if before is None or after is None:
             continue
         if quantity is Quantity.GRADIENT_WEIGHT:
             before, after = (np.where(out, np.zeros((), array.dtype), array) for array in (before, after))
-        same(context, tally, quantity, after, before, drawn, "after a change of what has no weight")
+        same(context, tallies, quantity, after, before, drawn, "after a change of what has no weight")
 
 
 @law(
@@ -167,5 +158,5 @@ def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             inputs = replace(drawn.inputs, prediction=residuals, target=np.zeros_like(residuals))
             wanted = np.full(definition.value_shape(shape), magnitude)
             seen = Drawn(inputs, f"residuals=±{magnitude:g} {drawn.recipe}")
-            same(context, tallies[Quantity.VALUE], Quantity.VALUE, context.evaluated(inputs).value, wanted, seen)
+            same(context, tallies, Quantity.VALUE, context.evaluated(inputs).value, wanted, seen)
     return tallies
