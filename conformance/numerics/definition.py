@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from fractions import Fraction
 
 from conformance.numerics.formats import Array, Format, format_of
@@ -15,7 +15,14 @@ from conformance.numerics.formats import Array, Format, format_of
 Shape = tuple[int, ...]
 
 
-class Over(StrEnum):
+class _Word(str, Enum):
+    """A string with a name; ``enum.StrEnum`` is not in Python 3.9, on which a runner may run."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Over(_Word):
     """Which axes are summed."""
 
     ALL = "all"
@@ -24,7 +31,7 @@ class Over(StrEnum):
     NONE = "none"
 
 
-class Divisor(StrEnum):
+class Divisor(_Word):
     """What the sum is divided by; counts are per sum, not over the whole array. ``last-axis``: by the length of that axis alone."""
 
     ONE = "one"
@@ -34,7 +41,7 @@ class Divisor(StrEnum):
     NONZERO_WEIGHTS = "nonzero-weights"
 
 
-class Weights(StrEnum):
+class Weights(_Word):
     """None, one weight per element, or one per sample (first axis); a mask is a weight of 0 or 1, and what has 0 takes no part at all."""
 
     NONE = "none"
@@ -44,7 +51,7 @@ class Weights(StrEnum):
     SAMPLE_MASK = "sample-mask"
 
 
-class Quantity(StrEnum):
+class Quantity(_Word):
     """What is compared: of an operation the value and its derivatives, of a procedure the other ones."""
 
     VALUE = "value"
@@ -97,25 +104,17 @@ class Definition:
 
     def value_shape(self, shape: Shape) -> Shape:
         """Shape of the value for inputs of ``shape``. A 0-d input has no last axis: it is one element, unsummed."""
-        match self.over:
-            case Over.ALL:
-                return ()
-            case Over.NONE:
-                return shape
-            case Over.LAST_AXIS:
-                return shape[:-1]
-            case Over.ALL_BUT_FIRST:
-                return shape[:1]
+        if self.over is Over.ALL:
+            return ()
+        if self.over is Over.NONE:
+            return shape
+        return shape[:-1] if self.over is Over.LAST_AXIS else shape[:1]
 
     def weight_shape(self, shape: Shape) -> Shape | None:
         """Shape of the weights for inputs of ``shape``; None where the operation has no weights."""
-        match self.weights:
-            case Weights.NONE:
-                return None
-            case Weights.ELEMENT | Weights.MASK:
-                return shape
-            case Weights.SAMPLE | Weights.SAMPLE_MASK:
-                return shape[:1]
+        if self.weights is Weights.NONE:
+            return None
+        return shape[:1] if self.by_sample else shape
 
     def summands(self, shape: Shape) -> int:
         """How many terms each element of the value sums (n in the bounds)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
 from typing import Any
 
 import numpy.typing as npt
@@ -85,9 +84,11 @@ class ReplicasTask:
 
     def split(self) -> Iterator[ReplicaShard]:
         """The rows of each replica."""
-        for stop, rows in zip(accumulate(self.shards), self.shards, strict=True):
-            part = slice(stop - rows, stop)
+        start = 0
+        for rows in self.shards:
+            part = slice(start, start + rows)
             yield ReplicaShard(self.inputs[part], self.targets[part])
+            start += rows
 
 
 def on_replica(index: int) -> str:

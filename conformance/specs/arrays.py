@@ -25,16 +25,6 @@ MAX_RANK = 8
 _GENERATOR = "{ repeat = [literals], shape = [lengths], at = [{ index = …, literal = … }] } (at is optional)"
 
 
-class ArrayError(ValueError):
-    """Not an array: ``where`` is the place inside it (``[2][0]``, ``.repeat[1]``, or empty for the whole)."""
-
-    def __init__(self, where: str, found: str, expected: str) -> None:
-        super().__init__(f"{where}: found {found}, expected {expected}")
-        self.where = where
-        self.found = found
-        self.expected = expected
-
-
 @dataclass(frozen=True, eq=False)
 class Numbers:
     """An array of exact numbers: ``repeat`` cycled to fill ``shape`` in C order, then ``at`` put over it.
@@ -79,16 +69,16 @@ class Numbers:
         return written[self.index()].reshape(self.shape)
 
     def require_held(self, dtype: str) -> None:
-        """Check that every number is a number of ``dtype``.
+        """Check that every number is a number of ``dtype``: a format, an integer type or bool.
 
         Raises:
-            ArrayError: the first that is not, and where.
+            LiteralError: the first that is not, and where.
         """
         for number, place in zip(self.written, self.places, strict=True):
             try:
                 require_held(number, dtype)
             except LiteralError as error:
-                raise ArrayError(place, error.found, error.expected) from None
+                raise LiteralError(error.found, error.expected, place) from None
 
 
 def ones(shape: Shape) -> Numbers:
@@ -100,7 +90,7 @@ def parse_array(raw: object, *, fractions: bool) -> Numbers:
     """Read an array. ``fractions`` as for :func:`conformance.specs.literals.parse`.
 
     Raises:
-        ArrayError: it is ragged, too large, nested too deep, or an element is no literal.
+        LiteralError: it is ragged, too large, nested too deep, or an element is no literal.
     """
     if isinstance(raw, dict):
         return _parse_generator(raw, fractions=fractions)
@@ -119,7 +109,7 @@ def _parse_at(place: str, raw: object, *, fractions: bool, alone: bool = False) 
         lists = f"nested lists of literals, or {_GENERATOR}, where a literal is "
         forms = EXPECTED_FORMS if fractions else INPUT_FORMS
         whole = alone and not isinstance(raw, str | int)
-        raise ArrayError(place, error.found, lists + forms if whole else error.expected) from None
+        raise LiteralError(error.found, lists + forms if whole else error.expected, place) from None
 
 
 def _shape(raw: list[Any]) -> Shape:
@@ -129,7 +119,7 @@ def _shape(raw: list[Any]) -> Shape:
     while isinstance(level, list):
         shape.append(len(level))
         if len(shape) > MAX_RANK:
-            raise ArrayError("", f"lists nested more than {MAX_RANK} deep", f"rank {MAX_RANK} at most")
+            raise LiteralError(f"lists nested more than {MAX_RANK} deep", f"rank {MAX_RANK} at most")
         level = level[0] if level else None
     return tuple(shape)
 
@@ -137,36 +127,36 @@ def _shape(raw: list[Any]) -> Shape:
 def _flatten(raw: object, shape: Shape, place: str) -> Iterator[tuple[str, object]]:
     if not shape:
         if isinstance(raw, list):
-            raise ArrayError(place, f"a list of length {len(raw)}", "a literal, like the elements before it: no ragged array")
+            raise LiteralError(f"a list of length {len(raw)}", "a literal, like the elements before it: no ragged array", place)
         yield place, raw
         return
     if not isinstance(raw, list):
-        raise ArrayError(place, show(raw), f"a list of length {shape[0]}, like those before it: no ragged array")
+        raise LiteralError(show(raw), f"a list of length {shape[0]}, like those before it: no ragged array", place)
     if len(raw) != shape[0]:
-        raise ArrayError(place, f"a list of length {len(raw)}", f"length {shape[0]}, like those before it: no ragged array")
+        raise LiteralError(f"a list of length {len(raw)}", f"length {shape[0]}, like those before it: no ragged array", place)
     for i, element in enumerate(raw):
         yield from _flatten(element, shape[1:], f"{place}[{i}]")
 
 
 def _parse_generator(raw: dict[str, Any], *, fractions: bool) -> Numbers:
     if unknown := next((key for key in raw if key not in ("repeat", "shape", "at")), None):
-        raise ArrayError(f".{unknown}", "an unknown key", _GENERATOR)
+        raise LiteralError("an unknown key", _GENERATOR, f".{unknown}")
     repeat, shape, at = raw.get("repeat"), raw.get("shape"), raw.get("at", [])
     if not isinstance(repeat, list) or not isinstance(shape, list) or not isinstance(at, list):
-        raise ArrayError("", show(raw), _GENERATOR)
+        raise LiteralError(show(raw), _GENERATOR)
     _check_shape(shape)
     size = math.prod(shape)
     if size and not repeat:
-        raise ArrayError(".repeat", "an empty list", "at least one literal, because the shape is not empty")
+        raise LiteralError("an empty list", "at least one literal, because the shape is not empty", ".repeat")
     places = [f".repeat[{i}]" for i in range(len(repeat))]
     numbers = tuple(_parse_at(place, literal, fractions=fractions) for place, literal in zip(places, repeat, strict=True))
     over: list[tuple[int, Number]] = []
     for i, entry in enumerate(at):
         if not isinstance(entry, dict) or entry.keys() != {"index", "literal"}:
-            raise ArrayError(f".at[{i}]", show(entry), "{ index = …, literal = … }")
+            raise LiteralError(show(entry), "{ index = …, literal = … }", f".at[{i}]")
         index = entry["index"]
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < size:
-            raise ArrayError(f".at[{i}].index", show(index), f"an index from 0 to {size - 1}, counted in C order")
+            raise LiteralError(show(index), f"an index from 0 to {size - 1}, counted in C order", f".at[{i}].index")
         places.append(f".at[{i}].literal")
         over.append((index, _parse_at(places[-1], entry["literal"], fractions=fractions)))
     return Numbers(tuple(shape), numbers, tuple(over), tuple(places))
@@ -175,8 +165,8 @@ def _parse_generator(raw: dict[str, Any], *, fractions: bool) -> Numbers:
 def _check_shape(shape: list[object]) -> None:
     for i, length in enumerate(shape):
         if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-            raise ArrayError(f".shape[{i}]", show(length), "a length: an integer that is not negative")
+            raise LiteralError(show(length), "a length: an integer that is not negative", f".shape[{i}]")
     if len(shape) > MAX_RANK:
-        raise ArrayError(".shape", f"rank {len(shape)}", f"rank {MAX_RANK} at most")
+        raise LiteralError(f"rank {len(shape)}", f"rank {MAX_RANK} at most", ".shape")
     if math.prod(length for length in shape if isinstance(length, int) and length) > MAX_ELEMENTS:
-        raise ArrayError(".shape", f"{show(shape)}, too many elements", f"at most {MAX_ELEMENTS} elements")
+        raise LiteralError(f"{show(shape)}, too many elements", f"at most {MAX_ELEMENTS} elements", ".shape")

@@ -1,181 +1,186 @@
-"""Tables to values: the cases of an operation, with every literal read and every shape checked."""
+"""Tables to values: what every case has, and the operations with their cases, every literal read and every shape checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypedDict, TypeVar
 
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
-from conformance.specs.arrays import ArrayError, Numbers, ones, parse_array
-from conformance.specs.cases import CaseBuilder
-from conformance.specs.grammar import CaseTable, CatchTable, DefinitionTable, OperationFile
-from conformance.specs.literals import LiteralError, parse, show, spell
-from conformance.specs.model import Allowance, Case, Catch, Operation
-from conformance.specs.read import Reader
+from conformance.numerics.formats import Array
+from conformance.specs.arrays import Numbers, ones
+from conformance.specs.grammar import CaseTable, CatchTable, DefinitionTable, OperationFile, PinnedTable
+from conformance.specs.literals import show, spell
+from conformance.specs.model import Allowance, Case, Catch, Level, Operation, ProcedureCase
+from conformance.specs.problems import SpecContext
+
+Table = TypeVar("Table", bound=CaseTable | PinnedTable)
+Built = TypeVar("Built", bound=Case | ProcedureCase)
 
 
-def build_operation(reader: Reader, file: Path, table: OperationFile) -> Operation:
-    """The operation of one file; mistakes in it are complained about to ``reader`` and left out."""
-    definition = _build_definition(reader, file, table.definition)
-    cases = [_CaseBuilder(reader, file, table, case, definition).build() for case in table.case]
+class CaseKeys(TypedDict):
+    """What every case has."""
+
+    id: str
+    why: str
+    level: Level
+    dtypes: tuple[str, ...]
+    file: Path
+    flags: Mapping[str, str]
+
+
+def build_cases(
+    context: SpecContext, tables: Sequence[Table], flags: Mapping[str, str], build: Callable[[SpecContext, Table, CaseKeys], Built | None]
+) -> tuple[Built, ...]:
+    """The cases of a file, without those in which there is a mistake; ``flags`` are those of the file."""
+    cases = []
+    for table in tables:
+        own = context.named(table.id)
+        for flag in table.flags:
+            if flag not in flags:
+                known = ", ".join(flags) or "none, since the file has no [flags]"
+                own.complain("flags", f"unknown flag {flag}", f"a flag of the file: {known}")
+        if len(set(table.dtypes)) < len(table.dtypes):
+            own.complain("dtypes", show(list(table.dtypes)), "each dtype once")
+        keys = CaseKeys(
+            id=table.id,
+            why=table.why,
+            level=table.level,
+            dtypes=tuple(table.dtypes),
+            file=context.file,
+            flags={flag: flags[flag] for flag in table.flags if flag in flags},
+        )
+        case = build(own, table, keys)
+        if case is not None and not own.wrong:
+            cases.append(case)
+    return tuple(cases)
+
+
+def build_operation(context: SpecContext, table: OperationFile) -> Operation:
+    """The operation of one file; mistakes in it are complained about and left out."""
+    definition = _build_definition(context.table("definition"), table.definition)
     return Operation(
         name=table.operation,
         title=table.title,
         definition=definition,
-        cases=tuple(case for case in cases if case is not None),
+        cases=build_cases(context, table.case, table.flags, partial(_build_case, definition)),
         laws=tuple(table.laws),
         families=tuple(table.families),
-        file=file,
+        file=context.file,
         accuracy=table.accuracy or "",
     )
 
 
-def _build_definition(reader: Reader, file: Path, table: DefinitionTable) -> Definition:
-    factor = Fraction(1)
-    try:
-        number = parse(table.factor, fractions=True)
-        if isinstance(number, float) or number <= 0:
-            raise LiteralError(show(table.factor), "a positive number")
-        factor = number
-    except LiteralError as error:
-        reader.complain(file, "", "definition.factor", error.found, error.expected)
-    definition = Definition(factor, Over(table.over), Divisor(table.divisor), Weights(table.weights), table.root)
+def _build_definition(context: SpecContext, table: DefinitionTable) -> Definition:
+    factor = context.number("factor", table.factor)
+    positive = factor if isinstance(factor, Fraction) and factor > 0 else Fraction(1)
+    if factor is not None and factor != positive:
+        context.complain("factor", show(table.factor), "a positive number")
+    definition = Definition(positive, Over(table.over), Divisor(table.divisor), Weights(table.weights), table.root)
     if definition.weights is Weights.NONE and definition.divisor in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS}:
-        reader.complain(
-            file, "", "definition.divisor", show(table.divisor), "one, count or last-axis, because the operation has no weights"
-        )
+        context.complain("divisor", show(table.divisor), "one, count or last-axis, because the operation has no weights")
     return definition
 
 
 @lru_cache(maxsize=128)
 def _inputs(dtype: str, prediction: Numbers, target: Numbers, weight: Numbers | None, upstream: Numbers) -> Inputs:
-    arrays = [None if numbers is None else numbers.array(dtype) for numbers in (prediction, target, weight, upstream)]
-    for array in arrays:
-        if array is not None:
-            array.setflags(write=False)
-    assert arrays[0] is not None and arrays[1] is not None and arrays[3] is not None  # noqa: PT018 - for the type checker
-    return Inputs(arrays[0], arrays[1], arrays[2], arrays[3])
-
-
-def _make_inputs(dtype: str, *, prediction: Numbers, target: Numbers, weight: Numbers | None, upstream: Numbers) -> Inputs:
     """The arrays of a case in ``dtype``: read-only, so that one that is kept stays as it was written."""
-    return _inputs(dtype, prediction, target, weight, upstream)
+
+    def made(numbers: Numbers) -> Array:
+        array = numbers.array(dtype)
+        array.setflags(write=False)
+        return array
+
+    return Inputs(made(prediction), made(target), None if weight is None else made(weight), made(upstream))
 
 
-@dataclass
-class _CaseBuilder(CaseBuilder[OperationFile, CaseTable]):
-    definition: Definition
+def _build_case(definition: Definition, context: SpecContext, table: CaseTable, keys: CaseKeys) -> Case | None:
+    for i, allow in enumerate(table.allow):
+        if foreign := next((dtype for dtype in allow.dtypes or () if dtype not in table.dtypes), None):
+            context.complain(f"allow[{i}].dtypes", foreign, f"dtypes of the case: {', '.join(table.dtypes)}")
+    prediction = context.array("prediction", table.prediction, dtypes=table.dtypes)
+    target = context.array("target", table.target, dtypes=table.dtypes)
+    if prediction is None or target is None:
+        return None
+    shape = prediction.shape
+    _require_shape(context, "target", target, shape, "the shape of prediction")
+    if len(shape) < definition.least_rank:
+        context.complain("prediction", f"{len(shape)} axes", f"{definition.least_rank} or more, by the definition")
+        return None
+    value_shape = definition.value_shape(shape)
+    weight = _weight(definition, context, table, shape)
+    upstream = ones(value_shape) if table.upstream is None else context.array("upstream", table.upstream, dtypes=table.dtypes)
+    if upstream is not None:
+        _require_shape(context, "upstream", upstream, value_shape, "the shape of the value")
+    stated = _stated(definition, context, table, shape)
+    catches = [_catch(definition, context.table(f"catches[{i}]"), catch, shape) for i, catch in enumerate(table.catches)]
+    if upstream is None:
+        return None
+    gradients = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
+    return Case(
+        **keys,
+        shape=shape,
+        inputs=partial(_inputs, prediction=prediction, target=target, weight=weight, upstream=upstream),
+        tighten=table.tighten or "",
+        allow=tuple(
+            Allowance(quantity, allow.outcome, allow.because, tuple(allow.dtypes or table.dtypes))
+            for allow in table.allow
+            for quantity in ((Quantity.VALUE,) if allow.quantity == "value" else gradients)
+        ),
+        stated=stated,
+        catches=tuple(catches),
+    )
 
-    def build(self) -> Case | None:
-        table = self.table
-        self.check_own_keys()
-        for i, allow in enumerate(table.allow):
-            if foreign := next((dtype for dtype in allow.dtypes or () if dtype not in table.dtypes), None):
-                self.complain(f"allow[{i}].dtypes", foreign, f"dtypes of the case: {', '.join(table.dtypes)}")
-        prediction = self._input("prediction", table.prediction)
-        target = self._input("target", table.target)
-        if prediction is None or target is None:
-            return None
-        self._require_shape("target", target, prediction.shape, "the shape of prediction")
-        if len(prediction.shape) < self.definition.least_rank:
-            self.complain("prediction", f"{len(prediction.shape)} axes", f"{self.definition.least_rank} or more, by the definition")
-            return None
-        value_shape = self.definition.value_shape(prediction.shape)
-        weight = self._weight(prediction.shape)
-        upstream = ones(value_shape) if table.upstream is None else self._input("upstream", table.upstream)
-        if upstream is not None:
-            self._require_shape("upstream", upstream, value_shape, "the shape of the value")
-        stated = self._stated("", table, prediction.shape)
-        catches = [self._catch(i, catch, prediction.shape) for i, catch in enumerate(table.catches)]
-        if self.wrong or upstream is None:
-            return None
-        return Case(
-            id=table.id,
-            why=table.why,
-            level=table.level,
-            dtypes=tuple(table.dtypes),
-            shape=prediction.shape,
-            inputs=partial(_make_inputs, prediction=prediction, target=target, weight=weight, upstream=upstream),
-            tighten=table.tighten or "",
-            allow=tuple(
-                Allowance(quantity, allow.outcome, allow.because, tuple(allow.dtypes or table.dtypes))
-                for allow in table.allow
-                for quantity in (
-                    (Quantity.VALUE,) if allow.quantity == "value" else (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
-                )
-            ),
-            file=self.file,
-            stated=stated,
-            catches=tuple(catches),
-            flags=self.flags,
-        )
 
-    def _array(self, key: str, raw: object, *, fractions: bool) -> Numbers | None:
-        try:
-            return parse_array(raw, fractions=fractions)
-        except ArrayError as error:
-            self.complain(key + error.where, error.found, error.expected)
-            return None
+def _weight(definition: Definition, context: SpecContext, table: CaseTable, shape: Shape) -> Numbers | None:
+    weight_shape = definition.weight_shape(shape)
+    if table.weight is None:
+        if weight_shape is not None:
+            context.complain("weight", "nothing", "this key, because the operation is weighted")
+        return None
+    if weight_shape is None:
+        context.complain("weight", "a weight", "none, because the operation has no weights")
+        return None
+    weight = context.array("weight", table.weight, dtypes=table.dtypes)
+    if weight is not None:
+        _require_shape(context, "weight", weight, weight_shape, "the shape of the weights of the operation")
+        if definition.masked and (other := next((x for x in weight.written if x not in (0, 1)), None)) is not None:
+            context.complain("weight", spell(other), "0 or 1, because it is a mask")
+    return weight
 
-    def _input(self, key: str, raw: object) -> Numbers | None:
-        numbers = self._array(key, raw, fractions=False)
+
+def _require_shape(context: SpecContext, key: str, numbers: Numbers, shape: Shape, meaning: str) -> None:
+    if numbers.shape != shape:
+        context.complain(key, f"shape {list(numbers.shape)}", f"shape {list(shape)}, {meaning}")
+
+
+def _stated(definition: Definition, context: SpecContext, table: CaseTable | CatchTable, shape: Shape) -> Mapping[Quantity, Numbers]:
+    """The expected value and gradient of a case, or what a mistake returns: a value of whatever shape."""
+    stated: dict[Quantity, Numbers] = {}
+    expected = {
+        "value": (Quantity.VALUE, definition.value_shape(shape), "the shape of the value"),
+        "gradient": (Quantity.GRADIENT_PREDICTION, shape, "the shape of prediction"),
+        "gradient-target": (Quantity.GRADIENT_TARGET, shape, "the shape of target"),
+        "gradient-weight": (Quantity.GRADIENT_WEIGHT, definition.weight_shape(shape) or (), "the shape of weight"),
+    }
+    for key, (quantity, right_shape, meaning) in expected.items():
+        raw = getattr(table, key.replace("-", "_"), None)
+        numbers = None if raw is None else context.array(key, raw, fractions=True)
         if numbers is None:
-            return None
-        for dtype in self.table.dtypes:
-            try:
-                numbers.require_held(dtype)
-            except ArrayError as error:
-                self.complain(key + error.where, error.found, error.expected)
-                return None
-        return numbers
+            continue
+        if quantity not in definition.quantities:
+            context.complain(key, "this key", "none, because the operation has no such gradient")
+            continue
+        if isinstance(table, CaseTable) or quantity is not Quantity.VALUE:
+            _require_shape(context, key, numbers, right_shape, meaning)
+        stated[quantity] = numbers
+    return stated
 
-    def _weight(self, shape: Shape) -> Numbers | None:
-        weight_shape = self.definition.weight_shape(shape)
-        if self.table.weight is None:
-            if weight_shape is not None:
-                self.complain("weight", "nothing", "this key, because the operation is weighted")
-            return None
-        if weight_shape is None:
-            self.complain("weight", "a weight", "none, because the operation has no weights")
-            return None
-        weight = self._input("weight", self.table.weight)
-        if weight is not None:
-            self._require_shape("weight", weight, weight_shape, "the shape of the weights of the operation")
-            if self.definition.masked and (other := next((x for x in weight.written if x not in (0, 1)), None)) is not None:
-                self.complain("weight", spell(other), "0 or 1, because it is a mask")
-        return weight
 
-    def _require_shape(self, key: str, numbers: Numbers, shape: Shape, meaning: str) -> None:
-        if numbers.shape != shape:
-            self.complain(key, f"shape {list(numbers.shape)}", f"shape {list(shape)}, {meaning}")
-
-    def _stated(self, prefix: str, table: CaseTable | CatchTable, shape: Shape) -> Mapping[Quantity, Numbers]:
-        """The expected value and gradient of a case (``prefix`` empty), or what a mistake returns, of whatever shape."""
-        stated: dict[Quantity, Numbers] = {}
-        expected = {
-            "value": (Quantity.VALUE, self.definition.value_shape(shape), "the shape of the value"),
-            "gradient": (Quantity.GRADIENT_PREDICTION, shape, "the shape of prediction"),
-            "gradient-target": (Quantity.GRADIENT_TARGET, shape, "the shape of target"),
-            "gradient-weight": (Quantity.GRADIENT_WEIGHT, self.definition.weight_shape(shape) or (), "the shape of weight"),
-        }
-        for key, (quantity, right_shape, meaning) in expected.items():
-            raw = getattr(table, key.replace("-", "_"), None)
-            numbers = None if raw is None else self._array(prefix + key, raw, fractions=True)
-            if numbers is None:
-                continue
-            if quantity not in self.definition.quantities:
-                self.complain(prefix + key, "this key", "none, because the operation has no such gradient")
-                continue
-            if not prefix or quantity is not Quantity.VALUE:
-                self._require_shape(prefix + key, numbers, right_shape, meaning)
-            stated[quantity] = numbers
-        return stated
-
-    def _catch(self, i: int, table: CatchTable, shape: Shape) -> Catch:
-        returns = self._stated(f"catches[{i}].", table, shape)
-        if not returns and not self.wrong:
-            self.complain(f"catches[{i}]", "neither value nor gradient", "what the mistaken implementation returns")
-        return Catch(table.mistake, returns)
+def _catch(definition: Definition, context: SpecContext, table: CatchTable, shape: Shape) -> Catch:
+    returns = _stated(definition, context, table, shape)
+    if not returns and not context.wrong:
+        context.complain("", "neither value nor gradient", "what the mistaken implementation returns")
+    return Catch(table.mistake, returns)

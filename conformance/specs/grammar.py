@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from conformance.specs.model import Situation
+from conformance.numerics.bounds.error_model import Situation
 
 _LITERAL_SCHEMA = {
     "description": "One exact number: integer, hexadecimal float, exact decimal, fraction (expected values only), inf, -inf, nan, -0.",
@@ -48,6 +48,7 @@ RawArray = Annotated[Any, WithJsonSchema(_ARRAY_SCHEMA)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 OperationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", max_length=100)]
+Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 AnyDtype = Literal[
     "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128"
@@ -276,7 +277,7 @@ class DeviationTable(SpecTable):
     where: WhereTable
     signature: SignatureTable
     because: Sentence
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
+    url: Link | None = None
     review_by: date = Field(alias="review-by")
 
 
@@ -322,7 +323,7 @@ class PolicyTable(SpecTable):
     where: WhereTable
     answer: Sentence = Field(alias="is")
     because: Sentence
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = None
+    url: Link | None = None
 
 
 class PolicyFile(SpecTable):
@@ -376,47 +377,45 @@ class TargetsFile(SpecTable):
     matrix: Annotated[list[MatrixTable], Field(min_length=1)]
 
 
-_MODELS: dict[type[SpecTable], dict[tuple[str, ...], type[SpecTable]]] = {
-    OperationFile: {
-        (): OperationFile,
-        ("definition",): DefinitionTable,
-        ("case",): CaseTable,
-        ("case", "allow"): AllowTable,
-        ("case", "catches"): CatchTable,
-    },
-    TrainingFile: {
-        (): TrainingFile,
-        ("case",): TrainingCaseTable,
-        ("case", "network"): NetworkTable,
-        ("case", "after"): AfterTable,
-        ("case", "evaluation"): EvaluationTable,
-    },
-    ReplicasFile: {(): ReplicasFile, ("case",): ReplicasCaseTable},
-    ErrorModelFile: {(): ErrorModelFile, ("rounding",): RoundingTable},
-    ChecksFile: {(): ChecksFile},
-    DeviationFile: {
-        (): DeviationFile,
-        ("deviation",): DeviationTable,
-        ("deviation", "where"): WhereTable,
-        ("deviation", "signature"): SignatureTable,
-    },
-    BehaviourFile: {
-        (): BehaviourFile,
-        ("question",): QuestionTable,
-        ("question", "prediction"): ArgumentTable,
-        ("question", "target"): ArgumentTable,
-    },
-    PolicyFile: {(): PolicyFile, ("policy",): PolicyTable, ("policy", "where"): WhereTable},
-    TargetsFile: {
-        (): TargetsFile,
-        ("selection",): SelectionTable,
-        ("matrix",): MatrixTable,
-        ("matrix", "pins"): PinsTable,
-    },
+def keys_at(model: type[SpecTable], place: tuple[str, ...]) -> list[str]:
+    """The keys that a table of such a file may have, by its place in the file; none where no table stands."""
+    keys = {field.alias or name: field for name, field in model.model_fields.items()}
+    if not place:
+        return list(keys)
+    inside = _table_in(keys[place[0]].annotation) if place[0] in keys else None
+    return keys_at(inside, place[1:]) if inside else []
+
+
+def _table_in(annotation: Any) -> type[SpecTable] | None:
+    """The table that a key holds, alone, in a list or among other things."""
+    if isinstance(annotation, type) and issubclass(annotation, SpecTable):
+        return annotation
+    return next((table for part in get_args(annotation) if (table := _table_in(part))), None)
+
+
+_KINDS: dict[str, type[SpecTable]] = {
+    "operation": OperationFile,
+    "training": TrainingFile,
+    "replicas": ReplicasFile,
+    "error-model": ErrorModelFile,
+    "checks": ChecksFile,
+    "deviations": DeviationFile,
+    "behaviours": BehaviourFile,
+    "policies": PolicyFile,
 }
 
 
-def keys_at(model: type[SpecTable], place: tuple[str, ...]) -> list[str]:
-    """The keys that a table of such a file may have, by its place in the file; none where no table stands."""
-    known = _MODELS[model].get(place)
-    return [field.alias or name for name, field in known.model_fields.items()] if known else []
+def spec_schema() -> dict[str, Any]:
+    """One JSON Schema (2020-12) that accepts every kind of spec file; ``$defs`` has each kind under its name."""
+    kinds: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
+    for name, model in _KINDS.items():
+        schema = model.model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(schema.pop("$defs", {}))
+        kinds[name] = schema
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Spec files of mse-conformance",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds],
+        "$defs": {**kinds, **definitions},
+    }

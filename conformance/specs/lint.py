@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.definition import Quantity
@@ -21,8 +22,8 @@ from conformance.numerics.procedures.exact_run import Exacts
 from conformance.specs.arrays import Numbers
 from conformance.specs.literals import equal, spell
 from conformance.specs.load import collect, specs_root
-from conformance.specs.model import Case, Operation, ProcedureCase, RoundingRule, Stated
-from conformance.specs.problems import Problem
+from conformance.specs.model import Case, Operation, ProcedureCase, Stated
+from conformance.specs.problems import Problem, SpecContext
 
 _KEYS = {
     Quantity.VALUE: "value",
@@ -40,53 +41,52 @@ def lint(root: Path | None = None) -> list[Problem]:
         return problems
     for operation in specs.operations.values():
         for case in operation.cases:
-            problems += _lint_case(operation, case, specs.error_model)
+            _lint_case(SpecContext(problems, case.file).named(case.id), operation, case, specs.error_model)
     for procedure in specs.procedures.values():
         for pinned in procedure.cases:
-            problems += dict.fromkeys(_lint_pinned(pinned))  # several arrays may have to be what the file states once
+            found: list[Problem] = []
+            _lint_pinned(SpecContext(found, pinned.file, pinned.id), pinned)
+            problems += dict.fromkeys(found)  # several arrays may have to be what the file states once
     return problems
 
 
-def _lint_pinned(case: ProcedureCase) -> Iterator[Problem]:
+def _lint_pinned(context: SpecContext, case: ProcedureCase) -> None:
     """A run of a procedure: every stated number, and whether nothing on the way to it rounds in any dtype."""
     run = case.exactly()
-    yield from (
-        Problem(case.file, case.id, "case", found, "a run in which nothing can be done in two ways")
-        for found in dict.fromkeys(run.objections)
-    )
+    for found in run.objections:
+        context.complain("case", found, "a run in which nothing can be done in two ways")
     for quantity, arrays in run.arrays.items():
         stated = case.stated.get(quantity, {})
         for name in arrays.keys() ^ stated.keys():
-            yield Problem(case.file, case.id, str(quantity), f"{name} {'stated' if name in stated else 'not stated'}", "what comes back")
+            context.complain(str(quantity), f"{name} {'stated' if name in stated else 'not stated'}", "what comes back")
         for name in (name for name in arrays if name in stated):
-            yield from _check_numbers(case, stated[name], arrays[name])
+            _check_numbers(context, stated[name], arrays[name])
     for dtype in case.dtypes:
         if why := run.first_inexact_step(FORMATS[dtype]):
-            yield Problem(case.file, case.id, "dtypes", f"{dtype}, in which {why}", "dtypes in which nothing rounds")
+            context.complain("dtypes", f"{dtype}, in which {why}", "dtypes in which nothing rounds")
 
 
-def _check_numbers(case: ProcedureCase, stated: Stated, truth: Exacts) -> Iterator[Problem]:
+def _check_numbers(context: SpecContext, stated: Stated, truth: Exacts) -> None:
     differs = np.flatnonzero(stated.numbers.ravel() != truth.ravel()).tolist()
     if differs:
         place = "" if not truth.shape else f" at {_position(differs[0], truth.shape)}"
         found, expected = (spell(array.ravel()[differs[0]]) for array in (stated.numbers, truth))
-        yield Problem(case.file, case.id, stated.key, f"{found}{place}", f"the exact {expected}")
+        context.complain(stated.key, f"{found}{place}", f"the exact {expected}")
 
 
-def _lint_case(operation: Operation, case: Case, model: tuple[RoundingRule, ...]) -> Iterator[Problem]:
+def _lint_case(context: SpecContext, operation: Operation, case: Case, model: tuple[RoundingStep, ...]) -> None:
     oracle = exact(operation.definition, case.inputs(case.dtypes[0]))
-    wrong = list(_check_stated(case, oracle))
-    yield from wrong
-    if wrong:
+    _check_stated(context, case, oracle)
+    if context.wrong:
         return
     quantities = operation.definition.quantities
     expectations = {
         dtype: {quantity: expectation_of(exact(operation.definition, case.inputs(dtype)), model, quantity) for quantity in quantities}
         for dtype in case.dtypes
     }
-    yield from _check_allowed(case, expectations)
-    yield from _check_catches(case, expectations)
-    yield from _check_tightened(case, oracle)
+    _check_allowed(context, case, expectations)
+    _check_catches(context, case, expectations)
+    _check_tightened(context, case, oracle)
 
 
 def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Number, Number]]:
@@ -97,13 +97,13 @@ def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Numb
         yield first, exact_array.at(first), stated.number(first)
 
 
-def _check_stated(case: Case, oracle: Exact) -> Iterator[Problem]:
+def _check_stated(context: SpecContext, case: Case, oracle: Exact) -> None:
     for quantity in case.stated:
         array = oracle.of(quantity)
         for flat, truth, stated in _pairs(array, case.stated[quantity]):
             if not equal(truth, stated):
                 place = "" if not array.shape else f" at {_position(flat, array.shape)}"
-                yield Problem(case.file, case.id, _KEYS[quantity], f"{spell(stated)}{place}", f"the exact {spell(truth)}")
+                context.complain(_KEYS[quantity], f"{spell(stated)}{place}", f"the exact {spell(truth)}")
                 break
 
 
@@ -125,7 +125,7 @@ def _permitted(expectation: Expectation) -> Mapping[str, tuple[str, ...]]:
     return permitted
 
 
-def _check_allowed(case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> Iterator[Problem]:
+def _check_allowed(context: SpecContext, case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> None:
     for quantity in _ALLOWING:
         key = _KEYS[quantity]
         permitted = {dtype: _permitted(expectations[dtype][quantity]) for dtype in case.dtypes}
@@ -135,39 +135,23 @@ def _check_allowed(case: Case, expectations: Mapping[str, Mapping[Quantity, Expe
                 says = any(dtype in allow.dtypes for allow in stated)
                 names = dict.fromkeys(permitted[dtype].get(outcome, ()))
                 if names and not says:
-                    yield Problem(
-                        case.file,
-                        case.id,
-                        "allow",
-                        f"no {outcome} for the {key} in {dtype}",
-                        f"one with a because, since the error model permits it: {', '.join(names)}",
-                    )
+                    expected = f"one with a because, since the error model permits it: {', '.join(names)}"
+                    context.complain("allow", f"no {outcome} for the {key} in {dtype}", expected)
                 elif says and not names:
-                    yield Problem(
-                        case.file,
-                        case.id,
-                        "allow",
-                        f"{outcome} for the {key} in {dtype}",
-                        "none, since the error model does not permit it",
-                    )
+                    context.complain("allow", f"{outcome} for the {key} in {dtype}", "none, since the error model does not permit it")
 
 
 # -- resolving power ------------------------------------------------------------------------------------------------
 
 
-def _check_catches(case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> Iterator[Problem]:
+def _check_catches(context: SpecContext, case: Case, expectations: Mapping[str, Mapping[Quantity, Expectation]]) -> None:
     for i, catch in enumerate(case.catches):
         for quantity, returned in catch.returns.items():
             for dtype, per_quantity in expectations.items():
                 if not _is_caught(per_quantity[quantity], returned, FORMATS[dtype]):
                     widest = _widest(per_quantity[quantity])
-                    yield Problem(
-                        case.file,
-                        case.id,
-                        f"catches[{i}].{_KEYS[quantity]}",
-                        f'"{catch.mistake}", which {dtype} accepts',
-                        f"a result outside the interval in every dtype of the case (in {dtype} it is {widest})",
-                    )
+                    expected = f"a result outside the interval in every dtype of the case (in {dtype} it is {widest})"
+                    context.complain(f"catches[{i}].{_KEYS[quantity]}", f'"{catch.mistake}", which {dtype} accepts', expected)
                     break
 
 
@@ -198,12 +182,12 @@ def _widest(expectation: Expectation) -> str:
 # -- tightened cases ------------------------------------------------------------------------------------------------
 
 
-def _check_tightened(case: Case, oracle: Exact) -> Iterator[Problem]:
+def _check_tightened(context: SpecContext, case: Case, oracle: Exact) -> None:
     """A tightened case must be one that every conforming evaluation can pass: its intermediates must be representable."""
     if not case.tighten:
         return
     for dtype in case.dtypes:
         why = first_inexact_step(oracle, FORMATS[dtype], rounded_once=case.tighten == "correctly-rounded")
         if why:
-            yield Problem(case.file, case.id, "tighten", f"{case.tighten}, though in {dtype} {why}", "a case in which nothing else rounds")
+            context.complain("tighten", f"{case.tighten}, though in {dtype} {why}", "a case in which nothing else rounds")
             return

@@ -11,6 +11,8 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+import numpy as np
+
 from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import FORMATS, power_of_two
 
@@ -30,12 +32,17 @@ EXPECTED_FORMS = _FORMS.format('a fraction such as "11/3", ')
 
 
 class LiteralError(ValueError):
-    """Not a literal: ``found`` says what it is, ``expected`` what it should have been."""
+    """Something in a spec file that is not as it should be.
 
-    def __init__(self, found: str, expected: str) -> None:
-        super().__init__(f"found {found}, expected {expected}")
+    ``found`` says what it is, ``expected`` what it should have been, and ``where`` at which place inside the key it stands (such as
+    ``[2][0]`` or ``.repeat[1]``, or empty for the whole).
+    """
+
+    def __init__(self, found: str, expected: str, where: str = "") -> None:
+        super().__init__(f"{where}{': ' if where else ''}found {found}, expected {expected}")
         self.found = found
         self.expected = expected
+        self.where = where
 
 
 class RawFloat(str):
@@ -127,11 +134,16 @@ def _contains(x: Fraction, dtype: str) -> bool:
 
 
 def require_held(number: Number, dtype: str) -> None:
-    """Check that ``number`` is a number of ``dtype``; NaN, the infinities and -0 are numbers of all four.
+    """Check that ``number`` is a number of ``dtype``: a format, of which NaN, the infinities and -0 are too, an integer type or bool.
 
     Raises:
-        LiteralError: it is not; the message names the nearest number that is.
+        LiteralError: it is not; the message names the nearest number of the format that is, or the range of the integers.
     """
+    if dtype not in FORMATS:
+        low, high = (0, 1) if dtype == "bool" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+        if isinstance(number, float) or number.denominator != 1 or not low <= number <= high:
+            raise LiteralError(f"{spell(number)}, which {dtype} cannot hold", f"an integer from {low} to {high}")
+        return
     if isinstance(number, float) or _contains(number, dtype):
         return
     nearest = FORMATS[dtype].round(number)
@@ -140,11 +152,11 @@ def require_held(number: Number, dtype: str) -> None:
     raise LiteralError(f"{spell(number)}, which {dtype} cannot hold", f"a number of {dtype} (the nearest is {spell(nearest)})")
 
 
-def spell(number: Number, *, quote: bool = True) -> str:
+def spell(number: Number) -> str:
     """``number`` as a literal that a spec file may hold and :func:`parse` reads back as the same number."""
     if isinstance(number, float):
         text = next(text for text, special in _SPECIAL.items() if same(special, number))
-        return f'"{text}"' if quote else text
+        return f'"{text}"'
     sign, x = ("-" if number < 0 else ""), abs(number)
     if x.denominator == 1 and x < 1 << 64:
         return f"{sign}{x.numerator}"
@@ -157,7 +169,7 @@ def spell(number: Number, *, quote: bool = True) -> str:
     else:
         twos = x.denominator & -x.denominator
         text = f"{sign}{_spell_hex(Fraction(x.numerator, twos))}/{x.denominator // twos}"
-    return f'"{text}"' if quote else text
+    return f'"{text}"'
 
 
 def _spell_hex(x: Fraction) -> str:

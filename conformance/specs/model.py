@@ -9,28 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
 from conformance.numerics.procedures.exact_run import ExactResult, Exacts
 from conformance.specs.arrays import Numbers
 
 Level = Literal["must", "should"]
-Situation = Literal[
-    "always",
-    "reduced",
-    "weighted",
-    "by-weights",
-    "rows",
-    "sum-apart",
-    "divided",
-    "factored",
-    "upstream",
-    "rooted",
-    "rooted-divided",
-    "cast",
-    "rooted-cast",
-]
-"""When a step of the error model exists; ``numerics.errormodel`` says when that is."""
 
 
 @dataclass(frozen=True)
@@ -142,22 +127,6 @@ class Procedure:
 
 
 @dataclass(frozen=True)
-class RoundingRule:
-    """One line of the error model: how many roundings a step of a conforming evaluation may commit, and why.
-
-    ``count`` is a number or one of the counts that depend on the inputs: ``n-1`` (additions of a sum in any order), ``division`` (see
-    ``numerics.bounds``). ``when`` is the situation in which the step exists.
-    """
-
-    step: str
-    quantity: Literal["value", "gradient", "gradient-weight"]
-    count: int | Literal["n-1", "division"]
-    format: Literal["input", "accumulator", "output"]
-    when: Situation
-    because: str
-
-
-@dataclass(frozen=True)
 class Deviation:
     """A documented departure: where, exactly how, why, and until when it may stand unreviewed.
 
@@ -223,7 +192,7 @@ class Specs:
 
     root: Path
     operations: Mapping[str, Operation]
-    error_model: tuple[RoundingRule, ...]
+    error_model: tuple[RoundingStep, ...]
     deviations: tuple[Deviation, ...]
     digest: str
     laws: Mapping[str, str] = field(default_factory=dict)

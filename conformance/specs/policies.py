@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from conformance.specs.grammar import PolicyFile, PolicyTable
 from conformance.specs.literals import show
 from conformance.specs.model import Policy
-from conformance.specs.read import Reader
+from conformance.specs.problems import SpecContext
 from conformance.specs.where import build_where, stands_on
 
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -22,9 +21,9 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
 """Each policy and what a target may be declared to do. ``conformance.checks.laws.policies`` finds out what it does."""
 
 
-def build_policies(reader: Reader, file: Path, table: PolicyFile) -> list[Policy]:
-    """The declarations of one file, in its order; mistakes in it are complained about to ``reader`` and left out."""
-    return [policy for entry in table.policy if (policy := _build(reader, file, entry)) is not None]
+def build_policies(context: SpecContext, table: PolicyFile) -> list[Policy]:
+    """The declarations of one file, in its order; mistakes in it are complained about and left out."""
+    return [policy for entry in table.policy if (policy := _build(context.named(entry.policy), entry)) is not None]
 
 
 def declared(policies: Iterable[Policy], target: Mapping[str, str]) -> dict[str, Policy]:
@@ -32,14 +31,11 @@ def declared(policies: Iterable[Policy], target: Mapping[str, str]) -> dict[str,
     return {policy.policy: policy for policy in policies if stands_on(policy.where, target)}
 
 
-def _build(reader: Reader, file: Path, table: PolicyTable) -> Policy | None:
-    before = len(reader.problems)
+def _build(context: SpecContext, table: PolicyTable) -> Policy | None:
     answers = POLICIES.get(table.policy)
     if answers is None:
-        reader.complain(file, table.policy, "policy", "no such policy", f"one of {', '.join(POLICIES)}")
+        context.complain("policy", "no such policy", f"one of {', '.join(POLICIES)}")
     elif table.answer not in answers:
-        reader.complain(file, table.policy, "is", show(table.answer), f"one of {', '.join(show(answer) for answer in answers)}")
-    where = build_where(reader, file, table.policy, table.where)
-    if len(reader.problems) > before:
-        return None
-    return Policy(table.policy, where, table.answer, table.because, table.url or "", file)
+        context.complain("is", show(table.answer), f"one of {', '.join(show(answer) for answer in answers)}")
+    where = build_where(context.table("where"), table.where)
+    return None if context.wrong else Policy(table.policy, where, table.answer, table.because, table.url or "", context.file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from conformance.specs.grammar import SpecTable, keys_at
 from conformance.specs.literals import RawFloat, show
-from conformance.specs.problems import Problem
+from conformance.specs.problems import Problem, SpecContext
 
 MAX_BYTES = 4 << 20
 """Largest file that is read."""
@@ -26,6 +26,14 @@ MAX_TABLES = 2_000
 Model = TypeVar("Model", bound=SpecTable)
 
 
+class _UnreadableError(Exception):
+    """What is wrong with a file as a whole, or with all that is under a key."""
+
+    def __init__(self, found: str, expected: str, key: str = "") -> None:
+        super().__init__(found)
+        self.found, self.expected, self.key = found, expected, key
+
+
 @dataclass
 class Reader:
     """Reads the files of a folder and keeps what was wrong with them; ``contents`` are the bytes read, for the digest."""
@@ -35,76 +43,73 @@ class Reader:
     contents: dict[Path, bytes] = field(default_factory=dict)
     _together: int = 0
 
-    def complain(self, file: Path, case: str, key: str, found: str, expected: str) -> None:
-        """Keep one problem."""
-        self.problems.append(Problem(file, case, key, found, expected))
+    def context(self, file: Path) -> SpecContext:
+        """That of a file as a whole."""
+        return SpecContext(self.problems, file)
+
+    def tables(self, files: Iterable[Path], model: type[Model]) -> Iterator[tuple[SpecContext, Model]]:
+        """Those of the files that can be read as a ``model``, by name, each read when it is asked for."""
+        for file in sorted(files):
+            if (table := self.read(file, model)) is not None:
+                yield self.context(file), table
 
     def read(self, file: Path, model: type[Model]) -> Model | None:
         """The file as a ``model``, or None after a complaint."""
-        raw = self._toml(file)
-        if raw is None:
+        if self._together > MAX_BYTES_TOGETHER:
             return None
+        context = self.context(file)
         try:
+            raw = self._toml(file)
             return model.model_validate(raw)
+        except _UnreadableError as error:
+            context.complain(error.key, error.found, error.expected)
         except ValidationError as error:
-            for place, found, expected in complaints(error, model):
-                case, key = _locate(raw, place)
-                self.complain(file, case, key, found, expected)
-            return None
+            for place, found, expected in _complaints(error, model):
+                name, key = _locate(raw, place)
+                context.named(name).complain(key, found, expected)
+        return None
 
-    def _content(self, file: Path) -> bytes | None:
+    def _toml(self, file: Path) -> dict[str, Any]:
+        content = self._content(file)
+        self._together += len(content)
+        if self._together > MAX_BYTES_TOGETHER:
+            raise _UnreadableError(f"more than {MAX_BYTES_TOGETHER >> 20} MiB in the folder up to this file", "fewer or smaller files")
+        self.contents[file] = content
+        table = _parsed(content)
+        for key, value in table.items():
+            if isinstance(value, list) and len(value) > MAX_TABLES:
+                raise _UnreadableError(f"{len(value)} of them", f"at most {MAX_TABLES} in one file", key)
+        return table
+
+    def _content(self, file: Path) -> bytes:
         """The bytes of a plain file inside the folder: a pipe might never end, and a link may lead to what is nobody's business."""
         if file.exists() and not (file.is_file() or file.is_dir()):
-            self.complain(file, "", "", "something that is not a plain file", "a readable TOML file")
-            return None
+            raise _UnreadableError("something that is not a plain file", "a readable TOML file")
         try:
             if not file.resolve(strict=True).is_relative_to(self.root.resolve()):
-                self.complain(file, "", "", "a link that leads out of the folder", "a file inside it")
-                return None
+                raise _UnreadableError("a link that leads out of the folder", "a file inside it")
             with file.open("rb") as stream:
                 content = stream.read(MAX_BYTES + 1)
         except (OSError, RuntimeError) as error:  # RuntimeError: a ring of links, to Python 3.12
             found = getattr(error, "strerror", None) or "a ring of links"
-            self.complain(file, "", "", f"a file that cannot be read ({found})", "a readable TOML file")
-            return None
+            raise _UnreadableError(f"a file that cannot be read ({found})", "a readable TOML file") from None
         if len(content) > MAX_BYTES:
-            self.complain(
-                file, "", "", f"a file of more than {MAX_BYTES >> 20} MiB", "a smaller one: long arrays are written as generators"
-            )
-            return None
+            raise _UnreadableError(f"a file of more than {MAX_BYTES >> 20} MiB", "a smaller one: long arrays are written as generators")
         return content
 
-    def _toml(self, file: Path) -> dict[str, Any] | None:
-        if self._together > MAX_BYTES_TOGETHER or (content := self._content(file)) is None:
-            return None
-        self._together += len(content)
-        if self._together > MAX_BYTES_TOGETHER:
-            self.complain(file, "", "", f"more than {MAX_BYTES_TOGETHER >> 20} MiB in the folder up to this file", "fewer or smaller files")
-            return None
-        self.contents[file] = content
-        table = self._parsed(file, content)
-        for key, value in (table or {}).items():
-            if isinstance(value, list) and len(value) > MAX_TABLES:
-                self.complain(file, "", key, f"{len(value)} of them", f"at most {MAX_TABLES} in one file")
-                return None
-        return table
 
-    def _parsed(self, file: Path, content: bytes) -> dict[str, Any] | None:
-        try:
-            return tomllib.loads(content.decode("utf-8"), parse_float=RawFloat)
-        except UnicodeDecodeError as error:
-            self.complain(file, "", "", f"bytes that are not UTF-8 at offset {error.start}", "UTF-8")
-        except tomllib.TOMLDecodeError as error:
-            self.complain(file, "", "", f"a TOML syntax error ({_lower(str(error))})", "TOML")
-        except RecursionError:
-            self.complain(file, "", "", "tables or lists nested too deep to read", "rank 8 at most")
-        except ValueError:  # an integer with more digits than Python converts
-            self.complain(file, "", "", "an integer of more than 4300 digits", "a shorter literal")
-        return None
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8"), parse_float=RawFloat)
+    except UnicodeDecodeError as error:
+        raise _UnreadableError(f"bytes that are not UTF-8 at offset {error.start}", "UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        raise _UnreadableError(f"a TOML syntax error ({message[:1].lower()}{message[1:]})", "TOML") from None
+    except RecursionError:
+        raise _UnreadableError("tables or lists nested too deep to read", "rank 8 at most") from None
+    except ValueError:  # an integer with more digits than Python converts
+        raise _UnreadableError("an integer of more than 4300 digits", "a shorter literal") from None
 
 
 _NAMED_BY = {"case": "id", "deviation": "check", "question": "id", "policy": "policy", "matrix": "name"}
@@ -157,7 +162,7 @@ _PATTERNS = {
 }
 
 
-def complaints(error: ValidationError, model: type[SpecTable]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def _complaints(error: ValidationError, model: type[SpecTable]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Every complaint of pydantic as (place, found, expected), in the words of the other problems."""
     seen: set[tuple[str | int, ...]] = set()
     errors = error.errors(include_url=False)

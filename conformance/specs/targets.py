@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from conformance.specs.grammar import MatrixTable, TargetsFile
-from conformance.specs.problems import SpecError
+from conformance.specs.problems import SpecContext, SpecError
 from conformance.specs.read import Reader
+from conformance.specs.where import require_specifier
 
 TARGETS = "targets.toml"
 OVERRIDES = "overrides.txt"
@@ -66,39 +67,37 @@ def read_targets(root: Path) -> Targets:
         SpecError: the first mistake found, in one sentence.
     """
     reader = Reader(root)
-    targets = collect_targets(reader, root)
+    targets = collect_targets(reader)
     if targets is None or reader.problems:
         raise SpecError(reader.problems[0])
     return targets
 
 
-def collect_targets(reader: Reader, root: Path) -> Targets | None:
+def collect_targets(reader: Reader) -> Targets | None:
     """Read the file; every mistake is complained about to ``reader``."""
-    file = root / TARGETS
+    file = reader.root / TARGETS
     read = reader.read(file, TargetsFile)
     if read is None:
         return None
+    context = reader.context(file)
     for table in read.matrix:
-        _check(reader, file, table)
+        _check(context.named(table.name), table)
     names = [table.name for table in read.matrix]
     for again in dict.fromkeys(name for i, name in enumerate(names) if name in names[:i]):
-        reader.complain(file, again, "name", "a name that the file uses twice", "a name of its own")
+        context.named(again).complain("name", "a name that the file uses twice", "a name of its own")
     return Targets(tuple(read.selection.options), tuple(read.matrix), read.python)
 
 
-def _check(reader: Reader, file: Path, table: MatrixTable) -> None:
+def _check(context: SpecContext, table: MatrixTable) -> None:
     for version in table.versions:
         try:
             Version(version)
         except InvalidVersion:
-            reader.complain(file, table.name, "versions", repr(version), "the number of a release, such as 2.13.1")
+            context.complain("versions", repr(version), "the number of a release, such as 2.13.1")
     for pins in table.pins:
-        try:
-            SpecifierSet(pins.versions)
-        except InvalidSpecifier:
-            reader.complain(file, table.name, "pins.versions", repr(pins.versions), 'a version specifier such as ">=2.13,<2.22"')
+        require_specifier(context, "pins.versions", pins.versions, repr(pins.versions))
     for package in (*table.with_, *(package for pins in table.pins for package in pins.packages)):
         try:
             Requirement(package.replace("{version}", "1"))
         except InvalidRequirement:
-            reader.complain(file, table.name, "with", repr(package), 'a requirement such as "numpy<2"')
+            context.complain("with", repr(package), 'a requirement such as "numpy<2"')

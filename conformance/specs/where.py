@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion
 
 from conformance.specs.grammar import WhereTable
 from conformance.specs.literals import show
-from conformance.specs.read import Reader
+from conformance.specs.problems import SpecContext
 
 Where = Mapping[str, tuple[str, ...]]
 
 
-def build_where(reader: Reader, file: Path, name: str, table: WhereTable) -> Where:
-    """The keys that are stated, each with what it may equal; a version that is no specifier is complained about to ``reader``."""
+def build_where(context: SpecContext, table: WhereTable) -> Where:
+    """The keys that are stated, each with what it may equal; a version that is no specifier is complained about."""
     if table.version is not None:
-        try:
-            SpecifierSet(table.version)
-        except InvalidSpecifier:
-            reader.complain(file, name, "where.version", show(table.version), 'a version specifier such as ">=2.13,<2.22"')
+        require_specifier(context, "version", table.version, show(table.version))
     return {key: several(wanted) for key, wanted in table if wanted is not None}
+
+
+def require_specifier(context: SpecContext, key: str, text: str, found: str) -> None:
+    """Complain about a text that is no specifier of versions."""
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        context.complain(key, found, 'a version specifier such as ">=2.13,<2.22"')
 
 
 def stands_on(where: Where, target: Mapping[str, str]) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.specs.arrays import ArrayError, ones, parse_array
+from conformance.specs.arrays import ones, parse_array
+from conformance.specs.literals import LiteralError
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_ones() -> None:
     ],
 )
 def test_what_is_no_array(raw: Any, where: str, found: str) -> None:
-    with pytest.raises(ArrayError) as error:
+    with pytest.raises(LiteralError) as error:
         parse_array(raw, fractions=True)
     assert (error.value.where, error.value.found) == (where, found)
 
@@ -101,6 +102,6 @@ def test_what_is_no_array(raw: Any, where: str, found: str) -> None:
 def test_the_first_number_that_a_dtype_cannot_hold_is_named() -> None:
     numbers = parse_array({"repeat": [1, 2049], "shape": [4]}, fractions=False)
     numbers.require_held("float32")
-    with pytest.raises(ArrayError) as error:
+    with pytest.raises(LiteralError) as error:
         numbers.require_held("float16")
     assert error.value.where == ".repeat[1]"

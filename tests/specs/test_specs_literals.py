@@ -53,14 +53,14 @@ def test_a_fraction_is_the_quotient(n: int, d: int) -> None:
 
 @given(rationals)
 def test_what_spell_writes_parse_reads(x: Fraction) -> None:
-    assert same(parse(spell(x, quote=False), fractions=True), x)
+    assert same(parse(spell(x).strip('"'), fractions=True), x)
 
 
 @pytest.mark.parametrize(("text", "number"), [("inf", math.inf), ("-inf", -math.inf), ("nan", math.nan), ("-0", -0.0)])
 def test_special_values(text: str, number: float) -> None:
     assert same(parse(text, fractions=False), number)
     assert same(parse(RawFloat(text), fractions=False), number)
-    assert spell(number, quote=False) == text
+    assert spell(number).strip('"') == text
     require_held(number, "bfloat16")
 
 

@@ -21,12 +21,11 @@ from conformance.numerics.definition import Definition, Divisor, Over, Quantity
 from conformance.numerics.formats import Array
 from conformance.results.records import Grade
 from conformance.specs.arrays import Numbers
-from conformance.specs.grammar import Accuracy
+from conformance.specs.grammar import Accuracy, spec_schema
 from conformance.specs.lint import lint
 from conformance.specs.literals import RawFloat, equal
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Case
-from conformance.specs.schema import spec_schema
 
 SPECS = load()
 CASES = [pytest.param(operation.definition, case, id=case.id) for operation in SPECS.operations.values() for case in operation.cases]

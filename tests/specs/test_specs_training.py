@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from spec_folder import CASE, HEAD, change, write
 
+from conformance.specs.grammar import spec_schema
 from conformance.specs.lint import lint
 from conformance.specs.load import load
-from conformance.specs.schema import spec_schema
 
 TRAINING = """\
 format = 1

@@ -6,45 +6,44 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol
+from typing import Literal
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
 from conformance.numerics.exact.number import Number, is_power_of_two, square_root
 from conformance.numerics.formats import Format
 
+Situation = Literal[
+    "always",
+    "reduced",
+    "weighted",
+    "by-weights",
+    "rows",
+    "sum-apart",
+    "divided",
+    "factored",
+    "upstream",
+    "rooted",
+    "rooted-divided",
+    "cast",
+    "rooted-cast",
+]
+"""When a step of the error model exists; ``Roundings.situation`` says when that is."""
 
-class RoundingStep(Protocol):
-    """One entry of specs/error-model.toml (``conformance.specs.model.Rounding``)."""
 
-    @property
-    def step(self) -> str:
-        """Its name."""
-        ...
+@dataclass(frozen=True)
+class RoundingStep:
+    """One line of the error model: how many roundings a step of a conforming evaluation may commit, and why.
 
-    @property
-    def quantity(self) -> str:
-        """``value``, ``gradient`` or ``gradient-weight``."""
-        ...
+    ``count`` is a number or one of the counts that depend on the inputs: ``n-1`` (additions of a sum in any order), ``division`` (see
+    ``Roundings``). ``when`` is the situation in which the step exists.
+    """
 
-    @property
-    def count(self) -> int | str:
-        """How many roundings, or ``n-1`` or ``division``, which depend on the inputs."""
-        ...
-
-    @property
-    def format(self) -> str:
-        """``input``, ``accumulator`` or ``output``: the narrowest format the step may be rounded in."""
-        ...
-
-    @property
-    def when(self) -> str:
-        """The situation in which the step exists."""
-        ...
-
-    @property
-    def because(self) -> str:
-        """Why the count is what it is."""
-        ...
+    step: str
+    quantity: Literal["value", "gradient", "gradient-weight"]
+    count: int | Literal["n-1", "division"]
+    format: Literal["input", "accumulator", "output"]
+    when: Situation
+    because: str
 
 
 def _has_an_exact_root(divisor: Number) -> bool:
