@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import TimeoutError as NotDone  # another class than the builtin before Python 3.11
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -37,10 +38,10 @@ class ReplicasFailed(Exception):
 
 @dataclass(frozen=True, eq=False)
 class ReplicaRequest:
-    """What a child is to do: a task, in one of its module's ways. ``rank`` is its own among children that share the ``folder``."""
+    """What a child is to do: a task, in one of its module's variants. ``rank`` is its own among children that share the ``folder``."""
 
     task: ReplicasTask
-    way: str
+    variant: str
     rank: int
     folder: str
 
@@ -74,19 +75,19 @@ class ReplicaProcesses:
             for _ in range(children)
         ]
 
-    def ask(self, task: ReplicasTask, way: str) -> list[Replica]:
+    def run(self, task: ReplicasTask, variant: str) -> list[Replica]:
         """What all replicas hold in the end. The crew is of no more use after a failure.
 
         Raises:
             ReplicasFailed: a child died, raised, answered nothing sensible or hung.
         """
-        orders = [_order_text(ReplicaRequest(task, way, rank, self._folder.name)) for rank in range(len(self._children))]
+        orders = [_order_text(ReplicaRequest(task, variant, rank, self._folder.name)) for rank in range(len(self._children))]
         pool = ThreadPoolExecutor(len(orders))
-        asked = [pool.submit(_answer_of, *pair) for pair in zip(self._children, orders, strict=True)]
+        asked = [pool.submit(_answer_of, *pair) for pair in zip(self._children, orders)]
         try:
             for done in as_completed(asked, REPLY_TIMEOUT):
                 done.result()
-        except TimeoutError:
+        except NotDone:
             raise ReplicasFailed(f"the replicas hung: no answer in {REPLY_TIMEOUT} s; their processes were ended") from None
         finally:
             pool.shutdown(wait=False)
@@ -116,29 +117,29 @@ class ReplicaLauncher:
     one_each: bool = False
     crews: dict[int, ReplicaProcesses] = field(default_factory=dict)
 
-    def perform(self, way: str) -> Callable[[ReplicasTask, ExecutionSetting], ProcedureResult]:
-        """An implementation of the procedure that does it in one of the module's ways."""
+    def perform(self, variant: str) -> Callable[[ReplicasTask, ExecutionSetting], ProcedureResult]:
+        """An implementation of the procedure that does it in one of the module's variants."""
 
         def call(task: ReplicasTask, setting: ExecutionSetting) -> ProcedureResult:
             if setting.device != "cpu":
                 raise Unsupported("its replicas are logical devices of the CPU")
-            return _produced(self._replicas(task, way), len(task.shards))
+            return _produced(self._replicas(task, variant), len(task.shards))
 
         return call
 
     def implementations(self, stem: str, mode: str, entries: Mapping[str, str]) -> Sequence[Implementation]:
-        """One for each way, which ``entries`` show as a person writes them."""
+        """One for each variant, which ``entries`` show as a person writes them."""
         return tuple(
-            Implementation(f"{stem}.{way}", entry, "replicas/mean-gradient", self.perform(way), (mode,), DTYPES)
-            for way, entry in entries.items()
+            Implementation(f"{stem}.{variant}", entry, "replicas/mean-gradient", self.perform(variant), (mode,), DTYPES)
+            for variant, entry in entries.items()
         )
 
-    def _replicas(self, task: ReplicasTask, way: str) -> list[Replica]:
+    def _replicas(self, task: ReplicasTask, variant: str) -> list[Replica]:
         replicas = len(task.shards)
         if replicas not in self.crews:
             self.crews[replicas] = ReplicaProcesses(self.module, self.environment(replicas), replicas if self.one_each else 1)
         try:
-            return self.crews[replicas].ask(task, way)
+            return self.crews[replicas].run(task, variant)
         except ReplicasFailed:
             self.crews.pop(replicas).end()
             raise
@@ -211,14 +212,14 @@ def _order_text(order: ReplicaRequest) -> str:
     task = order.task
     arrays = {"inputs": task.inputs, "targets": task.targets, "parameters": task.parameters}
     texts = {name: _array_text(array) for name, array in arrays.items()}
-    return json.dumps({"task": {**texts, "shards": task.shards}, "way": order.way, "rank": order.rank, "folder": order.folder})
+    return json.dumps({"task": {**texts, "shards": task.shards}, "variant": order.variant, "rank": order.rank, "folder": order.folder})
 
 
 def _read_order(text: str) -> ReplicaRequest:
     read = json.loads(text)
     *arrays, shards = read["task"].values()
     inputs, targets, parameters = (_read_array(array) for array in arrays)
-    return ReplicaRequest(ReplicasTask(inputs, targets, parameters, tuple(shards)), read["way"], read["rank"], read["folder"])
+    return ReplicaRequest(ReplicasTask(inputs, targets, parameters, tuple(shards)), read["variant"], read["rank"], read["folder"])
 
 
 def _replica_text(replica: Replica) -> dict[str, Any]:

@@ -5,19 +5,20 @@ Imports no framework.
 
 from __future__ import annotations
 
+import ast
 import ctypes
+import linecache
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import reduce
 from itertools import accumulate
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
-from conformance.frameworks.base import Evaluation, ExecutionReport, Implementation, Stream, Unsupported
+from conformance.frameworks.base import Evaluation, ExecutionReport, Framework, Implementation, Stream, Unsupported
 from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
 
@@ -26,32 +27,53 @@ _ALIGNMENT = 64
 """Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
 
-EntryRow = tuple[str, str, str, Callable[..., Any]]
-"""One entry point in a table of them: name, operation less its family, entry, call."""
+EntryRow = Union[tuple[str, str, str], tuple[str, str, str, Callable[..., Any]]]
+"""One entry point in a table of them: name, operation less its family, entry, and what is called where that is not the entry itself.
+
+The entry is a Python expression in ``prediction``, ``target`` and, where there are weights, ``weight``; of a stream in ``batches``.
+"""
+
+SUM = "written-out.sum"
+"""The entry point whose stream is the sum of its batches' values."""
 
 
-StreamRow = tuple[str, str, str, Stream]
-"""One stream in a table of them: name, operation less its family, entry, stream."""
+def compiled(entry: str, scope: dict[str, Any]) -> Callable[..., Any]:
+    """The function that an entry point is, as a person writes it, with the names of ``scope``.
+
+    Its source can be looked up like that of any other: TensorFlow's AutoGraph reads it, and tracebacks show it.
+    """
+    used = {node.id for node in ast.walk(ast.parse(entry, mode="eval")) if isinstance(node, ast.Name)}
+    arguments = ["batches"] if "batches" in used else ["prediction", "target", *(["weight"] if "weight" in used else [])]
+    source = f"lambda {', '.join(arguments)}: {entry}"
+    file = f"<{entry}>"
+    linecache.cache[file] = (len(source), None, [source + "\n"], file)
+    function: Callable[..., Any] = eval(compile(source, file, "eval"), scope)  # noqa: S307 - the suite's own tables
+    return function
 
 
-def implementations(
-    rows: Iterable[EntryRow], modes: Sequence[str], streams: Mapping[str, Stream] | None = None
+def implementations(rows: Iterable[EntryRow], scope: dict[str, Any], modes: Sequence[str]) -> tuple[Implementation, ...]:
+    """A table of entry points as implementations, in every dtype; their entries are compiled with the names of ``scope``."""
+    made = []
+    for name, operation, entry, *rest in rows:
+        call = rest[0] if rest else compiled(entry, scope)
+        stream = sum_batches(call) if name == SUM else None
+        made.append(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES, stream=stream))
+    return tuple(made)
+
+
+def streamed(
+    rows: Iterable[EntryRow], scope: dict[str, Any], modes: Sequence[str], dtypes: Sequence[str] = DTYPES
 ) -> tuple[Implementation, ...]:
-    """A table of entry points as implementations, in every dtype; ``streams`` are those that some have, by name."""
-    made = (Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES) for name, operation, entry, call in rows)
-    return tuple(replace(one, stream=streams.get(one.name)) if streams else one for one in made)
-
-
-def streamed(rows: Iterable[StreamRow], modes: Sequence[str], dtypes: Sequence[str] = DTYPES) -> tuple[Implementation, ...]:
     """A table of streams as implementations: called once, each takes everything as one batch."""
 
     def in_one_batch(stream: Stream) -> Callable[[Any, Any], Any]:
         return lambda prediction, target: stream([(prediction, target)])
 
-    return tuple(
-        Implementation(name, entry, f"mse/{operation}", in_one_batch(stream), modes, dtypes, stream=stream)
-        for name, operation, entry, stream in rows
-    )
+    made = []
+    for name, operation, entry, *rest in rows:
+        stream = rest[0] if rest else compiled(entry, scope)
+        made.append(Implementation(name, entry, f"mse/{operation}", in_one_batch(stream), modes, dtypes, stream=stream))
+    return tuple(made)
 
 
 @contextmanager
@@ -82,7 +104,7 @@ def arguments(inputs: Inputs) -> list[Array]:
 def batches(inputs: Inputs, lengths: Sequence[int]) -> list[tuple[Array, ...]]:
     """The arguments of each batch in call order: so many rows each, one batch after the other, each in memory of its own."""
     ends = list(accumulate(lengths))
-    rows = [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
+    rows = [slice(end - length, end) for length, end in zip(lengths, ends)]
     return [tuple(array[chosen].copy() for array in arguments(inputs)) for chosen in rows]
 
 
@@ -96,7 +118,7 @@ def same_layout(array: Array) -> Array:
     if (array.flags.c_contiguous and array.flags.aligned) or not array.size:
         return np.array(array, order="C")
     address = array.ctypes.data
-    spans = [(length - 1) * stride for length, stride in zip(array.shape, array.strides, strict=True)]
+    spans = [(length - 1) * stride for length, stride in zip(array.shape, array.strides)]
     lowest = address + sum(span for span in spans if span < 0)
     length = sum(abs(span) for span in spans) + array.itemsize
     memory = np.frombuffer((ctypes.c_char * length).from_address(lowest), np.uint8)
@@ -112,26 +134,27 @@ def modified_arguments(inputs: Inputs, after: Sequence[Array]) -> tuple[str, ...
     """The names of the arguments that no longer hold the bits they were given."""
     before = (inputs.prediction, inputs.target, inputs.weight)
     names = ("prediction", "target", "weight")
-    return tuple(
-        name for name, given, found in zip(names, before, after, strict=False) if given is not None and given.tobytes() != found.tobytes()
-    )
+    return tuple(name for name, given, found in zip(names, before, after) if given is not None and given.tobytes() != found.tobytes())
 
 
-def require(framework: str, implementation: Implementation, mode: str, modes: Sequence[str], dtype: str) -> None:
-    """Refuse a mode or dtype that the framework does not have.
+def require(framework: Framework, implementation: Implementation, device: str, mode: str, modes: Sequence[str], dtype: str) -> None:
+    """Refuse a mode, dtype or device that the framework does not have.
 
     Raises:
         Unsupported: with the sentence that the cell shows.
     """
     if mode not in modes:
-        raise Unsupported(f"{framework} has no mode {mode!r}; {implementation.name} can be run in {', '.join(modes)}")
+        raise Unsupported(f"{framework.name} has no mode {mode!r}; {implementation.name} can be run in {', '.join(modes)}")
     if dtype not in DTYPES:
-        raise Unsupported(f"{framework} is tested in {', '.join(DTYPES)}; found {dtype!r}")
+        raise Unsupported(f"{framework.name} is tested in {', '.join(DTYPES)}; found {dtype!r}")
+    names = [known.name for known in framework.devices()]
+    if device not in names:
+        raise no_device(framework.name, device, names)
 
 
 def no_device(framework: str, device: str, names: Sequence[str]) -> Unsupported:
     """The exception for a device that the framework does not see."""
-    return Unsupported(f"{framework} sees no device {device!r} on this machine, only {', '.join(names)}")
+    return Unsupported(f"{framework} sees no device {device!r} on this machine, only {', '.join(names) or 'none'}")
 
 
 def not_differentiable(value_shape: Shape, upstream_shape: Shape) -> str:
@@ -145,8 +168,8 @@ def assemble(
     value: Array, gradients: Sequence[Array | None], executed_as: ExecutionReport, no_gradient: str = "", changed: tuple[str, ...] = ()
 ) -> Evaluation:
     """An evaluation from the gradients in argument order, None where the framework gives none."""
-    found = {name: gradient for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is not None}
-    missing = [name for name, gradient in zip(GRADIENTS, gradients, strict=False) if gradient is None]
+    found = {name: gradient for name, gradient in zip(GRADIENTS, gradients) if gradient is not None}
+    missing = [name for name, gradient in zip(GRADIENTS, gradients) if gradient is None]
     if missing and not no_gradient:
         no_gradient = f"automatic differentiation finds no path from the value for {' and '.join(missing)}"
     return Evaluation(value, found, executed_as, no_gradient, changed)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Implementation, Stream, Unsupported
+from conformance.frameworks.helpers import GRADIENTS, arguments, same_layout
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -37,34 +38,34 @@ class Probe:
         """Call it, with no gradient asked for; with a weight unless that is None.
 
         NumPy arrays of any dtype, shape and layout become the framework's tensors; one array given twice becomes one tensor.
-        Everything else (a list, a number, a :class:`Raw`) is handed over as it is.
+        Everything else (a list, a number, a :class:`AsIs`) is handed over as it is.
         """
         raise self._lacks("plain calls")
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:  # noqa: ARG002 - for the adapters
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:  # noqa: ARG002 - for the adapters
         """The gradient with respect to one argument, where that one alone is differentiated."""
         raise self._lacks("gradients of one argument")
 
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:  # noqa: ARG002 - for the adapters
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:  # noqa: ARG002 - for the adapters
         """Forward mode: the derivative of the value in the direction (prediction, target). Shape of the value."""
         raise self._lacks("forward mode")
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters
         """Second derivatives along ``direction`` of the prediction: of the gradient/prediction, and of the gradient/target.
 
         Both of the inputs' shape: ∂/∂p (∂L/∂p · direction) and ∂/∂t (∂L/∂p · direction), for L = Σ upstream · value.
         """
         raise self._lacks("second derivatives")
 
-    def batched(self, stack: Sequence[Inputs]) -> Array:  # noqa: ARG002 - for the adapters
+    def vmap(self, stack: Sequence[Inputs]) -> Array:  # noqa: ARG002 - for the adapters
         """The framework's automatic batching (``vmap``, ``vectorized_map``) over inputs of one shape: ``(len(stack), *value shape)``."""
         raise self._lacks("automatic batching")
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters
         """The values of two calls on the same tensors, whose contents are overwritten in place in between."""
         raise self._lacks("tensors that can be edited in place")
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:  # noqa: ARG002 - for the adapters
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:  # noqa: ARG002 - for the adapters
         """The value of a stream of batches: the inputs, cut along the first axis into so many rows each, in order; a length may be 0."""
         raise self._lacks("streams of batches")
 
@@ -76,6 +77,16 @@ class Probe:
         return Unsupported(f"the adapter offers no {what} here")
 
 
+def _scoped(question: str) -> Any:
+    """A method that asks a question of the probe inside, in the scope."""
+
+    def ask(self: ScopedProbe, *arguments: Any) -> Any:
+        with self._scope():
+            return getattr(self._probe, question)(*arguments)
+
+    return ask
+
+
 class ScopedProbe(Probe):
     """A probe whose questions are asked in a scope."""
 
@@ -83,40 +94,20 @@ class ScopedProbe(Probe):
         self._probe = probe
         self._scope = scope
 
-    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
-        with self._scope():
-            return self._probe.call(prediction, target, weight)
-
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
-        with self._scope():
-            return self._probe.alone(inputs, quantity)
-
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
-        with self._scope():
-            return self._probe.forward(inputs, prediction, target)
-
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
-        with self._scope():
-            return self._probe.curvature(inputs, direction)
-
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        with self._scope():
-            return self._probe.batched(stack)
-
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
-        with self._scope():
-            return self._probe.edited(inputs, after)
-
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
-        with self._scope():
-            return self._probe.streamed(inputs, lengths)
+    call = _scoped("call")
+    gradient_of = _scoped("gradient_of")
+    jvp = _scoped("jvp")
+    hvp = _scoped("hvp")
+    vmap = _scoped("vmap")
+    update_in_place = _scoped("update_in_place")
+    accumulate = _scoped("accumulate")
 
     def threads(self, count: int) -> AbstractContextManager[None]:
         return self._probe.threads(count)
 
 
 @dataclass(frozen=True, eq=False)
-class Raw:
+class AsIs:
     """A host array that the implementation is given as it is, not as a tensor of its framework."""
 
     array: Array
@@ -133,9 +124,27 @@ def stream_of(implementation: Implementation) -> Stream:
     return implementation.stream
 
 
-def unwrap(argument: Any) -> Any:
-    """What a raw argument holds; anything else as it is."""
-    return argument.array if isinstance(argument, Raw) else argument
+def called_with(tensor_of: Callable[[Array], Any], prediction: Any, target: Any, weight: Any) -> list[Any]:
+    """The arguments of a plain call: arrays as tensors, in the layout they have; see :meth:`Probe.call`."""
+
+    def given(argument: Any) -> Any:
+        if isinstance(argument, np.ndarray):
+            return tensor_of(same_layout(argument))
+        return argument.array if isinstance(argument, AsIs) else argument
+
+    first = given(prediction)
+    second = first if target is prediction else given(target)
+    return [first, second] if weight is None else [first, second, given(weight)]
+
+
+def stacked(stack: Sequence[Inputs]) -> list[Array]:
+    """The arguments of inputs of one shape in call order, each with an axis for the inputs in front."""
+    return [np.stack(part) for part in zip(*map(arguments, stack))]
+
+
+def position(quantity: Quantity) -> int:
+    """Which argument a gradient is of."""
+    return GRADIENTS.index(quantity.value)
 
 
 def type_of(value: object) -> str:
@@ -154,8 +163,3 @@ def capture_warnings() -> Iterator[dict[str, None]]:
         yield said
     hidden = (DeprecationWarning, PendingDeprecationWarning)
     said.update((f"{w.category.__name__}: {w.message}", None) for w in caught if not issubclass(w.category, hidden))
-
-
-def is_array(argument: object) -> bool:
-    """Whether an argument of :meth:`Probe.call` is to become a tensor."""
-    return isinstance(argument, np.ndarray)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -35,7 +36,8 @@ KNOWN: dict[str, FrameworkInfo] = {
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = entry_points(group=GROUP) if sys.version_info >= (3, 10) else entry_points().get(GROUP, ())
+    return {entry.name: entry for entry in found}
 
 
 def frameworks() -> dict[str, FrameworkInfo]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 10):
+    from importlib.metadata import packages_distributions  # novermin - the other branch is for what came before
+else:
+    from collections.abc import Mapping
+    from importlib.metadata import distributions
+
+    def packages_distributions() -> Mapping[str, list[str]]:
+        """The distributions of each module, as far as they list their modules."""
+        found: dict[str, list[str]] = {}
+        for one in distributions():
+            for module in (one.read_text("top_level.txt") or "").split():
+                found.setdefault(module, []).append(one.metadata["Name"])
+        return found
 
 
 def packages_of(modules: Iterable[str]) -> dict[str, str]:

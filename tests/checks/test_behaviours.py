@@ -11,7 +11,7 @@ from one_target import CHECKS, SPECS, cells_of
 
 from conformance.checks.behaviours import given, in_words
 from conformance.frameworks.messages import settled
-from conformance.frameworks.probe import Raw, Returned
+from conformance.frameworks.probe import AsIs, Returned
 from conformance.numerics.definition import Weights
 from conformance.numerics.formats import Array
 from conformance.results.records import Cell, Outcome
@@ -63,14 +63,14 @@ def test_settled_words_are_one_short_printable_line(dirty: str) -> None:
 
 
 def test_arrays_lists_and_raw_arrays_are_given_as_the_question_says() -> None:
-    kinds: dict[str, type | tuple[type, ...]] = {"tensor": np.ndarray, "python": (list, float, int), "numpy": Raw, "read-only": Raw}
+    kinds: dict[str, type | tuple[type, ...]] = {"tensor": np.ndarray, "python": (list, float, int), "numpy": AsIs, "read-only": AsIs}
     arguments = [argument for question in SPECS.behaviours for argument in (question.prediction, question.target)]
     assert {argument.given for argument in arguments} == set(kinds)
     for argument in arguments:
         made = given(argument)
         assert isinstance(made, kinds[argument.given])
         if argument.given == "read-only":
-            assert isinstance(made, Raw)
+            assert isinstance(made, AsIs)
             assert not made.array.flags.writeable
 
 

@@ -50,14 +50,14 @@ def questions(probe: Probe, operation: str, dtype: str) -> Mapping[str, tuple[Ca
     equal = replace(given, prediction=given.target)
     return {
         "call": (lambda: probe.call(given.prediction, given.target).value, value),
-        "alone, prediction": (lambda: probe.alone(given, Quantity.GRADIENT_PREDICTION), gradient),
-        "alone, target": (lambda: probe.alone(given, Quantity.GRADIENT_TARGET), -gradient),
-        "forward, prediction": (lambda: probe.forward(given, direction, zeros), along.value),
-        "forward, target": (lambda: probe.forward(given, zeros, direction), -np.array(along.value)),
-        "forward, both": (lambda: probe.forward(given, direction, direction), 0 * value),
-        "curvature": (lambda: probe.curvature(given, direction), [along.gradient, -np.array(along.gradient)]),
-        "batched": (lambda: probe.batched([given, equal, doubled]), [value, 0 * value, 4 * value]),
-        "edited": (lambda: probe.edited(given, doubled), [value, 4 * value]),
+        "alone, prediction": (lambda: probe.gradient_of(given, Quantity.GRADIENT_PREDICTION), gradient),
+        "alone, target": (lambda: probe.gradient_of(given, Quantity.GRADIENT_TARGET), -gradient),
+        "forward, prediction": (lambda: probe.jvp(given, direction, zeros), along.value),
+        "forward, target": (lambda: probe.jvp(given, zeros, direction), -np.array(along.value)),
+        "forward, both": (lambda: probe.jvp(given, direction, direction), 0 * value),
+        "curvature": (lambda: probe.hvp(given, direction), [along.gradient, -np.array(along.gradient)]),
+        "batched": (lambda: probe.vmap([given, equal, doubled]), [value, 0 * value, 4 * value]),
+        "edited": (lambda: probe.update_in_place(given, doubled), [value, 4 * value]),
     }
 
 

@@ -129,7 +129,7 @@ def test_altered_looks_at_elements_and_not_at_memory() -> None:
 
 def framework_of(name: str) -> Framework:
     pytest.importorskip(name, reason=f"{name} is not installed: pip install 'mse-conformance[{name}]'")
-    adapter: Framework = getattr(importlib.import_module(f"conformance.frameworks.{name}"), f"{name.capitalize()}Framework")()
+    adapter: Framework = getattr(importlib.import_module(f"conformance.frameworks.{name}.adapter"), f"{name.capitalize()}Framework")()
     return adapter
 
 

@@ -9,7 +9,7 @@ import pytest
 from adapter_checks import EXPECTED, FURTHER, evaluate, faults, inputs, losses, subject
 
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
-from conformance.frameworks.probe import Raw
+from conformance.frameworks.probe import AsIs
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS
 
@@ -83,7 +83,7 @@ def test_every_stream_gives_the_value_of_the_whole(framework: PaddleFramework) -
     for implementation in streams:
         probe = framework.probe(implementation, "cpu", "eager", "float32")
         for lengths in ([2], [1, 1], [0, 2]):
-            assert probe.streamed(inputs("mse/mean", "float32"), lengths) == EXPECTED[implementation.operation][0]
+            assert probe.accumulate(inputs("mse/mean", "float32"), lengths) == EXPECTED[implementation.operation][0]
 
 
 def test_what_should_be_a_graph_and_runs_eager_is_not_attested(framework: PaddleFramework, paddle: Any) -> None:
@@ -120,7 +120,7 @@ def test_lists_and_raw_arrays_are_handed_over_as_they_are(framework: PaddleFrame
         return prediction[0] - target[0]
 
     probe = framework.probe(subject(call), "cpu", "eager", "float32")
-    assert probe.call([1.5, 2.0], Raw(np.array([0.5, 1.0]))).value == 1.0
+    assert probe.call([1.5, 2.0], AsIs(np.array([0.5, 1.0]))).value == 1.0
     assert seen == [list, np.ndarray]
     with pytest.raises(Unsupported, match="takes no list"):
         framework.probe(subject(call), "cpu", "graph", "float32").call([1.5], [0.5])

@@ -18,11 +18,11 @@ import pytest
 from adapter_checks import EXPECTED, inputs, losses, subject
 from probe_checks import Probing, faults, questions
 
-from conformance.run.profiles import PROFILES
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.frameworks.numpy.adapter import NumpyFramework
-from conformance.frameworks.probe import Probe, Raw
+from conformance.frameworks.probe import AsIs, Probe
 from conformance.numerics.formats import FORMATS
+from conformance.run.profiles import PROFILES
 from conformance.workers.protocol import Request
 from conformance.workers.worker import open_harness
 
@@ -38,7 +38,7 @@ REFUSED = {"numpy": DIFFERENTIATED, "torch": set(), "tensorflow": {"edited"}, "j
 def framework_of(name: str) -> Probing:
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed: pip install 'mse-conformance[{name}]'")
-    adapter: Probing = getattr(importlib.import_module(f"conformance.frameworks.{name}"), ADAPTERS[name])()
+    adapter: Probing = getattr(importlib.import_module(f"conformance.frameworks.{name}.adapter"), ADAPTERS[name])()
     return adapter
 
 
@@ -66,7 +66,7 @@ def test_every_stream_gives_the_value_of_the_whole(name: str, mode: str) -> None
     for implementation in streams:
         probe = framework.probe(implementation, "cpu", mode, "float32")
         for lengths in ([2], [1, 1], [0, 2]):
-            assert probe.streamed(given, lengths) == EXPECTED[implementation.operation][0], (implementation.name, lengths)
+            assert probe.accumulate(given, lengths) == EXPECTED[implementation.operation][0], (implementation.name, lengths)
 
 
 def test_torch_compiled() -> None:
@@ -128,7 +128,7 @@ def test_lists_and_raw_arrays_are_handed_over_as_they_are(name: str, mode: str) 
         seen.append((prediction, target))
         return prediction[0] - target[0]
 
-    assert probe_of(name, mode, call).call([1.5, 2.0], Raw(np.array([0.5, 1.0]))).value == 1.0
+    assert probe_of(name, mode, call).call([1.5, 2.0], AsIs(np.array([0.5, 1.0]))).value == 1.0
     assert isinstance(seen[0][0], list)
     assert isinstance(seen[0][1], np.ndarray) == (mode == "eager")
 

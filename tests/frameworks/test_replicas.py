@@ -31,17 +31,18 @@ def launch(tmp_path: Path) -> Iterator[ReplicaLauncher]:
             import os
             import numpy as np
             from act import act
-            from conformance.frameworks.child_processes import Replica, answer
+            from conformance.frameworks.child_processes import Replica, serve
 
             def run(order):
                 act(order)
-                return [Replica(order.rank, order.way or f"process {os.getpid()}", "eager", order.task.parameters, np.float32(os.getpid()))]
+                place = order.variant or f"process {os.getpid()}"
+                return [Replica(order.rank, place, "eager", order.task.parameters, np.float32(os.getpid()))]
 
-            answer(run)
+            serve(run)
             """
         )
     )
-    here = Path(processes.__file__).resolve().parents[3]
+    here = Path(processes.__file__).resolve().parents[2]
     launch = ReplicaLauncher("a_child", lambda _: {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here}"}, one_each=True)
     act(tmp_path, "pass")
     yield launch
@@ -102,7 +103,7 @@ def test_what_goes_wrong_in_a_child_is_said_and_the_next_are_new_ones(
 
 def test_children_that_hang_are_ended(launch: ReplicaLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = pids(launch)
-    monkeypatch.setattr(processes, "PATIENCE", 1)
+    monkeypatch.setattr(processes, "REPLY_TIMEOUT", 1)
     crew = launch.crews[2]
     stuck = tmp_path / "stuck.py"
     stuck.write_text("import time\ntime.sleep(600)\n")

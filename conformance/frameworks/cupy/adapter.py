@@ -11,6 +11,7 @@ import numpy as np
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
 from conformance.frameworks.cupy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.cupy.info import INFO
+from conformance.frameworks.cupy.probe import CupyProbe
 from conformance.frameworks.cupy.tensors import place, to_cupy
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
 from conformance.frameworks.probe import Probe
@@ -44,13 +45,11 @@ class CupyFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one mode, any dtype
         """Plain calls: CuPy differentiates nothing."""
-        from conformance.frameworks.cupy.probe import CupyProbe  # which needs this module
-
         return CupyProbe(implementation, self._index(device))
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Nothing to prepare: CuPy runs as it is called."""
-        require(self.name, implementation, mode, MODES, dtype)
+        require(self, implementation, device, mode, MODES, dtype)
         index = self._index(device)
         if dtype == "bfloat16":
             raise Unsupported("CuPy has no dtype bfloat16")
@@ -75,5 +74,5 @@ class CupyFramework:
     def _index(self, device: str) -> int:
         names = [known.name for known in self.devices()]
         if device not in names:
-            raise no_device(self.name, device, names or ["none"])
+            raise no_device(self.name, device, names)
         return names.index(device)

@@ -10,8 +10,8 @@ import numpy as np
 
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.cupy.tensors import to_cupy
-from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.helpers import arguments, batches
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, stream_of, type_of
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -26,26 +26,20 @@ class CupyProbe(Probe):
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         with self._device:
-            first = _given(prediction)
-            second = first if target is prediction else _given(target)
-            more = () if weight is None else (_given(weight),)
+            given = called_with(to_cupy, prediction, target, weight)
             with capture_warnings() as said:
-                value = self._call(first, second, *more)
+                value = self._call(*given)
             return Returned(np.asarray(cupy.asnumpy(value)), type_of(value), tuple(said))
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         with self._device:
             prediction, target = (to_cupy(array) for array in arguments(inputs)[:2])
             first = np.array(cupy.asnumpy(self._call(prediction, target)))
             prediction[...], target[...] = to_cupy(after.prediction), to_cupy(after.target)
             return first, np.array(cupy.asnumpy(self._call(prediction, target)))
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         with self._device:
             parts = [tuple(to_cupy(array) for array in batch) for batch in batches(inputs, lengths)]
             return np.asarray(cupy.asnumpy(stream(parts)))
-
-
-def _given(argument: Any) -> Any:
-    return to_cupy(same_layout(argument)) if is_array(argument) else unwrap(argument)

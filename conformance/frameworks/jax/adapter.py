@@ -15,12 +15,17 @@ import numpy as np
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionMismatch, ExecutionReport, Implementation
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.jax import replicas
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.jax.info import INFO
+from conformance.frameworks.jax.probe import JaxProbe
 from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs, Shape
+
+if HAS_OPTAX:
+    from conformance.frameworks.jax import training
 
 SWITCHES = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_numpy_rank_promotion")
 
@@ -56,26 +61,15 @@ class JaxFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The operations written out, replicas, and where it is installed optax, and training with it."""
-        from conformance.frameworks.jax import replicas  # which needs this module
-
-        plain = (*IMPLEMENTATIONS, *replicas.implementations())
-        if not HAS_OPTAX:
-            return plain
-        from conformance.frameworks.jax import training  # and so does this
-
-        return (*plain, *training.implementations())
+        return (*IMPLEMENTATIONS, *replicas.implementations(), *(training.implementations() if HAS_OPTAX else ()))
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""
-        if mode == VMAP:
-            return Probe()
-        from conformance.frameworks.jax.probe import JaxProbe  # which needs this module
-
-        return JaxProbe(implementation, device, mode)
+        return Probe() if mode == VMAP else JaxProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one ``jax.vjp``, which ``jit`` compiles as a whole, once per shape; a batch of them too."""
-        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
+        require(self, implementation, device, mode, (*MODES, VMAP), dtype)
         place = device_named(device)
         traced: dict[tuple[Shape, ...], bool] = {}  # by the shapes of a call: whether all of it was traced, as the mode does it
         seen: list[tuple[tuple[Shape, ...], bool]] = []

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
-from conformance.frameworks.helpers import arguments, batches, same_layout
+from conformance.frameworks.helpers import arguments, batches
 from conformance.frameworks.jax.tensors import device_named
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stacked, stream_of, type_of
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -30,34 +30,31 @@ class JaxProbe(Probe):
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         """``jit`` of the implementation itself: lists and NumPy arrays are traced as JAX does for its users."""
-        first = self._given(prediction)
-        second = first if target is prediction else self._given(target)
-        more = () if weight is None else (self._given(weight),)
+        given = called_with(self._placed, prediction, target, weight)
         run = self._in_mode("call", self._plain)
         with jax.default_device(self._device), capture_warnings() as said:
-            value = run(first, second, *more)
+            value = run(*given)
         self._attest()
         return Returned(np.asarray(value), "jax.Array" if isinstance(value, jax.Array) else type_of(value), tuple(said))
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
-        chosen = 0 if quantity is Quantity.GRADIENT_PREDICTION else 1
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
+        chosen = position(quantity)
         return np.asarray(self._ask(("alone", chosen), partial(_gradient, self._plain, chosen), inputs.upstream, *arguments(inputs)))
 
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
         return np.asarray(self._ask("forward", partial(_forward, self._plain), prediction, target, *arguments(inputs)))
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         own, mixed = self._ask("curvature", partial(_curvature, self._plain), inputs.upstream, direction, *arguments(inputs))
         return np.asarray(own), np.asarray(mixed)
 
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        parts = [np.stack(part) for part in zip(*(arguments(inputs) for inputs in stack), strict=True)]
-        return np.asarray(self._ask("batched", jax.vmap(self._plain), *parts))
+    def vmap(self, stack: Sequence[Inputs]) -> Array:
+        return np.asarray(self._ask("batched", jax.vmap(self._plain), *stacked(stack)))
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("JAX's arrays cannot be changed")
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         """Under ``jit`` the whole stream is one program, compiled once per split."""
         run = self._in_mode("streamed", stream_of(self._implementation))
         value = run(jax.device_put(batches(inputs, lengths), self._device))
@@ -90,8 +87,8 @@ class JaxProbe(Probe):
         if ran != self._mode:
             raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran}")
 
-    def _given(self, argument: Any) -> Any:
-        return jax.device_put(same_layout(argument), self._device) if is_array(argument) else unwrap(argument)
+    def _placed(self, array: Array) -> jax.Array:
+        return jax.device_put(array, self._device)
 
 
 def _gradient(call: Callable[..., jax.Array], chosen: int, upstream: jax.Array, *arrays: jax.Array) -> jax.Array:

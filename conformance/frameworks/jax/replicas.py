@@ -29,7 +29,7 @@ def _psum(squares: jax.Array, mask: jax.Array) -> jax.Array:
     return jax.lax.psum(jnp.sum(squares * mask), AXIS) / (jax.lax.psum(jnp.sum(mask), AXIS) * squares.shape[1])
 
 
-WAYS: Mapping[str, tuple[Callable[[jax.Array, jax.Array], jax.Array], str]] = {
+VARIANTS: Mapping[str, tuple[Callable[[jax.Array, jax.Array], jax.Array], str]] = {
     "pmean": (_pmean, 'jax.lax.pmean(sum(mask * squares) / count(mask), "replica")'),
     "psum": (_psum, 'jax.lax.psum(sum(mask * squares), "replica") / jax.lax.psum(count(mask), "replica")'),
 }
@@ -46,7 +46,9 @@ _LAUNCH = ReplicaLauncher("conformance.frameworks.jax.replicas", _environment)
 def implementations() -> Sequence[Implementation]:
     """The mean of means, and sums divided by counts; differentiated as a whole."""
     return _LAUNCH.implementations(
-        "shard_map", "jit", {way: f"jax.value_and_grad(jax.shard_map(loss, ...)) with loss = {loss}" for way, (_, loss) in WAYS.items()}
+        "shard_map",
+        "jit",
+        {variant: f"jax.value_and_grad(jax.shard_map(loss, ...)) with loss = {loss}" for variant, (_, loss) in VARIANTS.items()},
     )
 
 
@@ -62,22 +64,20 @@ def _run(order: ReplicaRequest) -> Sequence[Replica]:
     """All replicas. Shards of one length are asked for: short ones are padded with rows that a mask leaves out."""
     task, longest = order.task, max(order.task.shards)
     shards = list(task.split())
-    inputs, targets = (
-        np.concatenate([_padded(rows, longest) for rows in part]) for part in zip(*((s.inputs, s.targets) for s in shards), strict=True)
-    )
+    inputs, targets = (np.concatenate([_padded(rows, longest) for rows in part]) for part in zip(*((s.inputs, s.targets) for s in shards)))
     mask = np.concatenate([_padded(np.ones((len(s.inputs), 1), inputs.dtype), longest) for s in shards])
     traced: set[bool] = set()
 
     def shard_loss(parameters: jax.Array, inputs: jax.Array, targets: jax.Array, mask: jax.Array) -> jax.Array:
         traced.add(isinstance(inputs, jax.core.Tracer))
-        return WAYS[order.way][0](jnp.square(inputs @ parameters - targets), mask)
+        return VARIANTS[order.variant][0](jnp.square(inputs @ parameters - targets), mask)
 
     rows = PartitionSpec(AXIS)
     mesh = Mesh(np.array(jax.devices("cpu")[: len(shards)]), (AXIS,))
     loss = _shard_map()(shard_loss, mesh=mesh, in_specs=(PartitionSpec(), rows, rows, rows), out_specs=PartitionSpec())
     value, gradient = jax.jit(jax.value_and_grad(loss))(task.parameters, inputs, targets, mask)
     mode = "jit" if traced == {True} else "eager"
-    held = zip(gradient.addressable_shards, value.addressable_shards, strict=True)
+    held = zip(gradient.addressable_shards, value.addressable_shards)
     return [Replica(i, place(g.data), mode, np.asarray(g.data), np.asarray(v.data)) for i, (g, v) in enumerate(held)]
 
 

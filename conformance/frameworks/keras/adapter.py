@@ -39,10 +39,9 @@ class KerasFramework:
     """Whether a metric is a function of the backend: elsewhere it writes to variables, through which no derivative leads."""
 
     def __init__(self) -> None:
-        module, _, name = self.adapter.partition(":")
-        below = importlib.import_module(module)
-        self._backend: _Backend = getattr(below, name)()
-        self._place: Callable[[Any], str] = below.place
+        below = f"conformance.frameworks.{self.backend}"
+        self._backend: _Backend = getattr(importlib.import_module(f"{below}.adapter"), self.adapter)()
+        self._place: Callable[[Any], str] = importlib.import_module(f"{below}.tensors").place
         with keras_backend(self.backend):
             self._keras: Any = importlib.import_module("keras")
         if (found := self._keras.backend.backend()) != self.backend:
@@ -61,12 +60,14 @@ class KerasFramework:
     def implementations(self) -> Sequence[Implementation]:
         """The class, the function and the metrics; and training with them."""
         modes = self._backend.implementations()[0].modes
-        function = "keras.losses.mean_squared_error(target, prediction)"
-        losses = self._keras.losses
-        rows = [("mean_squared_error", "last-axis", function, lambda p, t: losses.mean_squared_error(t, p))]
+        rows = [("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)")]
         backend = training.Backend(self.backend, self._place, self._is_traced)
         stateful = [mode for mode in modes if mode != VMAP]  # a metric writes to its state, which no batch has one of for each member
-        return (*listed(self._keras, modes, rows), *metrics(self._keras, stateful), *training.implementations(self._keras, backend))
+        return (
+            *listed(self._keras, {"keras": self._keras}, modes, rows),
+            *metrics(self._keras, stateful),
+            *training.implementations(self._keras, backend),
+        )
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
@@ -95,10 +96,10 @@ class KerasFramework:
 class _Metric(ScopedProbe):
     """A probe of what writes to its state: it is called and updated, and neither differentiated nor batched."""
 
-    alone = Probe.alone
-    forward = Probe.forward
-    curvature = Probe.curvature
-    batched = Probe.batched
+    gradient_of = Probe.gradient_of
+    jvp = Probe.jvp
+    hvp = Probe.hvp
+    vmap = Probe.vmap
 
     def _lacks(self, what: str) -> Unsupported:
         return Unsupported(f"a metric writes to its state, which leaves no {what}")
@@ -110,7 +111,7 @@ class KerasOnTensorflow(KerasFramework):
     name = "keras-tensorflow"
     info = ON_TENSORFLOW
     backend = "tensorflow"
-    adapter = "conformance.frameworks.tensorflow.adapter:TensorflowFramework"
+    adapter = "TensorflowFramework"
 
     def _is_traced(self, tensor: Any) -> bool:
         return not hasattr(tensor, "numpy")  # which only a tensor with a value has
@@ -122,7 +123,7 @@ class KerasOnTorch(KerasFramework):
     name = "keras-torch"
     info = ON_TORCH
     backend = "torch"
-    adapter = "conformance.frameworks.torch.adapter:TorchFramework"
+    adapter = "TorchFramework"
 
     def __init__(self) -> None:
         # Keras caches its dtype rules, which depend on nothing but their arguments: tracing through them is safe.
@@ -141,7 +142,7 @@ class KerasOnJax(KerasFramework):
     name = "keras-jax"
     info = ON_JAX
     backend = "jax"
-    adapter = "conformance.frameworks.jax.adapter:JaxFramework"
+    adapter = "JaxFramework"
     differentiates_metrics = True
 
     def _is_traced(self, tensor: Any) -> bool:

@@ -11,34 +11,39 @@ from inspect import signature
 from typing import Any
 
 from conformance.frameworks.base import Implementation, Stream
-from conformance.frameworks.helpers import DTYPES, EntryRow, StreamRow, implementations, streamed
+from conformance.frameworks.helpers import DTYPES, EntryRow, implementations, streamed
 
 Call = Callable[..., Any]
 
+METRICS: tuple[EntryRow, ...] = (
+    (
+        "metrics.MeanSquaredError.sample-weighted-mean",
+        "sample-weighted-mean",
+        "keras.metrics.MeanSquaredError()(target, prediction, sample_weight=weight)",
+    ),
+    ("metrics.RootMeanSquaredError", "root-mean", "keras.metrics.RootMeanSquaredError()(target, prediction)"),
+)
 
-def listed(keras: Any, modes: Sequence[str], functions: Sequence[EntryRow], spelled: str = "keras") -> tuple[Implementation, ...]:
+
+def listed(
+    keras: Any, names: dict[str, Any], modes: Sequence[str], functions: Sequence[EntryRow], spelled: str = "keras"
+) -> tuple[Implementation, ...]:
     """The losses, in all of the modes; of ``tf.keras``, which is the same code, the plain ones and its own ``functions``."""
     rows = (*_plain(keras, spelled), *functions, *(_further(keras) if spelled == "keras" else ()))
-    return implementations(rows, modes)
+    return implementations(rows, names, modes)
 
 
 def metrics(keras: Any, modes: Sequence[str]) -> tuple[Implementation, ...]:
     """The metrics: that of the mean as a stream, the others eagerly."""
     updates = "*(m.update_state(t, p) for p, t in batches)"
-    rows: tuple[StreamRow, ...] = tuple(
-        (
-            name,
-            "mean",
-            f"[m := keras.metrics.MeanSquaredError({argument}), {updates}][0].result()",
-            stream,
-        )
-        for name, argument, stream in (
-            ("metrics.MeanSquaredError", "", _updates(keras)),
-            ("metrics.MeanSquaredError.dtype", "dtype=dtype", _updates_with_dtype(keras)),
-        )
+    entry = f"[m := keras.metrics.MeanSquaredError({{}}), {updates}][0].result()"
+    rows: tuple[EntryRow, ...] = (
+        ("metrics.MeanSquaredError", "mean", entry.format(""), _updates(keras)),
+        ("metrics.MeanSquaredError.dtype", "mean", entry.format("dtype=dtype"), _updates_with_dtype(keras)),
     )
+    names = {"keras": keras}
     captured = tuple(mode for mode in modes if mode != "compile")  # torch.compile cannot capture what a metric writes to its state
-    return (*streamed(rows, captured), *implementations(_metrics(keras), ("eager",)))
+    return (*streamed(rows, names, captured), *implementations(METRICS, names, ("eager",)))
 
 
 def _updates(keras: Any, **arguments: Any) -> Stream:
@@ -83,12 +88,7 @@ def _plain(keras: Any, spelled: str) -> tuple[EntryRow, ...]:
     return (
         ("MeanSquaredError.dtype", "mean", said("", "target, prediction"), _with_dtype(keras)),
         ("MeanSquaredError", "mean", f"{class_}()(target, prediction)", lambda p, t: default(t, p)),
-        (
-            "MeanSquaredError.none",
-            "last-axis",
-            said("reduction=None", "target, prediction"),
-            _with_dtype(keras, reduction=None),
-        ),
+        ("MeanSquaredError.none", "last-axis", said("reduction=None", "target, prediction"), _with_dtype(keras, reduction=None)),
     )
 
 
@@ -101,12 +101,7 @@ def _further(keras: Any) -> tuple[EntryRow, ...]:
     given = f"keras.src.backend.set_keras_mask(prediction, {mask})"
     masked = f"({given}, {said('', 'target, prediction')})[1]"
     return (
-        (
-            "MeanSquaredError.sum",
-            "sum-of-row-means",
-            said('reduction="sum"', "target, prediction"),
-            _with_dtype(keras, reduction="sum"),
-        ),
+        ("MeanSquaredError.sum", "sum-of-row-means", said('reduction="sum"', "target, prediction"), _with_dtype(keras, reduction="sum")),
         (
             "MeanSquaredError.sample-weighted-sum",
             "sample-weighted-sum",
@@ -141,23 +136,6 @@ def _further(keras: Any) -> tuple[EntryRow, ...]:
             )
             if _has_reduction(keras, "mean_with_sample_weight")
             else ()
-        ),
-    )
-
-
-def _metrics(keras: Any) -> tuple[EntryRow, ...]:
-    return (
-        (
-            "metrics.MeanSquaredError.sample-weighted-mean",
-            "sample-weighted-mean",
-            "keras.metrics.MeanSquaredError()(target, prediction, sample_weight=weight)",
-            lambda p, t, w: keras.metrics.MeanSquaredError()(t, p, sample_weight=w),
-        ),
-        (
-            "metrics.RootMeanSquaredError",
-            "root-mean",
-            "keras.metrics.RootMeanSquaredError()(target, prediction)",
-            lambda p, t: keras.metrics.RootMeanSquaredError()(t, p),
         ),
     )
 

@@ -158,4 +158,4 @@ _METRICS = {"mse": METRIC, "weighted_mse": WEIGHTED_METRIC}
 
 
 def _named(model: Any) -> dict[str, Array]:
-    return dict(zip(PARAMETERS, model.get_weights(), strict=True))
+    return dict(zip(PARAMETERS, model.get_weights()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 import ml_dtypes
@@ -23,6 +24,7 @@ from conformance.frameworks.base import (
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.mlx.info import INFO
+from conformance.frameworks.mlx.probe import MlxProbe
 from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
@@ -41,10 +43,8 @@ class MlxFramework:
         """Versions, and what MLX says of the device."""
         packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
         for package in _PACKAGES:
-            try:
+            with suppress(PackageNotFoundError):
                 packages[package] = version(package)
-            except PackageNotFoundError:
-                continue
         flags = {name: str(said) for name, said in mx.device_info(mx.cpu).items()}
         flags |= {variable: os.environ[variable] for variable in ("MLX_DISABLE_COMPILE", "MLX_ENABLE_TF32") if variable in os.environ}
         return Environment(self.name, version("mlx"), packages, flags)
@@ -59,15 +59,11 @@ class MlxFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients."""
-        from conformance.frameworks.mlx.probe import MlxProbe  # which needs this module
-
         return MlxProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one ``mlx.core.vjp``, which ``compile`` takes as a whole, once per shape."""
-        require(self.name, implementation, mode, MODES, dtype)
-        with running_on(device):
-            pass
+        require(self, implementation, device, mode, MODES, dtype)
         if device == "gpu" and dtype == "float64":
             raise Unsupported("MLX has float64 on the CPU only")
         traced: dict[tuple[Shape, ...], bool] = {}

@@ -10,9 +10,9 @@ import mlx.core as mx
 import numpy as np
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
-from conformance.frameworks.helpers import arguments, batches, same_layout
+from conformance.frameworks.helpers import arguments, batches
 from conformance.frameworks.mlx.tensors import is_traced, place, running_on, to_array, to_mlx
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stacked, stream_of, type_of
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -30,46 +30,43 @@ class MlxProbe(Probe):
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         with running_on(self._device):
-            first = self._given(prediction)
-            second = first if target is prediction else self._given(target)
-            more = () if weight is None else (self._given(weight),)
+            given = called_with(_to_mlx, prediction, target, weight)
             run = self._in_mode("call", self._plain)
             with capture_warnings() as said:
-                value = run(first, second, *more)
+                value = run(*given)
             self._attest()
             host = to_array(value) if isinstance(value, mx.array) else np.asarray(value)
         return Returned(host, "mlx.core.array" if isinstance(value, mx.array) else type_of(value), tuple(said))
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
-        chosen = 0 if quantity is Quantity.GRADIENT_PREDICTION else 1
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
+        chosen = position(quantity)
         (gradient,) = self._ask(("alone", chosen), partial(_gradient, self._plain, chosen), inputs.upstream, *arguments(inputs))
         return gradient
 
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
         (tangent,) = self._ask("forward", partial(_forward, self._plain), prediction, target, *arguments(inputs))
         return tangent
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         own, mixed = self._ask("curvature", partial(_curvature, self._plain), inputs.upstream, direction, *arguments(inputs))
         return own, mixed
 
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        parts = [np.stack(part) for part in zip(*(arguments(inputs) for inputs in stack), strict=True)]
-        (values,) = self._ask("batched", lambda *arrays: [mx.vmap(self._plain)(*arrays)], *parts)
+    def vmap(self, stack: Sequence[Inputs]) -> Array:
+        (values,) = self._ask("batched", lambda *arrays: [mx.vmap(self._plain)(*arrays)], *stacked(stack))
         return values
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         with running_on(self._device):
             run = self._in_mode("call", self._plain)
             arrays = [to_mlx(array) for array in arguments(inputs)]
             first = to_array(run(*arrays)).copy()
-            for array, changed in zip(arrays, arguments(after), strict=True):
+            for array, changed in zip(arrays, arguments(after)):
                 array[...] = to_mlx(changed)
             second = to_array(run(*arrays))
         self._attest()
         return first, second
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         """Compiled, the whole stream is one program, made once per split."""
         stream = stream_of(self._implementation)
         with running_on(self._device):
@@ -106,12 +103,11 @@ class MlxProbe(Probe):
         if ran != self._mode:
             raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran}")
 
-    def _given(self, argument: Any) -> Any:
-        if not is_array(argument):
-            return unwrap(argument)
-        if argument.dtype == np.complex128:
-            raise Unsupported("MLX has no dtype complex128")
-        return to_mlx(same_layout(argument))
+
+def _to_mlx(array: Array) -> mx.array:
+    if array.dtype == np.complex128:
+        raise Unsupported("MLX has no dtype complex128")
+    return to_mlx(array)
 
 
 def _leaves(given: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.numpy.info import INFO
 from conformance.frameworks.numpy.probe import NumpyProbe
@@ -58,9 +58,7 @@ class NumpyFramework:
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Nothing to prepare: NumPy runs as it is called."""
-        require(self.name, implementation, mode, MODES, dtype)
-        if device != "cpu":
-            raise no_device(self.name, device, ["cpu"])
+        require(self, implementation, device, mode, MODES, dtype)
 
         def evaluate(inputs: Inputs) -> Evaluation:
             with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.helpers import arguments, batches
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, stream_of, type_of
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 
@@ -22,25 +22,19 @@ class NumpyProbe(Probe):
         self._implementation = implementation
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
-        first = _given(prediction)
-        second = first if target is prediction else _given(target)
-        more = () if weight is None else (_given(weight),)
+        given = called_with(np.asarray, prediction, target, weight)
         with capture_warnings() as said:
-            value = self._call(first, second, *more)
+            value = self._call(*given)
         return Returned(np.asarray(value), type_of(value), tuple(said))
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         prediction, target = arguments(inputs)[:2]
         with np.errstate(all="ignore"):
             first = np.array(self._call(prediction, target))
             prediction[...], target[...] = after.prediction, after.target
             return first, np.array(self._call(prediction, target))
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         with np.errstate(all="ignore"):
             return np.asarray(stream(batches(inputs, lengths)))
-
-
-def _given(argument: Any) -> Any:
-    return same_layout(argument) if is_array(argument) else unwrap(argument)

@@ -17,9 +17,10 @@ with warnings.catch_warnings():
     from paddle import Tensor
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.paddle.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.paddle.info import INFO
+from conformance.frameworks.paddle.probe import PaddleProbe
 from conformance.frameworks.paddle.tensors import InMode, dtype_name, missing_kernels, place, to_array, to_tensor, upstream_of
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
@@ -55,15 +56,11 @@ class PaddleFramework:
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, any dtype
         """What goes beyond value and gradients."""
-        from conformance.frameworks.paddle.probe import PaddleProbe  # which needs this module
-
         return PaddleProbe(implementation, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """One forward and one backward pass per evaluation; a graph is made once for each rank of the inputs."""
-        require(self.name, implementation, mode, MODES, dtype)
-        if device != "cpu":
-            raise no_device(self.name, device, ["cpu"])
+        require(self, implementation, device, mode, MODES, dtype)
         run = InMode(implementation.call, mode)
 
         def evaluate(inputs: Inputs) -> Evaluation:

@@ -10,9 +10,9 @@ import paddle
 from paddle import Tensor
 
 from conformance.frameworks.base import Implementation, Unsupported
-from conformance.frameworks.helpers import arguments, batches, same_layout
+from conformance.frameworks.helpers import arguments, batches
 from conformance.frameworks.paddle.tensors import InMode, missing_kernels, to_array, to_tensor, upstream_of
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stream_of, type_of
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -26,24 +26,22 @@ class PaddleProbe(Probe):
         self._run = InMode(implementation.call, mode)
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
-        first = _given(prediction)
-        second = first if target is prediction else _given(target)
-        more = () if weight is None else (_given(weight),)
+        given = called_with(to_tensor, prediction, target, weight)
         with missing_kernels(), capture_warnings() as said:
-            value = self._run(first, second, *more)
+            value = self._run(*given)
         host = to_array(value) if isinstance(value, Tensor) else np.asarray(value)
         return Returned(host, "paddle.Tensor" if isinstance(value, Tensor) else type_of(value), tuple(said))
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
         tensors = _tensors(inputs)
-        chosen = tensors[0 if quantity is Quantity.GRADIENT_PREDICTION else 1]
+        chosen = tensors[position(quantity)]
         chosen.stop_gradient = False
         with missing_kernels():
             value = self._run(*tensors)
             (gradient,) = paddle.grad([value], [chosen], [upstream_of(inputs, value)])
         return to_array(gradient)
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         if self._mode != "eager":
             raise Unsupported("a graph that paddle.jit.to_static made has a backward pass, which is not differentiated again")
         tensors = _tensors(inputs)
@@ -55,25 +53,21 @@ class PaddleProbe(Probe):
             own, mixed = paddle.grad([first], tensors[:2], [to_tensor(direction).astype(first.dtype)])
         return to_array(own), to_array(mixed)
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         tensors = _tensors(inputs)
         with missing_kernels():
             first = to_array(self._run(*tensors)).copy()
-            for tensor, changed in zip(tensors, _tensors(after), strict=True):
+            for tensor, changed in zip(tensors, _tensors(after)):
                 paddle.assign(changed, tensor)
             return first, to_array(self._run(*tensors))
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         if self._mode != "eager":
             raise Unsupported("a graph of PaddlePaddle is not asked for streams: each split would be a graph of its own")
         with missing_kernels():
             value = stream([tuple(to_tensor(array) for array in batch) for batch in batches(inputs, lengths)])
         return to_array(value) if isinstance(value, Tensor) else np.asarray(value)
-
-
-def _given(argument: Any) -> Any:
-    return to_tensor(same_layout(argument)) if is_array(argument) else unwrap(argument)
 
 
 def _tensors(inputs: Inputs) -> list[Tensor]:

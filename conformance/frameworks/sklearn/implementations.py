@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import mean_squared_error, root_mean_squared_error
+import sklearn.metrics
+from sklearn.metrics import mean_squared_error
 
 from conformance.frameworks.base import Refused
 from conformance.frameworks.helpers import EntryRow, implementations
 from conformance.numerics.formats import Array
 
 MODES = ("eager",)
-
+NAMES = {"np": np, "sklearn": sklearn}
 
 REFUSALS = ("Input contains", "Input sample_weight contains", "Found array with 0", "Sample weights must contain", "Custom weights are")
 """How it begins to say what its documentation excludes: NaN, infinity, nothing at all, weights that are all zero or of a single output."""
@@ -46,16 +48,13 @@ def _columns(array: Any) -> Array:
 
 COLUMNS = "target.reshape(len(target), -1), prediction.reshape(len(prediction), -1)"
 
-
 ROWS_AS_OUTPUTS = "target.reshape(len(target), -1).T, prediction.reshape(len(prediction), -1).T"
-
 
 ROWS: tuple[EntryRow, ...] = (
     (
         "mean_squared_error",
         "mean",
         "sklearn.metrics.mean_squared_error(np.ravel(target), np.ravel(prediction))",
-        lambda p, t: mean_squared_error(np.ravel(t), np.ravel(p)),
     ),
     (
         "mean_squared_error.outputs",
@@ -85,9 +84,7 @@ ROWS: tuple[EntryRow, ...] = (
         "root_mean_squared_error",
         "root-mean",
         "sklearn.metrics.root_mean_squared_error(np.ravel(target), np.ravel(prediction))",
-        lambda p, t: root_mean_squared_error(np.ravel(t), np.ravel(p)),
     ),
 )
 
-
-IMPLEMENTATIONS = implementations([(name, operation, entry, _refusing(call)) for name, operation, entry, call in ROWS], MODES)
+IMPLEMENTATIONS = tuple(replace(one, call=_refusing(one.call)) for one in implementations(ROWS, NAMES, MODES))

@@ -23,10 +23,12 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, keras_backend, modified_arguments, no_device, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, keras_backend, modified_arguments, not_differentiable, require
 from conformance.frameworks.probe import Probe
+from conformance.frameworks.tensorflow import replicas, training
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.tensorflow.info import INFO
+from conformance.frameworks.tensorflow.probe import TensorflowProbe
 from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs
@@ -73,23 +75,15 @@ class TensorflowFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The operations written out, the losses of ``tf.keras``, training with a tape, and replicas."""
-        from conformance.frameworks.tensorflow import replicas, training
-
         return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""
-        if mode == VMAP:
-            return Probe()
-        from conformance.frameworks.tensorflow.probe import TensorflowProbe  # which needs this module
-
-        return TensorflowProbe(implementation, device, mode)
+        return Probe() if mode == VMAP else TensorflowProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one tape; graph and XLA trace it once per rank, XLA compiles it per shape."""
-        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
-        if device not in (names := [known.name for known in self.devices()]):
-            raise no_device(self.name, device, names)
+        require(self, implementation, device, mode, (*MODES, VMAP), dtype)
         run = _running(implementation.call, mode, dtype)
 
         def evaluate(inputs: Inputs) -> Evaluation:
@@ -200,7 +194,7 @@ class _Vectorized(_Traced):
 
         value, *found = tf.vectorized_map(of_one, [upstream, *tensors], fallback_to_while_loop=False)
         self.batched.add(seen == [tensors[0].shape.rank - 1])
-        gradients = dict(zip(there, found, strict=True))
+        gradients = dict(zip(there, found))
         return value, [gradients.get(number) for number in range(len(tensors))]
 
     def _trace(self, ranks: tuple[int, ...]) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from conformance.frameworks.helpers import EntryRow, StreamRow, implementations, keras_backend, streamed, sum_batches
+from conformance.frameworks.helpers import EntryRow, implementations, keras_backend, streamed
 from conformance.frameworks.keras.implementations import listed
 from conformance.frameworks.vmap import VMAP
 
@@ -19,29 +19,8 @@ with keras_backend("tensorflow"):  # as in the adapter, which imports this modul
 Tensor = Any  # TensorFlow ships no types
 
 MODES = ("eager", "graph", "xla")
+NAMES = {"tf": tf}
 KERAS_3 = KERAS == "keras" and not version(KERAS).startswith("2.")  # the losses of Keras 2 take no dtype
-
-
-def _square(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.square(prediction - target)
-
-
-def _per_sample(prediction: Tensor, target: Tensor) -> Tensor:
-    return tf.reduce_mean(_square(prediction, target), axis=list(range(1, prediction.shape.rank)))
-
-
-def _mask(weight: Tensor) -> Tensor:
-    return tf.cast(weight, tf.bool)
-
-
-def _first_version(reduction: str) -> Callable[..., Tensor]:
-    losses = tf.compat.v1.losses
-    chosen = getattr(losses.Reduction, reduction)
-
-    def call(prediction: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
-        return losses.mean_squared_error(target, prediction, *weight, reduction=chosen)
-
-    return call
 
 
 def _class(**arguments: Any) -> Callable[[Tensor, Tensor], Tensor]:
@@ -61,79 +40,37 @@ FIRST_VERSION = "tf.compat.v1.losses.mean_squared_error"
 CLASS = "tf.keras.losses.MeanSquaredError"
 
 WRITTEN_OUT: tuple[EntryRow, ...] = (
-    ("written-out.mean", "mean", f"tf.reduce_mean({SQUARE})", lambda p, t: tf.reduce_mean(_square(p, t))),
-    ("written-out.sum", "sum", f"tf.reduce_sum({SQUARE})", lambda p, t: tf.reduce_sum(_square(p, t))),
-    ("written-out.none", "none", SQUARE, _square),
-    ("written-out.last-axis", "last-axis", f"tf.reduce_mean({SQUARE}, axis=-1)", lambda p, t: tf.reduce_mean(_square(p, t), axis=-1)),
-    ("written-out.half-none", "half-none", f"{SQUARE} / 2", lambda p, t: _square(p, t) / 2),
-    ("written-out.per-sample", "per-sample", PER_SAMPLE, _per_sample),
-    (
-        "written-out.sum-of-row-means",
-        "sum-of-row-means",
-        f"tf.reduce_sum(tf.reduce_mean({SQUARE}, axis=-1))",
-        lambda p, t: tf.reduce_sum(tf.reduce_mean(_square(p, t), axis=-1)),
-    ),
-    ("written-out.root-mean", "root-mean", f"tf.sqrt(tf.reduce_mean({SQUARE}))", lambda p, t: tf.sqrt(tf.reduce_mean(_square(p, t)))),
-    ("written-out.weighted-none", "weighted-none", f"weight * {SQUARE}", lambda p, t, w: w * _square(p, t)),
-    ("written-out.weighted-sum", "weighted-sum", f"tf.reduce_sum(weight * {SQUARE})", lambda p, t, w: tf.reduce_sum(w * _square(p, t))),
-    (
-        "written-out.weighted-by-count",
-        "weighted-by-count",
-        f"tf.reduce_mean(weight * {SQUARE})",
-        lambda p, t, w: tf.reduce_mean(w * _square(p, t)),
-    ),
-    (
-        "written-out.weighted-mean",
-        "weighted-mean",
-        f"tf.reduce_sum(weight * {SQUARE}) / tf.reduce_sum(weight)",
-        lambda p, t, w: tf.reduce_sum(w * _square(p, t)) / tf.reduce_sum(w),
-    ),
+    ("written-out.mean", "mean", f"tf.reduce_mean({SQUARE})"),
+    ("written-out.sum", "sum", f"tf.reduce_sum({SQUARE})"),
+    ("written-out.none", "none", SQUARE),
+    ("written-out.last-axis", "last-axis", f"tf.reduce_mean({SQUARE}, axis=-1)"),
+    ("written-out.half-none", "half-none", f"{SQUARE} / 2"),
+    ("written-out.per-sample", "per-sample", PER_SAMPLE),
+    ("written-out.sum-of-row-means", "sum-of-row-means", f"tf.reduce_sum(tf.reduce_mean({SQUARE}, axis=-1))"),
+    ("written-out.root-mean", "root-mean", f"tf.sqrt(tf.reduce_mean({SQUARE}))"),
+    ("written-out.weighted-none", "weighted-none", f"weight * {SQUARE}"),
+    ("written-out.weighted-sum", "weighted-sum", f"tf.reduce_sum(weight * {SQUARE})"),
+    ("written-out.weighted-by-count", "weighted-by-count", f"tf.reduce_mean(weight * {SQUARE})"),
+    ("written-out.weighted-mean", "weighted-mean", f"tf.reduce_sum(weight * {SQUARE}) / tf.reduce_sum(weight)"),
     (
         "written-out.weighted-by-nonzero",
         "weighted-by-nonzero",
         f"tf.reduce_sum(weight * {SQUARE}) / tf.math.count_nonzero(weight, dtype=weight.dtype)",
-        lambda p, t, w: tf.reduce_sum(w * _square(p, t)) / tf.math.count_nonzero(w, dtype=w.dtype),
     ),
-    (
-        "written-out.sample-weighted-by-count",
-        "sample-weighted-by-count",
-        f"tf.reduce_mean(weight * {PER_SAMPLE})",
-        lambda p, t, w: tf.reduce_mean(w * _per_sample(p, t)),
-    ),
-    (
-        "written-out.sample-weighted-mean",
-        "sample-weighted-mean",
-        f"tf.reduce_sum(weight * {PER_SAMPLE}) / tf.reduce_sum(weight)",
-        lambda p, t, w: tf.reduce_sum(w * _per_sample(p, t)) / tf.reduce_sum(w),
-    ),
-    (
-        "written-out.sample-weighted-sum",
-        "sample-weighted-sum",
-        f"tf.reduce_sum(weight * tf.transpose(tf.reduce_mean({SQUARE}, axis=-1)))",
-        lambda p, t, w: tf.reduce_sum(w * tf.transpose(tf.reduce_mean(_square(p, t), axis=-1))),
-    ),
-    (
-        "boolean_mask.masked-mean",
-        "masked-mean",
-        f"tf.reduce_mean(tf.boolean_mask({SQUARE}, {MASK}))",
-        lambda p, t, w: tf.reduce_mean(tf.boolean_mask(_square(p, t), _mask(w))),
-    ),
-    (
-        "boolean_mask.sample-masked-mean",
-        "sample-masked-mean",
-        f"tf.reduce_mean(tf.boolean_mask({SQUARE}, {MASK}))",
-        lambda p, t, w: tf.reduce_mean(tf.boolean_mask(_square(p, t), _mask(w))),
-    ),
+    ("written-out.sample-weighted-by-count", "sample-weighted-by-count", f"tf.reduce_mean(weight * {PER_SAMPLE})"),
+    ("written-out.sample-weighted-mean", "sample-weighted-mean", f"tf.reduce_sum(weight * {PER_SAMPLE}) / tf.reduce_sum(weight)"),
+    ("written-out.sample-weighted-sum", "sample-weighted-sum", f"tf.reduce_sum(weight * tf.transpose(tf.reduce_mean({SQUARE}, axis=-1)))"),
+    ("boolean_mask.masked-mean", "masked-mean", f"tf.reduce_mean(tf.boolean_mask({SQUARE}, {MASK}))"),
+    ("boolean_mask.sample-masked-mean", "sample-masked-mean", f"tf.reduce_mean(tf.boolean_mask({SQUARE}, {MASK}))"),
 )
 OWN: tuple[EntryRow, ...] = (
-    ("l2_loss", "half-sum", "tf.nn.l2_loss(prediction - target)", lambda p, t: tf.nn.l2_loss(p - t)),
-    ("squared_difference", "none", "tf.math.squared_difference(prediction, target)", tf.math.squared_difference),
+    ("l2_loss", "half-sum", "tf.nn.l2_loss(prediction - target)"),
+    ("squared_difference", "none", "tf.math.squared_difference(prediction, target)"),
     *(
         (
             f"v1.{operation}",
             operation,
             f"{FIRST_VERSION}(target, prediction{weight}, reduction=tf.compat.v1.losses.Reduction.{reduction})",
-            _first_version(reduction),
         )
         for weight, operation, reduction in (
             ("", "mean", "SUM_BY_NONZERO_WEIGHTS"),
@@ -147,27 +84,21 @@ OWN: tuple[EntryRow, ...] = (
         )
     ),
 )
-FUNCTIONS: tuple[EntryRow, ...] = (("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)", lambda p, t: tf.keras.losses.MSE(t, p)),)
+FUNCTIONS: tuple[EntryRow, ...] = (("MSE", "last-axis", "tf.keras.losses.MSE(target, prediction)"),)
 KERAS_2: tuple[EntryRow, ...] = (
     ("MeanSquaredError", "mean", f"{CLASS}()(target, prediction)", _class()),
     ("MeanSquaredError.none", "last-axis", f'{CLASS}(reduction="none")(target, prediction)', _class(reduction="none")),
     *FUNCTIONS,
 )
 
-
-def _by_batch(batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    squares = (tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64))) for p, t in batches)
-    return sum(squares) / sum(tf.cast(tf.size(p), tf.float64) for p, t in batches)
-
-
 IN_DOUBLE = "tf.reduce_sum(tf.square(tf.cast(p, tf.float64) - tf.cast(t, tf.float64)))"
 COUNTED = "tf.cast(tf.size(p), tf.float64)"
-STREAMS: tuple[StreamRow, ...] = (
-    ("written-out.by-batch", "mean", f"sum({IN_DOUBLE} for p, t in batches) / sum({COUNTED} for p, t in batches)", _by_batch),
+STREAMS: tuple[EntryRow, ...] = (
+    ("written-out.by-batch", "mean", f"sum({IN_DOUBLE} for p, t in batches) / sum({COUNTED} for p, t in batches)"),
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*WRITTEN_OUT, *OWN), (*MODES, VMAP), {"written-out.sum": sum_batches(lambda p, t: tf.reduce_sum(_square(p, t)))}),
-    *streamed(STREAMS, MODES),
-    *(listed(importlib.import_module(KERAS), MODES, FUNCTIONS, "tf.keras") if KERAS_3 else implementations(KERAS_2, MODES)),
+    *implementations((*WRITTEN_OUT, *OWN), NAMES, (*MODES, VMAP)),
+    *streamed(STREAMS, NAMES, MODES),
+    *(listed(importlib.import_module(KERAS), NAMES, MODES, FUNCTIONS, "tf.keras") if KERAS_3 else implementations(KERAS_2, NAMES, MODES)),
 )

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
-from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.helpers import arguments, batches
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stacked, stream_of, type_of
 from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -35,43 +35,40 @@ class TensorflowProbe(Probe):
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         """A ``tf.function`` of the implementation itself: lists and NumPy arrays are traced as TensorFlow does for its users."""
         with running_on(self._device):
-            first = self._given(prediction)
-            second = first if target is prediction else self._given(target)
-            more = () if weight is None else (self._given(weight),)
+            given = called_with(constant, prediction, target, weight)
             run = self._in_mode("call", self._plain)
             with capture_warnings() as said, _logging() as logged:
-                value = run(first, second, *more)
+                value = run(*given)
             said |= logged
         self._attest()
         if tf.is_tensor(value):
             return Returned(host(value), "tensorflow.Tensor", tuple(said))
         return Returned(np.asarray(value), type_of(value), tuple(said))
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
-        chosen = 0 if quantity is Quantity.GRADIENT_PREDICTION else 1
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
+        chosen = position(quantity)
         gradient = self._ask(("alone", chosen), partial(_gradient, self._plain, chosen), [inputs.upstream, *arguments(inputs)])
         if gradient is None:
             raise TypeError(f"the tape finds no path from the value for {quantity} alone")
         return host(gradient)
 
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
         return host(self._ask("forward", partial(_forward, self._plain), [prediction, target, *arguments(inputs)]))
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         found = self._ask("curvature", partial(_curvature, self._plain), [inputs.upstream, direction, *arguments(inputs)])
         if found is None:
             raise TypeError("the tape finds no path from the value to the prediction")
         own, mixed = found
         return host(own), host(mixed)
 
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        parts = [np.stack(part) for part in zip(*(arguments(inputs) for inputs in stack), strict=True)]
-        return host(self._ask("batched", partial(_batched, self._plain), parts))
+    def vmap(self, stack: Sequence[Inputs]) -> Array:
+        return host(self._ask("batched", partial(_batched, self._plain), stacked(stack)))
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("TensorFlow's tensors cannot be changed")
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         """In a ``tf.function`` the whole stream is one graph, traced once per split."""
         stream = stream_of(self._implementation)
         with running_on(self._device), _logging():
@@ -109,9 +106,6 @@ class TensorflowProbe(Probe):
         ran = "eager" if True in self._eagerly else "graph"
         if (ran == "eager") != (self._mode == "eager"):
             raise ExecutionMismatch(f"asked for {self._mode}, but the function was run in {ran} mode")
-
-    def _given(self, argument: Any) -> Any:
-        return constant(same_layout(argument)) if is_array(argument) else unwrap(argument)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def _average(squares: Any, all_rows: int) -> Any:
     return tf.nn.compute_average_loss(tf.reduce_mean(squares, axis=-1), global_batch_size=all_rows)
 
 
-WAYS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
+VARIANTS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
     "reduce_mean": (_mean, tf.distribute.ReduceOp.MEAN, "tf.reduce_mean(squares), then all_reduce(MEAN, gradient)"),
     "compute_average_loss": (
         _average,
@@ -39,13 +39,15 @@ _LAUNCH = ReplicaLauncher("conformance.frameworks.tensorflow.replicas", lambda _
 def implementations() -> Sequence[Implementation]:
     """The mean of means, and the loss that is divided by the global batch size."""
     return _LAUNCH.implementations(
-        "MirroredStrategy", "graph", {way: f"tf.distribute.MirroredStrategy().run: {loss}" for way, (_, _, loss) in WAYS.items()}
+        "MirroredStrategy",
+        "graph",
+        {variant: f"tf.distribute.MirroredStrategy().run: {loss}" for variant, (_, _, loss) in VARIANTS.items()},
     )
 
 
 def _run(order: ReplicaRequest) -> Sequence[Replica]:
     """All replicas."""
-    task, (loss_of, operator, _) = order.task, WAYS[order.way]
+    task, (loss_of, operator, _) = order.task, VARIANTS[order.variant]
     shards = list(task.split())
     cpu = tf.config.list_physical_devices("CPU")[0]
     if tf.config.get_logical_device_configuration(cpu) is None:  # the first order
@@ -63,7 +65,7 @@ def _run(order: ReplicaRequest) -> Sequence[Replica]:
         with tf.GradientTape() as tape:
             own = loss_of(tf.square(tf.matmul(inputs, parameters) - targets), len(task.inputs))
         reduced = tf.distribute.get_replica_context().all_reduce(operator, [tape.gradient(own, parameters), own])
-        for variable, result in zip((gradient, loss), reduced, strict=True):
+        for variable, result in zip((gradient, loss), reduced):
             variable.assign(result)
 
     step: Any = tf.function(lambda inputs, targets: strategy.run(on_one, (inputs, targets)))
@@ -73,7 +75,7 @@ def _run(order: ReplicaRequest) -> Sequence[Replica]:
 
     step(spread([s.inputs for s in shards]), spread([s.targets for s in shards]))
     mode = "eager" if True in eagerly else "graph"
-    held = zip(*map(strategy.experimental_local_results, (gradient, loss)), strict=True)
+    held = zip(*map(strategy.experimental_local_results, (gradient, loss)))
     return [Replica(i, place(g), mode, host(g), host(v)) for i, (g, v) in enumerate(held)]
 
 

@@ -73,7 +73,7 @@ class _Training:
         with tf.GradientTape() as tape:
             loss = self._loss(inputs, targets, weight)
         variables = list(self.variables.values())
-        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        for variable, gradient in zip(variables, tape.gradient(loss, variables)):
             variable.assign_sub(float(self.task.rate) * gradient)
         return loss
 

@@ -23,11 +23,13 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, no_device, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.probe import Probe
+from conformance.frameworks.torch import replicas, training
 from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
 from conformance.frameworks.torch.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.torch.info import INFO
+from conformance.frameworks.torch.probe import TorchProbe
 from conformance.frameworks.torch.tensors import dtype_name, to_array, to_tensor
 from conformance.frameworks.vmap import VMAP, member_shape, require_batched
 from conformance.numerics.definition import Inputs, Shape
@@ -75,26 +77,18 @@ class TorchFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The function, the module, the written-out forms, and training and replicas with them."""
-        from conformance.frameworks.torch import replicas, training
-
         return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""
-        if mode == VMAP:
-            return Probe()
-        from conformance.frameworks.torch.probe import TorchProbe  # which needs this module
-
-        return TorchProbe(implementation, device, mode)
+        return Probe() if mode == VMAP else TorchProbe(implementation, device, mode)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """One forward and one backward pass per evaluation; a compiled target starts from an empty compiler.
 
         Preparing a compiled target drops the graphs of those prepared before: they would be compiled again.
         """
-        require(self.name, implementation, mode, (*MODES, VMAP), dtype)
-        if device not in (names := [known.name for known in self.devices()]):
-            raise no_device(self.name, device, names)
+        require(self, implementation, device, mode, (*MODES, VMAP), dtype)
         if mode == VMAP:
             return lambda stack: _evaluate_batch(implementation.call, stack, device)
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
-from conformance.frameworks.helpers import arguments, batches, same_layout
-from conformance.frameworks.probe import Probe, Returned, capture_warnings, is_array, stream_of, type_of, unwrap
+from conformance.frameworks.helpers import arguments, batches
+from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stream_of, type_of
 from conformance.frameworks.torch.tensors import to_array, to_tensor
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -31,22 +31,20 @@ class TorchProbe(Probe):
         self._run = torch.compile(self._plain, fullgraph=True) if self._compiled else self._plain
 
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
-        first = self._given(prediction)
-        second = first if target is prediction else self._given(target)
-        more = () if weight is None else (self._given(weight),)
+        given = called_with(self._tensor, prediction, target, weight)
         with capture_warnings() as said:
-            value = self._run(first, second, *more)
+            value = self._run(*given)
         host = to_array(value) if isinstance(value, Tensor) else np.asarray(value)
         return Returned(host, type_of(value), tuple(said))
 
-    def alone(self, inputs: Inputs, quantity: Quantity) -> Array:
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
         tensors = self._tensors(inputs)
-        chosen = tensors[0 if quantity is Quantity.GRADIENT_PREDICTION else 1].requires_grad_()
+        chosen = tensors[position(quantity)].requires_grad_()
         value = self._run(*tensors)
         (gradient,) = torch.autograd.grad(value, chosen, self._upstream(inputs, value))
         return to_array(gradient)
 
-    def forward(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
         if self._compiled:
             raise Unsupported("torch.compile is not asked for forward mode")
         directions = (to_tensor(prediction, self._device), to_tensor(target, self._device))
@@ -54,7 +52,7 @@ class TorchProbe(Probe):
             _, tangent = torch.func.jvp(self._plain, tuple(self._tensors(inputs)[:2]), directions)
         return to_array(tangent)
 
-    def curvature(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         if self._compiled:
             raise Unsupported(_ONCE)
         tensors = [tensor.requires_grad_() for tensor in self._tensors(inputs)]
@@ -63,20 +61,20 @@ class TorchProbe(Probe):
         own, mixed = torch.autograd.grad(first, tensors[:2], to_tensor(direction, self._device).to(first.dtype))
         return to_array(own), to_array(mixed)
 
-    def batched(self, stack: Sequence[Inputs]) -> Array:
-        tensors = [torch.stack(part) for part in zip(*(self._tensors(inputs) for inputs in stack), strict=True)]
+    def vmap(self, stack: Sequence[Inputs]) -> Array:
+        tensors = [torch.stack(part) for part in zip(*(self._tensors(inputs) for inputs in stack))]
         batch = torch.vmap(self._plain)
         with _rules_of_custom_functions():
             return to_array((torch.compile(batch) if self._compiled else batch)(*tensors))
 
-    def edited(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         tensors = self._tensors(inputs)
         first = to_array(self._run(*tensors)).copy()
-        for tensor, changed in zip(tensors, self._tensors(after), strict=True):
+        for tensor, changed in zip(tensors, self._tensors(after)):
             tensor.copy_(changed)
         return first, to_array(self._run(*tensors))
 
-    def streamed(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         if self._compiled:
             raise Unsupported("torch.compile is not asked for streams: each split would be a program of its own")
@@ -90,10 +88,8 @@ class TorchProbe(Probe):
     def threads(self, count: int) -> AbstractContextManager[None]:
         return _threads(count)
 
-    def _given(self, argument: Any) -> Any:
-        if not is_array(argument):
-            return unwrap(argument)
-        return to_tensor(same_layout(argument), self._device)
+    def _tensor(self, array: Array) -> Tensor:
+        return to_tensor(array, self._device)
 
     def _tensors(self, inputs: Inputs) -> list[Tensor]:
         return [to_tensor(array, self._device) for array in arguments(inputs)]

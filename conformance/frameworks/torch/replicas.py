@@ -30,7 +30,7 @@ def _mean_by_share(prediction: Tensor, target: Tensor) -> Tensor:
     return mse_loss(prediction, target) * (distributed.get_world_size() * rows.item() / all_rows.item())
 
 
-WAYS: Mapping[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
+VARIANTS: Mapping[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "mean": (_mean, "mse_loss(model(inputs), targets)"),
     "by-share": (_mean_by_share, "(mse_loss(model(inputs), targets) * world_size * rows / rows_of_all)"),
 }
@@ -45,7 +45,10 @@ def implementations() -> Sequence[Implementation]:
     return _LAUNCH.implementations(
         "DDP",
         "eager",
-        {way: f"{loss}.backward() with model = torch.nn.parallel.DistributedDataParallel(...)" for way, (_, loss) in WAYS.items()},
+        {
+            variant: f"{loss}.backward() with model = torch.nn.parallel.DistributedDataParallel(...)"
+            for variant, (_, loss) in VARIANTS.items()
+        },
     )
 
 
@@ -67,7 +70,7 @@ def _run(order: ReplicaRequest) -> Sequence[Replica]:
     layer.load_state_dict({"weight": given.t()})  # PyTorch's weights have a row an output
     model = nn.parallel.DistributedDataParallel(layer)
     _KEPT.append(model)
-    loss = WAYS[order.way][0](model(to_tensor(shard.inputs, "cpu")), to_tensor(shard.targets, "cpu"))
+    loss = VARIANTS[order.variant][0](model(to_tensor(shard.inputs, "cpu")), to_tensor(shard.targets, "cpu"))
     loss.backward()
     reported = loss.detach().clone()
     distributed.all_reduce(reported)

@@ -11,13 +11,11 @@ from torchmetrics.functional import mean_squared_error
 from conformance.frameworks.helpers import EntryRow, implementations
 
 MODES = ("eager",)
-
+NAMES = {"torchmetrics": torchmetrics}
 
 FUNCTION = "torchmetrics.functional.mean_squared_error"
 
-
 CLASS = "torchmetrics.MeanSquaredError"
-
 
 COLUMNS = "prediction.reshape(len(prediction), -1).T, target.reshape(len(target), -1).T"
 
@@ -37,14 +35,9 @@ def _per_sample(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 ROWS: tuple[EntryRow, ...] = (
-    ("mean_squared_error", "mean", f"{FUNCTION}(prediction, target)", mean_squared_error),
+    ("mean_squared_error", "mean", f"{FUNCTION}(prediction, target)"),
     ("MeanSquaredError", "mean", f"{CLASS}()(prediction, target)", lambda p, t: _once(p, t, squared=True)),
-    (
-        "mean_squared_error.root",
-        "root-mean",
-        f"{FUNCTION}(prediction, target, squared=False)",
-        lambda p, t: mean_squared_error(p, t, squared=False),
-    ),
+    ("mean_squared_error.root", "root-mean", f"{FUNCTION}(prediction, target, squared=False)"),
     ("MeanSquaredError.root", "root-mean", f"{CLASS}(squared=False)(prediction, target)", lambda p, t: _once(p, t, squared=False)),
     *(
         (
@@ -60,5 +53,4 @@ ROWS: tuple[EntryRow, ...] = (
     ),
 )
 
-
-IMPLEMENTATIONS = implementations(ROWS, MODES)
+IMPLEMENTATIONS = implementations(ROWS, NAMES, MODES)
