@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 10):
-    from importlib.metadata import packages_distributions  # novermin - the other branch is for what came before
+    from importlib.metadata import packages_distributions  # novermin
 else:
     from collections.abc import Mapping
     from importlib.metadata import distributions

@@ -27,6 +27,6 @@ def test_it_parses(file: Path) -> None:
 
 def test_it_uses_nothing_newer() -> None:
     pytest.importorskip("vermin", reason="vermin is not installed: pip install -e '.[test]'")
-    command = [sys.executable, "-m", "vermin", "--target=3.9-", "--no-tips", "--violations", *map(str, FILES)]
+    command = [sys.executable, "-c", "import vermin; vermin.main()", "--target=3.9-", "--no-tips", "--violations", *map(str, FILES)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout

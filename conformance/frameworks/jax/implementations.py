@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from conformance.frameworks.helpers import EntryRow, implementations, streamed
@@ -17,6 +18,13 @@ if HAS_OPTAX:
     import optax
 
     NAMES["optax"] = optax
+
+
+def _where(prediction: jax.Array, target: jax.Array, weight: jax.Array) -> jax.Array:
+    """The mask has one axis at least, and none that the inputs have not; missing ones come after its own."""
+    mask = weight.astype(bool)
+    return jnp.mean(jnp.square(prediction - target), where=mask.reshape(mask.shape + (1,) * (prediction.ndim - mask.ndim)))
+
 
 SQUARE = "jnp.square(prediction - target)"
 PER_SAMPLE = f"jnp.mean({SQUARE}, axis=tuple(range(1, prediction.ndim)))"
@@ -41,8 +49,13 @@ WRITTEN_OUT: tuple[EntryRow, ...] = (
     ("written-out.sample-weighted-by-count", "sample-weighted-by-count", f"jnp.mean(weight * {PER_SAMPLE})"),
     ("average.sample-weighted-mean", "sample-weighted-mean", f"jnp.average({PER_SAMPLE}, weights=weight)"),
     ("written-out.sample-weighted-sum", "sample-weighted-sum", f"jnp.sum(weight * jnp.mean({SQUARE}, axis=-1).T)"),
-    ("mean-where", "masked-mean", f"jnp.mean({SQUARE}, where={MASK})"),
-    ("mean-where.sample-masked-mean", "sample-masked-mean", f"jnp.mean({SQUARE}, where={MASK}.reshape(-1, *[1] * (prediction.ndim - 1)))"),
+    ("mean-where", "masked-mean", f"jnp.mean({SQUARE}, where={MASK})", _where),
+    (
+        "mean-where.sample-masked-mean",
+        "sample-masked-mean",
+        f"jnp.mean({SQUARE}, where={MASK}.reshape(-1, *[1] * (prediction.ndim - 1)))",
+        _where,
+    ),
 )
 OPTAX: tuple[EntryRow, ...] = (
     (
