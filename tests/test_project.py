@@ -250,15 +250,6 @@ def test_the_framework_of_the_guide_runs(tmp_path: Path) -> None:
         assert part in done.stdout, done.stdout
 
 
-def test_every_command_of_the_readme_exists() -> None:
-    from conformance.cli import main
-
-    text = (ROOT / "README.md").read_text()
-    commands = set(re.findall(r"conformance ([a-z]+)", "\n".join(re.findall(r"`([^`\n]+)`", text))))
-    assert commands <= set(main.commands)
-    assert set(main.commands) <= commands
-
-
 # ---- what is pinned, and what is installed ----
 
 

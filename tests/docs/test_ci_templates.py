@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import options
 
-from conformance.cli import main
 from conformance.frameworks.registry import KNOWN
 
 yaml = pytest.importorskip("yaml", reason="pyyaml is not installed: pip install 'mse-conformance[test]'")
@@ -48,8 +48,7 @@ def test_it_runs_and_reports_with_commands_and_options_that_exist(name: str) -> 
     called = commands(name)
     assert {command for command, *_ in called} == {"run", "report"}
     for command, *arguments in called:
-        known = {option for parameter in main.commands[command].params for option in parameter.opts}
-        assert {argument for argument in arguments if argument.startswith("-")} <= known
+        assert {argument for argument in arguments if argument.startswith("-")} <= options(command)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -8,10 +8,10 @@ from pathlib import Path
 from pkgutil import resolve_name
 from unittest.mock import Mock
 
-import click
 import pytest
+from command import options
 
-from conformance.cli import COMMANDS, main
+from conformance.cli import COMMANDS
 from conformance.pytest_plugin import pytest_addoption
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +53,7 @@ def options_of(command: str) -> set[str]:
         pytest_addoption(pytest_options)
         plugin = {call.args[0] for call in pytest_options.getgroup.return_value.addoption.call_args_list}
         return plugin.union(*map(options_of, COMMANDS), {"--conformance"})  # which is how those of the plugin begin
-    found = main.get_command(click.Context(main), command)
-    assert found is not None
-    return {"--help", *(name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts))}
+    return options(command) | {"--help"}
 
 
 def in_each(documents: list[Path]) -> pytest.MarkDecorator:
@@ -93,6 +91,11 @@ def test_commands_and_their_options(document: Path) -> None:
         command = named["command"] if named and named["command"] in COMMANDS else ""
         missing += [f"{command} {option}" for option in OPTION.findall(code) if option not in options_of(command) | OF_OTHER_PROGRAMS]
     assert missing == []
+
+
+def test_the_readme_names_every_command() -> None:
+    named = {found["command"] for code in code_of(ROOT / "README.md") for found in COMMAND.finditer(code)}
+    assert named == set(COMMANDS)
 
 
 def test_options_of_the_benchmarks() -> None:

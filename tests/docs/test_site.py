@@ -12,8 +12,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from command import options
 
-from conformance.cli import main
+from conformance.cli import COMMANDS
 from conformance.specs.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,12 +94,11 @@ def test_pages_are_shown_without_a_network(site: Path) -> None:
 
 def test_every_command_and_option_has_its_place(site: Path) -> None:
     page = Page(site / "cli.html")
-    for name, command in main.commands.items():
+    for name in COMMANDS:
         assert f"conformance {name} [OPTIONS]" in page.text
-        for option in command.params:
-            for spelling in option.opts:
-                if spelling.startswith("--"):
-                    assert f"cmdoption-conformance-{name}-{spelling.lstrip('-')}" in page.ids, (name, spelling)
+        for option in options(name):
+            if option.startswith("--"):
+                assert f"cmdoption-conformance-{name}-{option.lstrip('-')}" in page.ids, (name, option)
 
 
 def test_every_deviation_is_listed(site: Path) -> None:
