@@ -207,7 +207,7 @@ def processes(containing: str) -> list[int]:
 
 def workers(rig: Rig) -> list[int]:
     """The worker processes of the rig's runs."""
-    return [pid for pid in processes(str(rig.folder)) if "executors.worker" in _command_line(pid)]
+    return [pid for pid in processes(str(rig.folder)) if "workers.worker" in _command_line(pid)]
 
 
 def _command_line(pid: int) -> str:

@@ -71,7 +71,7 @@ def test_one_wrong_bit_fails_its_quantity_alone() -> None:
         (lambda p: replace(p, ran=ExecutionSetting("cpu", "jit", "float32")), Outcome.ERROR, "asked for the mode eager, it ran in jit"),
         (lambda p: replace(p, ran=ExecutionSetting("gpu", "eager", "float32")), Outcome.ERROR, "asked for the device cpu, it ran on gpu"),
         (lambda p: replace(p, ran=ExecutionSetting("cpu", "eager", "float64")), Outcome.ERROR, "asked for float32, it ran in float64"),
-        (lambda p: p.arrays, Outcome.ERROR, "raised TypeError: the implementation returned dict, expected a Produced"),
+        (lambda p: p.arrays, Outcome.ERROR, "raised TypeError: the implementation returned dict, expected a ProcedureResult"),
     ],
 )
 def test_what_is_said(change: Callable[[ProcedureResult], Any], outcome: Outcome, reason: str) -> None:

@@ -146,7 +146,7 @@ def test_killing_a_worker_from_outside_leaves_a_file_that_says_so(tmp_path: Path
     process = _start(tmp_path / "out", subjects.write(tmp_path, SLOW), "mse/mean/case/*")
     path = tmp_path / "out" / "results" / "numpy.jsonl"
     _wait_for_cells(path, 6)
-    found = subprocess.run(["pgrep", "-f", f"executors.worker numpy .*{tmp_path}"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-f", f"workers.worker numpy .*{tmp_path}"], capture_output=True, text=True, check=True)
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
     process.communicate(timeout=300)
     results = read(path)

@@ -41,7 +41,7 @@ def cells_of(
     specs = replace(SPECS, policies=tuple(policies))
     harness = Harness(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, "1", CHECKS)
     info = registry.info_of(framework)
-    budget = replace(budget, compiles_each_shape=info.compiles_each_shape(mode))
+    budget = replace(budget, compiles_each_shape=budget.compiles_each_shape or info.compiles_each_shape(mode))
     if mode == VMAP:
         budget = replace(budget, batch=PROFILES["full"].vmap_batch or budget.batch)
     request = Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype, budget=budget)
