@@ -10,7 +10,8 @@ from conformance.checks.base import EvaluatingCheck, Finding, findings
 from conformance.checks.context import CheckContext, Expect
 from conformance.checks.observe import observe
 from conformance.checks.tally import QUANTITIES, new_tallies
-from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.expectation import Expectation
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.relative import RelativeIntervals
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.grid import ScaledIntegers

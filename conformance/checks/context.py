@@ -11,8 +11,7 @@ from conformance.checks.budget import Budget
 from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
 from conformance.frameworks.probe import Probe
 from conformance.numerics.bounds.error_model import RoundingStep
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Format, format_of

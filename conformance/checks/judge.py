@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.checks.wording import allowed_in_words, describe, digits_of
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.formats import Array
 
 

@@ -21,7 +21,7 @@ from conformance.checks.tally import Observation, QuantityRecord, is_finite
 from conformance.frameworks.base import Evaluation, Refused
 from conformance.frameworks.vmap import Batched, member
 from conformance.inputs.shrink import shrink
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact.oracle import BULK, Exact, exact
 from conformance.numerics.exact.representable import first_inexact_step

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.checks.judge import Judgement
 from conformance.checks.wording import allowed_in_words, describe, digits_of, hexadecimal, hexadecimals
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 from conformance.results.records import Outcome, Witness

@@ -6,7 +6,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.expectation import Expectation
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.exact.number import Number
 from conformance.numerics.formats import Array
 

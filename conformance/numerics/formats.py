@@ -184,8 +184,3 @@ def format_of(array: Array) -> Format:
     """
     known = _BY_DTYPE.get(array.dtype)  # NumPy makes the name of a dtype anew each time
     return FORMATS[array.dtype.name] if known is None else known
-
-
-def to_fraction(x: float) -> Fraction:
-    """The exact value of a finite float (or NumPy scalar of any of the four formats)."""
-    return Fraction(float(x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,15 +31,16 @@ class Stack:
 
     def member(self, number: int) -> Inputs:
         """One of them, a view."""
-        arrays = self.arrays
-        weight = None if arrays.weight is None else arrays.weight[number, ...]
-        return Inputs(arrays.prediction[number, ...], arrays.target[number, ...], weight, arrays.upstream[number, ...], arrays.read_only)
+        return self._at((number, ...))
 
     def part(self, members: slice) -> Stack:
         """Some of them, a view."""
+        return Stack(self._at((members,)))
+
+    def _at(self, index: tuple[Any, ...]) -> Inputs:
         arrays = self.arrays
-        weight = None if arrays.weight is None else arrays.weight[members]
-        return Stack(Inputs(arrays.prediction[members], arrays.target[members], weight, arrays.upstream[members], arrays.read_only))
+        weight = None if arrays.weight is None else arrays.weight[index]
+        return Inputs(arrays.prediction[index], arrays.target[index], weight, arrays.upstream[index], arrays.read_only)
 
 
 _PARTS: tuple[Callable[[Inputs], Array], ...] = (lambda i: i.prediction, lambda i: i.target, lambda i: i.upstream)

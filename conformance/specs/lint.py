@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from conformance.numerics.bounds.error_model import RoundingStep
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.decode import distinct
 from conformance.numerics.exact.number import Number

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from conformance.checks.judge import FLUSHES, Judgement, judge, sentence
 from conformance.checks.wording import allowed_in_words, approximately, describe
-from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.expectation import Expectation
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
 

@@ -14,9 +14,9 @@ from conformance.checks import context
 from conformance.checks.context import ExpectationCache
 from conformance.checks.judge import judge
 from conformance.inputs.families import FAMILIES, Descriptor, make
-from conformance.numerics.bounds.expectation import expectation
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity, Weights
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS
 from conformance.specs.load import load
 
@@ -27,7 +27,7 @@ QUANTITIES = st.sampled_from([Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quan
 def one(family: str, seed: int, over: Over, dtype: str, quantity: Quantity, *, flushes: bool) -> Expectation:
     definition = Definition(Fraction(1), over, Divisor.COUNT, Weights.NONE)
     inputs = make(FAMILIES[family], Descriptor(seed, (3, 5), 2, 0), definition, dtype)
-    return expectation(definition, inputs, ERROR_MODEL, quantity, flushes=flushes)
+    return expectation_of(exact(definition, inputs), ERROR_MODEL, quantity, flushes=flushes)
 
 
 @settings(max_examples=300, deadline=None)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from reference import over, times
 from simulation import Factors, Machine, Terms, gradient, rooted, value, weight_gradient
 
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact.oracle import Exact, exact
 from conformance.numerics.formats import FORMATS

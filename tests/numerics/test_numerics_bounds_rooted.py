@@ -8,10 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.gradient import PRODUCT_OVERFLOWS
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Format
 from conformance.specs.load import load
 
@@ -27,7 +28,7 @@ def beside_infinity(fmt: Format, difference: float, upstream: float) -> tuple[In
         mean = np.square(p).mean(dtype=p.dtype)
         found = (g * p * p.dtype.type(2)) / p.dtype.type(2) / (p.dtype.type(2) * np.sqrt(mean))
     inputs = Inputs(p, np.zeros_like(p), None, g)
-    return expectation(ROOT_OF_THE_MEAN, inputs, load(None).error_model, Quantity.GRADIENT_PREDICTION).at(0), float(found[0])
+    return expectation_of(exact(ROOT_OF_THE_MEAN, inputs), load(None).error_model, Quantity.GRADIENT_PREDICTION).at(0), float(found[0])
 
 
 @every_format

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array, Format

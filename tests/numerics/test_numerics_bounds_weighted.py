@@ -11,11 +11,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.bounds.gradient import NARROW_SCALE, PRODUCT_OVERFLOWS
-from conformance.numerics.bounds.interval import Expectation
 from conformance.numerics.bounds.value import SQUARE_OVERFLOWS
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.specs.load import load
 
@@ -29,7 +29,7 @@ every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS
 def allowed(definition: Definition, prediction: Array, weight: Array, quantity: Quantity, upstream: float = 1) -> Expectation:
     """The expectation for a target of zeros."""
     inputs = Inputs(prediction, np.zeros_like(prediction), weight, np.asarray(upstream).astype(prediction.dtype))
-    return expectation(definition, inputs, ERROR_MODEL, quantity)
+    return expectation_of(exact(definition, inputs), ERROR_MODEL, quantity)
 
 
 # ---- the gradient of a mean by sample: Σw and the length of a row divide together, or one after the other ----
@@ -198,7 +198,7 @@ def test_means_of_rows_may_be_subnormal(name: str) -> None:
     result = rows.astype(np.float64).sum()  # every partial sum is exact in the format too
     inputs = Inputs(prediction, 0 * prediction, None, np.ones((), fmt.dtype))
     definition = Definition(Fraction(1), Over.ALL, Divisor.LAST_AXIS, Weights.NONE)
-    assert expectation(definition, inputs, ERROR_MODEL, Quantity.VALUE).at(0).contains(Fraction(float(result)))
+    assert expectation_of(exact(definition, inputs), ERROR_MODEL, Quantity.VALUE).at(0).contains(Fraction(float(result)))
 
 
 def test_the_reciprocal_of_a_subnormal_sum_of_samples_may_overflow() -> None:
@@ -215,7 +215,7 @@ def test_squares_that_are_not_summed_have_bounds_with_the_weights_of_samples() -
     definition = Definition(Fraction(1), Over.NONE, Divisor.ONE, Weights.SAMPLE)
     prediction = np.array([[1.0, 3.0], [2.0, 0.5]], np.float32)
     inputs = Inputs(prediction, np.zeros_like(prediction), np.array([2.0, 3.0], np.float32), np.ones((2, 2), np.float32))
-    found = expectation(definition, inputs, ERROR_MODEL, Quantity.VALUE)
+    found = expectation_of(exact(definition, inputs), ERROR_MODEL, Quantity.VALUE)
     assert [found.at(i).exact for i in range(4)] == [2, 18, 12, Fraction(3, 4)]
     assert all(found.at(i).bound < Fraction(1, 10**5) for i in range(4))
 

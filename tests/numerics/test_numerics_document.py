@@ -11,9 +11,10 @@ import pytest
 
 from conformance.checks.catalogue import all_checks
 from conformance.checks.explain import explain
-from conformance.numerics.bounds.expectation import expectation
+from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Weights
+from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array
 from conformance.specs.load import load
 
@@ -27,7 +28,7 @@ LISTINGS = re.findall(r"`conformance explain (\S+) --dtype (\w+)`[^`]*?```text\n
 def interval(prediction: Array, target: Array) -> Interval:
     """Of the mean."""
     inputs = Inputs(prediction, target, None, np.ones((), prediction.dtype))
-    return expectation(MEAN, inputs, SPECS.error_model, Quantity.VALUE).at(0)
+    return expectation_of(exact(MEAN, inputs), SPECS.error_model, Quantity.VALUE).at(0)
 
 
 def says(*parts: str) -> None:
@@ -128,7 +129,7 @@ def test_what_is_said_beside_the_listings() -> None:
         check, _, quantity = identifier.partition(":")
         case = CHECKS[check].case  # type: ignore[attr-defined]  # only checks of cases are asked for
         definition = SPECS.operations[check.partition("/case/")[0]].definition
-        made = expectation(definition, case.inputs("float32"), SPECS.error_model, Quantity(quantity))
+        made = expectation_of(exact(definition, case.inputs("float32")), SPECS.error_model, Quantity(quantity))
         return [found.bound for found in made.intervals]
 
     def in_u(number: Fraction) -> float:

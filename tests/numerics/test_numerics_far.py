@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.inputs.families import FAMILIES, Descriptor, make
+from conformance.numerics.bounds.error_model import Evaluation
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.fast_path import gradient_intervals, value_intervals
 from conformance.numerics.bounds.gradient import Gradients
@@ -45,12 +46,12 @@ def check(definition: Definition, inputs: Inputs, output: Format, *, flushes: bo
     for quantity in (Quantity.VALUE, Quantity.GRADIENT_PREDICTION):
         oracle = exact(definition, inputs)
         if quantity is Quantity.VALUE:
-            found = value_intervals(oracle, ERROR_MODEL, output, flushes=flushes)
+            found = value_intervals(Evaluation(oracle, ERROR_MODEL, output, flushes))
             count = range(len(oracle.value.distinct))
-            alone = [value_interval(exact(definition, inputs), ERROR_MODEL, i, output, flushes=flushes) for i in count]
+            alone = [value_interval(Evaluation(exact(definition, inputs), ERROR_MODEL, output, flushes), i) for i in count]
         else:
-            found = gradient_intervals(oracle, ERROR_MODEL, quantity, output, flushes=flushes)
-            gradients = Gradients(exact(definition, inputs), ERROR_MODEL, output, flushes=flushes)
+            found = gradient_intervals(Evaluation(oracle, ERROR_MODEL, output, flushes), quantity)
+            gradients = Gradients(Evaluation(exact(definition, inputs), ERROR_MODEL, output, flushes))
             alone = [gradients.interval(i) for i in range(len(gradients))]
         assert list(map(repr, found)) == list(map(repr, alone)), (definition, inputs, quantity, flushes)  # by words: nan is not nan
         expected = expectation_of(oracle, ERROR_MODEL, quantity, output, flushes=flushes)

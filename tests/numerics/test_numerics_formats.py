@@ -12,7 +12,7 @@ from drawing import formats, from_bits, numbers, width
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.numerics.formats import FORMATS, Format, floor_log2, power_of_two, to_fraction
+from conformance.numerics.formats import FORMATS, Format, floor_log2, power_of_two
 
 every_format = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 
@@ -49,10 +49,10 @@ def test_the_constants_are_those_of_the_format(fmt: Format) -> None:
     assert fmt.dtype.name == fmt.name
     assert fmt.precision == info.nmant + 1
     assert (fmt.emin, fmt.emax) == (info.minexp, info.maxexp - 1)
-    assert fmt.largest == to_fraction(info.max)
-    assert fmt.smallest_normal == to_fraction(info.smallest_normal)
-    assert fmt.smallest_subnormal == to_fraction(info.smallest_subnormal)
-    assert 2 * fmt.unit_roundoff == to_fraction(info.eps)
+    assert fmt.largest == Fraction(float(info.max))
+    assert fmt.smallest_normal == Fraction(float(info.smallest_normal))
+    assert fmt.smallest_subnormal == Fraction(float(info.smallest_subnormal))
+    assert 2 * fmt.unit_roundoff == Fraction(float(info.eps))
     assert fmt.rounding == fmt.unit_roundoff / (1 + fmt.unit_roundoff)
     assert fmt.overflow_threshold == fmt.largest + fmt.ulp(fmt.largest) / 2
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.inputs.families import FAMILIES, Descriptor, make
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation, Interval
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
+from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Format

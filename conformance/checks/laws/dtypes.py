@@ -17,7 +17,7 @@ from conformance.checks.laws.law import law
 from conformance.checks.tally import QuantityRecord
 from conformance.checks.wording import describe
 from conformance.frameworks.messages import in_decimal, refusal
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.exact.oracle import Exact, exact
 from conformance.numerics.formats import FORMATS, Array, Format

@@ -14,8 +14,7 @@ from conformance.checks.observe import observe
 from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import special_values
 from conformance.numerics.bounds.error_model import RoundingStep
-from conformance.numerics.bounds.expectation import expectation_of
-from conformance.numerics.bounds.interval import Expectation
+from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Inputs, Over, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Format

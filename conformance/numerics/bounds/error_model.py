@@ -10,6 +10,7 @@ from typing import Literal
 
 from conformance.numerics.definition import Definition, Divisor, Over, Quantity
 from conformance.numerics.exact.number import Number, is_power_of_two, square_root
+from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format
 
 Situation = Literal[
@@ -141,9 +142,45 @@ class Roundings:
             _THETAS[key] = self.model, self._theta()
         return _THETAS[key][1]
 
+    def theta_with(self, divisor_error: Fraction, *, times: int = 1) -> Fraction:
+        """θ where the divisor has a relative error of its own, and divides so many times."""
+        return (1 + self.theta) / (1 - divisor_error) ** times - 1 if divisor_error else self.theta
+
     def _theta(self) -> Fraction:
         product = Fraction(1)
         for step, count in self.steps:
             chosen = self.format_of(step)
             product *= 1 + count * chosen.unit_roundoff if step.count == "n-1" else (1 + chosen.rounding) ** count
         return product - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What is known of a conforming evaluation: its exact results, the error model, and the format of what it returns.
+
+    ``flushes``: the target is declared to flush subnormal inputs and results to zero.
+    """
+
+    exact: Exact
+    model: Sequence[RoundingStep]
+    output: Format
+    flushes: bool
+
+    def roundings(self, quantity: Quantity, summands: int, divisor: Number, *, unit_upstream: bool = True) -> Roundings:
+        """The roundings of one element of a quantity."""
+        exact, fmt = self.exact, self.exact.inputs.format
+        return Roundings(
+            self.model,
+            exact.definition,
+            quantity,
+            fmt,
+            self.output,
+            summands,
+            divisor,
+            weighted=exact.weighted,
+            unit_upstream=unit_upstream,
+        )
+
+    def lost(self, fmt: Format) -> Fraction:
+        """Largest absolute error of one underflowing result: λ/2 with gradual underflow, ν where it is flushed to zero."""
+        return fmt.smallest_normal if self.flushes else fmt.smallest_subnormal / 2

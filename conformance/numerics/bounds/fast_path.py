@@ -1,123 +1,87 @@
 """Intervals of numbers that stay far from both ends of the range: roundings alone decide, and exponents alone tell that they do.
 
-What is not far is left to ``value_bounds`` and ``gradient_bounds``, element by element: both ways allow the same.
+What is not far is left to ``value`` and ``gradient``, element by element: both ways allow the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.bounds.error_model import Roundings, RoundingStep
+from conformance.numerics.bounds.error_model import Evaluation, Roundings
 from conformance.numerics.bounds.gradient import Gradients, far_from_the_ends
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.relative import RelativeIntervals
 from conformance.numerics.bounds.value import relative_divisor_error, value_interval
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.grid import ScaledIntegers
-from conformance.numerics.exact.oracle import Exact
-from conformance.numerics.formats import Format, floor_log2
+from conformance.numerics.exact.number import finite
+from conformance.numerics.formats import floor_log2
 
 
-def value_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> Sequence[Interval]:
+def value_intervals(evaluation: Evaluation) -> Sequence[Interval]:
     """The interval of every distinct element of the value."""
-
-    def one(position: int) -> Interval:
-        return value_interval(exact, model, position, output, flushes=flushes)
-
-    grid = exact.value.distinct
-    several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1  # each with an error of its own
-    if not isinstance(grid, ScaledIntegers) or not len(grid) or several:
-        return [one(i) for i in range(len(grid))]
-    divisor_error = relative_divisor_error(exact, 0, flushes=flushes) if exact.definition.divisor is Divisor.WEIGHTS else Fraction(0)
-    weights = exact.weight_grid
-    signed = weights is not None and any(w < 0 for w in weights.whole)  # the bound is then not relative to the result
+    exact = evaluation.exact
+    grid, differences = exact.value.distinct, exact.differences.distinct
+    by_weights = exact.definition.divisor is Divisor.WEIGHTS
+    several = by_weights and len(exact.divisors) > 1  # each with an error of its own
+    if not (isinstance(grid, ScaledIntegers) and isinstance(differences, ScaledIntegers)) or not len(grid) or several:
+        return [value_interval(evaluation, i) for i in range(len(grid))]
+    divisor_error = relative_divisor_error(exact, 0, flushes=evaluation.flushes) if by_weights else Fraction(0)
+    signed = exact.weight_grid is not None and any(w < 0 for w in exact.weight_grid.whole)  # the bound is then not relative to the result
     if divisor_error is None or signed or exact.definition.factor < 0:
-        return [one(i) for i in range(len(grid))]
-    elements = exact.elements_of_value(0)
+        return [value_interval(evaluation, i) for i in range(len(grid))]
     assert exact.one_divisor is not None, "numbers on a grid have one divisor"
-    steps = Roundings(
-        model,
-        exact.definition,
-        Quantity.VALUE,
-        exact.inputs.format,
-        output,
-        len(elements),
-        exact.one_divisor,
-        weighted=exact.weighted,
-        unit_upstream=True,
-    )
-    theta = (1 + steps.theta) / (1 - divisor_error) - 1 if divisor_error else steps.theta
-    far = _SafeRange.of(exact, steps, theta, flushes=flushes)
+    steps = evaluation.roundings(Quantity.VALUE, len(exact.elements_of_value(0)), exact.one_divisor)
+    theta = steps.theta_with(divisor_error)
+    far = _SafeRange(evaluation, steps, theta, differences, grid)
     near = [] if far.everything() else [i for i in range(len(grid)) if not far.one(i)]
-    return RelativeIntervals(grid, (theta,), None, {i: one(i) for i in near})
+    return RelativeIntervals(grid, (theta,), None, {i: value_interval(evaluation, i) for i in near})
 
 
-def _ceil_log2(n: int) -> int:
-    return max(n - 1, 0).bit_length()
-
-
-@dataclass(frozen=True)
 class _SafeRange:
     """Tells the elements of a value on whose way nothing can come near the ends of the range.
 
-    Every condition leaves a factor of two or more to what rounding moves; θ is at most 1/2.
+    Every condition leaves a factor of two or more to what rounding moves; θ is at most 1/2. ``steps`` are the roundings of one element.
     """
 
-    exact: Exact
-    steps: Roundings
-    flushes: bool
-    factor: int
-    divisor: int
-    row: int
-    usable: bool
-    known: dict[tuple[int, int], bool] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, exact: Exact, steps: Roundings, theta: Fraction, *, flushes: bool) -> _SafeRange:
-        """For the roundings of one element of the value."""
-        definition = exact.definition
+    def __init__(
+        self, evaluation: Evaluation, steps: Roundings, theta: Fraction, differences: ScaledIntegers, value: ScaledIntegers
+    ) -> None:
+        exact, definition = evaluation.exact, evaluation.exact.definition
         length = exact.shape[-1] if definition.divisor is Divisor.LAST_AXIS and exact.shape else exact.per_weight
-        row = _ceil_log2(length) if "rows" in steps.situation else 0
-        assert isinstance(steps.divisor, Fraction)
-        subnormal = flushes and any(exact.subnormal_inputs)
-        usable = 2 * theta <= 1 and 2 * steps.theta <= 1 and not subnormal
-        return cls(exact, steps, flushes, floor_log2(definition.factor), floor_log2(abs(steps.divisor)), row, usable)
+        self.evaluation, self.steps, self.differences, self.value = evaluation, steps, differences, value
+        self.factor, self.divisor = floor_log2(definition.factor), floor_log2(abs(finite(steps.divisor)))
+        self.row = max(length - 1, 0).bit_length() if "rows" in steps.situation else 0
+        subnormal = evaluation.flushes and any(exact.subnormal_inputs)
+        self.usable = 2 * theta <= 1 and 2 * steps.theta <= 1 and not subnormal
+        self.known: dict[tuple[int, int], bool] = {}
 
     def everything(self) -> bool:
         """Whether nothing comes near them for any element."""
-        if not self.usable:
-            return False
-        differences, value = self.exact.differences.distinct, self.exact.value.distinct
-        assert isinstance(differences, ScaledIntegers)
-        assert isinstance(value, ScaledIntegers)
-        return self._far(differences, self._weights(slice(None)), value)
+        return self.usable and self._far(self.differences, self._weights(slice(None)), self.value)
 
     def one(self, position: int) -> bool:
         """Whether nothing does for one element."""
+        exact, differences, value = self.evaluation.exact, self.differences, self.value
         if not self.usable:
             return False
-        differences, value = self.exact.differences.distinct, self.exact.value.distinct
-        assert isinstance(differences, ScaledIntegers)
-        assert isinstance(value, ScaledIntegers)
-        if self.exact.value_per_element:
+        if exact.value_per_element:
             lengths = differences.whole[position].bit_length(), value.whole[position].bit_length()
             if lengths not in self.known:  # which decide it
                 piece = slice(position, position + 1)
                 self.known[lengths] = self._far(differences[piece], None, value[piece])
             return self.known[lengths]
-        if len(differences) == self.exact.size:
-            piece = self.exact.slices()[position]
-        else:
+        if len(differences) != exact.size:
             return False
+        piece = exact.slices()[position]
         return self._far(differences[piece], self._weights(piece), value[position : position + 1])
 
     def _weights(self, piece: slice) -> ScaledIntegers | None:
-        weights = self.exact.weight_grid if self.exact.weighted else None
+        weights = self.evaluation.exact.weight_grid if self.evaluation.exact.weighted else None
         return None if weights is None else weights[piece]
 
     def _far(self, differences: ScaledIntegers, weights: ScaledIntegers | None, value: ScaledIntegers) -> bool:
@@ -126,7 +90,7 @@ class _SafeRange:
         least, largest = min(w_low, 0), max(w_high + 1, 0)  # of a weight, and of what has none
         v_low, v_high = value.exponents
         fmt, output, accumulator = self.steps.input, self.steps.output, self.steps.accumulator
-        if self.flushes and weights is not None and w_low < fmt.emin:
+        if self.evaluation.flushes and weights is not None and w_low < fmt.emin:
             return False
         factor_low, factor_high = min(self.factor, 0), max(self.factor + 1, 0)
         smallest = 2 * d_low + least + factor_low  # of a square, its product with a weight, with a factor, and both
@@ -149,20 +113,18 @@ class _SafeRange:
         )
 
 
-def gradient_intervals(
-    exact: Exact, model: Sequence[RoundingStep], quantity: Quantity, output: Format, *, flushes: bool
-) -> Sequence[Interval]:
+def gradient_intervals(evaluation: Evaluation, quantity: Quantity) -> Sequence[Interval]:
     """The interval of every distinct element of the gradient with respect to the prediction or the target.
 
     Raises:
         ValueError: for a quantity that is neither.
     """
     if quantity is Quantity.GRADIENT_TARGET:
-        mirrored = gradient_intervals(exact, model, Quantity.GRADIENT_PREDICTION, output, flushes=flushes)
+        mirrored = gradient_intervals(evaluation, Quantity.GRADIENT_PREDICTION)
         return mirrored.negated() if isinstance(mirrored, RelativeIntervals) else [interval.negated() for interval in mirrored]
     if quantity is not Quantity.GRADIENT_PREDICTION:
         raise ValueError(f"{quantity}: found no bound for it, expected a gradient with respect to prediction or target")
-    gradients = Gradients(exact, model, output, flushes=flushes)
+    exact, gradients = evaluation.exact, Gradients(evaluation)
     grid, differences, upstream = exact.gradient_prediction.distinct, exact.differences.distinct, exact.upstream_grid
     several = exact.definition.divisor is Divisor.WEIGHTS and len(exact.divisors) > 1
     divisor_error = gradients.divisor_error(0) if len(grid) and not several else None
@@ -173,17 +135,16 @@ def gradient_intervals(
     one = upstream.unit.denominator if upstream.unit.numerator == 1 else None
     kinds = [g == one for g in upstream.whole]
     units = sorted(set(kinds))
-    plain = (gradients.steps(divisor, unit=unit).theta for unit in units)
-    thetas = tuple((1 + theta) / (1 - divisor_error) - 1 if divisor_error else theta for theta in plain)
+    thetas = tuple(gradients.steps(divisor, unit=unit).theta_with(divisor_error) for unit in units)
     which = None if len(units) == 1 else [int(kind) for kind in kinds]
     others = [floor_log2(abs(x)) for x in (exact.definition.factor, *gradients.reciprocals(divisor)) if x]
-    far = _far_gradients(exact, others, flushes=flushes) if max(thetas) <= Fraction(1, 4) else np.zeros(len(grid), np.bool_)
+    far = _far_gradients(evaluation, others) if max(thetas) <= Fraction(1, 4) else np.zeros(len(grid), np.bool_)
     return RelativeIntervals(grid, thetas, which, {i: gradients.interval(i) for i in np.flatnonzero(~far).tolist()})
 
 
-def _far_gradients(exact: Exact, others: Sequence[int], *, flushes: bool) -> npt.NDArray[np.bool_]:
+def _far_gradients(evaluation: Evaluation, others: Sequence[int]) -> npt.NDArray[np.bool_]:
     """The distinct elements of which no partial product comes near the ends of the range, nor a subnormal input is read as zero."""
-    fmt = exact.inputs.format
+    exact, fmt = evaluation.exact, evaluation.exact.inputs.format
     weights = exact.weight_grid
     grids = [grid for grid in (exact.differences.distinct, exact.upstream_grid, weights) if isinstance(grid, ScaledIntegers)]
     ranges = [grid.exponents for grid in grids]
@@ -200,6 +161,6 @@ def _far_gradients(exact: Exact, others: Sequence[int], *, flushes: bool) -> npt
             low += np.minimum(exponents, 0)
             high += np.where(lengths > 0, np.maximum(exponents + 1, 0), 0)
         far = (low - 2 >= fmt.emin) & (high + 2 <= fmt.emax)
-    if flushes:
+    if evaluation.flushes:
         far &= np.array(exact.subnormal_inputs) == 0
     return far

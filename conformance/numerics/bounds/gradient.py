@@ -11,20 +11,18 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from conformance.numerics.bounds.error_model import Roundings, RoundingStep
+from conformance.numerics.bounds.error_model import Evaluation, Roundings
 from conformance.numerics.bounds.interval import Interval
 from conformance.numerics.bounds.partial_products import Scale
 from conformance.numerics.bounds.value import (
     DIFFERENCE_OVERFLOWS,
     DIVISOR_UNDEFINED,
-    lost_to_underflow,
     may_underflow,
     relative_divisor_error,
     value_interval,
 )
 from conformance.numerics.definition import Divisor, Quantity
-from conformance.numerics.exact.number import Number
-from conformance.numerics.exact.oracle import Exact
+from conformance.numerics.exact.number import Number, finite
 from conformance.numerics.formats import Format, exponent_of, floor_log2
 
 PRODUCT_OVERFLOWS = "product overflows"
@@ -37,9 +35,10 @@ ROOT_UNDEFINED = "root of zero"
 class Gradients:
     """The interval of each distinct element of the gradient with respect to the prediction, one at a time."""
 
-    def __init__(self, exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> None:
-        self._exact, self._model, self._output, self._flushes = exact, model, output, flushes
-        self._roots = _Roots(exact, model, output, flushes=flushes)
+    def __init__(self, evaluation: Evaluation) -> None:
+        exact = self._exact = evaluation.exact
+        self._evaluation, self._flushes = evaluation, evaluation.flushes
+        self._roots = _Roots(evaluation)
         self._made: dict[tuple[Number, bool], Roundings] = {}
         self._divided: dict[tuple[int, ...], _Divided] = {}
         self._known: dict[tuple[int, ...], _Common] = {}
@@ -61,18 +60,7 @@ class Gradients:
         """The roundings of an element; ``unit``: its upstream gradient is one."""
         key = (divisor, unit)
         if key not in self._made:
-            exact = self._exact
-            self._made[key] = Roundings(
-                self._model,
-                exact.definition,
-                Quantity.GRADIENT_PREDICTION,
-                exact.inputs.format,
-                self._output,
-                exact.summands,
-                divisor,
-                weighted=exact.weighted,
-                unit_upstream=unit,
-            )
+            self._made[key] = self._evaluation.roundings(Quantity.GRADIENT_PREDICTION, self._exact.summands, divisor, unit_upstream=unit)
         return self._made[key]
 
     def reciprocals(self, divisor: Fraction) -> tuple[Fraction, Fraction]:
@@ -107,9 +95,7 @@ class Gradients:
             return Interval.anything(gradient, ROOT_UNDEFINED)
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
             return Interval.special(gradient)
-        assert isinstance(upstream, Fraction)
-        assert isinstance(weight, Fraction)
-        assert isinstance(divisor, Fraction)
+        upstream, weight, divisor = finite(upstream), finite(weight), finite(divisor)
         group = exact.group_of(position) if self._apart else 0
         key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, group)
         if key not in self._known:
@@ -117,8 +103,8 @@ class Gradients:
             known = (divisor.numerator, divisor.denominator, unit, group)
             if known not in self._divided:
                 reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
-                self._divided[known] = _Divided.by(self.steps(divisor, unit=unit), reciprocals, divisor_error)
-            self._known[key] = _Common.of(self._divided[known], upstream, weight, flushes=self._flushes)
+                self._divided[known] = _Divided(self.steps(divisor, unit=unit), reciprocals, divisor_error)
+            self._known[key] = _Common(self._evaluation, self._divided[known], upstream, weight)
         return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
 
 
@@ -126,30 +112,29 @@ class Gradients:
 class _Roots:
     """The root that a gradient is divided by twice, where the operation takes one, and what its error adds to the divisor's."""
 
-    exact: Exact
-    model: Sequence[RoundingStep]
-    output: Format
-    flushes: bool
+    evaluation: Evaluation
     known: dict[int, tuple[Fraction | None, Fraction | None]] = field(default_factory=dict)
 
     def infinite(self, position: int) -> bool:
         """Whether that root is infinite: exactly, not because a format ends before it."""
-        return self.exact.definition.root and self.exact.value.at(self.exact.group_of(position)) == math.inf
+        exact = self.evaluation.exact
+        return exact.definition.root and exact.value.at(exact.group_of(position)) == math.inf
 
     def of(self, position: int, divisor_error: Fraction) -> tuple[Fraction | None, Fraction | None]:
         """The root of a distinct element's sum, None where there is none; the divisor error, None where the root may come out as 0.
 
         1/(2R) takes a division, a doubling and a product: three roundings at most.
         """
-        if not self.exact.definition.root:
+        exact = self.evaluation.exact
+        if not exact.definition.root:
             return None, divisor_error
-        group = self.exact.group_of(position)
+        group = exact.group_of(position)
         if group not in self.known:
             self.known[group] = self._of(group, divisor_error)
         return self.known[group]
 
     def _of(self, group: int, divisor_error: Fraction) -> tuple[Fraction | None, Fraction | None]:
-        interval = value_interval(self.exact, self.model, group, self.output, flushes=self.flushes)
+        interval = value_interval(self.evaluation, group)
         root, lower = interval.exact, interval.lower
         if root == math.inf:
             return None, None  # it rounds to infinity, or is kept in a wider format
@@ -158,7 +143,7 @@ class _Roots:
         if not isinstance(lower, Fraction) or lower <= 0 or interval.infinity or not isinstance(interval.upper, Fraction):
             return None, None
         off = max(root / lower - 1, interval.upper / root - 1)
-        return root, 1 - (1 - divisor_error) / ((1 + off) * (1 + self.output.rounding) ** 3)
+        return root, 1 - (1 - divisor_error) / ((1 + off) * (1 + self.evaluation.output.rounding) ** 3)
 
 
 def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
@@ -173,41 +158,28 @@ def far_from_the_ends(fmt: Format, exponents: Iterable[int]) -> bool:
     return low - 2 >= fmt.emin and high + 2 <= fmt.emax
 
 
-@dataclass(frozen=True)
 class _Divided:
-    """What elements of one divisor, and of one root where there is any, have in common: ``factors`` are those that are no inputs."""
+    """What elements of one divisor, and of one root where there is any, have in common: ``factors`` are those that are no inputs.
 
-    steps: Roundings
-    theta: Fraction
-    factors: Sequence[Fraction]
-    exponents: Sequence[int]
-    """The floors of the binary logarithms of the factors, of those that are 1 too."""
+    ``exponents`` are the floors of the binary logarithms of the factors, of those that are 1 too.
+    """
 
-    @classmethod
-    def by(cls, steps: Roundings, reciprocals: Sequence[Fraction], divisor_error: Fraction) -> _Divided:
-        """Elements with these roundings, whose divisor has an error of its own."""
+    def __init__(self, steps: Roundings, reciprocals: Sequence[Fraction], divisor_error: Fraction) -> None:
         factors = (steps.definition.factor, *reciprocals)
-        theta = (1 + steps.theta) / (1 - divisor_error) - 1 if divisor_error else steps.theta
-        return cls(steps, theta, [abs(x) for x in factors if x != 1], [floor_log2(abs(x)) for x in factors if x])
+        self.steps, self.theta = steps, steps.theta_with(divisor_error)
+        self.factors = [abs(x) for x in factors if x != 1]
+        self.exponents = [floor_log2(abs(x)) for x in factors if x]
 
 
-@dataclass(frozen=True)
 class _Common:
-    """What elements of one upstream gradient, weight and divisor have in common."""
+    """What elements of one upstream gradient, weight and divisor have in common; ``exponents`` are those of the scale's factors."""
 
-    steps: Roundings
-    scale: Scale
-    exponents: Sequence[int]
-    """The same of the scale's factors."""
-
-    @classmethod
-    def of(cls, divided: _Divided, upstream: Fraction, weight: Fraction, *, flushes: bool) -> _Common:
-        """Of those of one divisor."""
-        given = [abs(x) for x in (upstream, weight) if x != 1]
-        steps = divided.steps
+    def __init__(self, evaluation: Evaluation, divided: _Divided, upstream: Fraction, weight: Fraction) -> None:
+        given, steps = [abs(x) for x in (upstream, weight) if x != 1], divided.steps
         ends_wider = steps.output.is_wider_than(steps.input)
-        scale = Scale(steps.input, (*given, *divided.factors), len(given), divided.theta, flushes, ends_wider)
-        return cls(steps, scale, [*(floor_log2(abs(x)) for x in (upstream, weight) if x), *divided.exponents])
+        self.evaluation, self.steps = evaluation, steps
+        self.scale = Scale(steps.input, (*given, *divided.factors), len(given), divided.theta, evaluation.flushes, ends_wider)
+        self.exponents = [*(floor_log2(abs(x)) for x in (upstream, weight) if x), *divided.exponents]
 
     @cached_property
     def _little(self) -> bool:
@@ -221,7 +193,7 @@ class _Common:
 
     def interval(self, gradient: Fraction, d: Fraction, subnormals: int) -> Interval:
         """What is allowed for an element with the difference ``d``, so many of whose prediction and target may be read as zero."""
-        fmt, output, theta, flushes = self.steps.input, self.steps.output, self.scale.theta, self.scale.flushes
+        fmt, output, theta = self.steps.input, self.steps.output, self.scale.theta
         magnitude = abs(gradient)
         bound = rounding = theta * magnitude
         if not subnormals and self._far(d):
@@ -236,7 +208,7 @@ class _Common:
             if losses.difference:
                 bound += losses.difference
             if "cast" in self.steps.situation and may_underflow(magnitude, bound, output):
-                bound += lost_to_underflow(output, flushes=flushes)
+                bound += self.evaluation.lost(output)
             if losses.scale:
                 wide = bound + losses.scale
                 allowances.append(NARROW_SCALE)

@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from conformance.numerics.bounds.interval import Endpoints, Floats, Interval, Intervals, Measure, Measures, measured, table_of
+from conformance.numerics.bounds.interval import Floats, Interval, Measure, Measures, measured, table_of
 from conformance.numerics.bounds.last_place import UlpArray, in_last_place
 from conformance.numerics.exact.grid import ScaledIntegers
 from conformance.numerics.formats import Format
@@ -24,7 +24,7 @@ _FEW = 12
 
 
 @dataclass(frozen=True)
-class RelativeIntervals(Intervals):
+class RelativeIntervals(Sequence[Interval]):
     """For every number x of ``grid``: x ± θ·|x|, which over- and underflow leave alone.
 
     θ is ``thetas[which[i]]``, or the only one. ``exceptions``: the intervals of the elements for which that is not all.
@@ -63,7 +63,7 @@ class RelativeIntervals(Intervals):
         """The intervals of the negated numbers."""
         return replace(self, grid=-self.grid, exceptions={i: interval.negated() for i, interval in self.exceptions.items()})
 
-    def endpoints(self, output: Format) -> Endpoints:
+    def endpoints(self, output: Format) -> tuple[Floats, Floats]:
         """The least and the largest number of the output format in each interval."""
         known = self._in_last_place(output)
         if known is None:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from conformance.numerics.bounds.error_model import Roundings, RoundingStep
+from conformance.numerics.bounds.error_model import Evaluation
 from conformance.numerics.bounds.interval import Interval
-from conformance.numerics.bounds.value import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, relative_divisor_error, value_interval
+from conformance.numerics.bounds.value import DIVISOR_UNDEFINED, SQUARE_OVERFLOWS, may_underflow, relative_divisor_error, value_interval
 from conformance.numerics.definition import Divisor, Quantity
 from conformance.numerics.exact.decode import fractions
-from conformance.numerics.exact.number import Number
+from conformance.numerics.exact.number import Number, finite
 from conformance.numerics.exact.oracle import Exact
-from conformance.numerics.formats import Format, floor_log2, power_of_two
+from conformance.numerics.formats import floor_log2, power_of_two
 
 NEAR_THE_ENDS = "partial product near the ends of the range"
 """A product of some of square, value, upstream gradient and reciprocals lies where it may overflow, underflow or be flushed to zero."""
@@ -37,43 +37,35 @@ class _Group:
     value_bound: Fraction
 
 
-def weight_intervals(exact: Exact, model: Sequence[RoundingStep], output: Format, *, flushes: bool) -> list[Interval]:
+def weight_intervals(evaluation: Evaluation) -> list[Interval]:
     """The interval of every element of the gradient with respect to the weights.
 
     Raises:
         ValueError: the operation has no such gradient.
     """
+    exact = evaluation.exact
     gradients = exact.of(Quantity.GRADIENT_WEIGHT).distinct
     row = exact.size // max(len(gradients), 1)
-    values: dict[int, Interval] = {}
-    if exact.definition.divisor is Divisor.WEIGHTS:
-        values = {index: value_interval(exact, model, index, output, flushes=flushes) for index in sorted(set(exact.group.tolist()))}
-    groups = {index: _group(exact, index, values.get(index), flushes=flushes) for index in sorted(set(exact.group.tolist()))}
+    indices = sorted(set(exact.group.tolist()))
+    by_weights = exact.definition.divisor is Divisor.WEIGHTS
+    values = {index: value_interval(evaluation, index) for index in indices} if by_weights else {}
+    groups = {index: _group(evaluation, index, values.get(index)) for index in indices}
     upstreams = fractions(exact.inputs.upstream)
     rows = (range(i * row, (i + 1) * row) for i in range(len(gradients)))
-    pairs = zip(gradients, rows, strict=True)
     undefined = {index for index, value in values.items() if value.undefined}
     return [
         Interval.anything(gradient, SQUARE_OVERFLOWS)
         if not isinstance(gradient, Fraction) and undefined.intersection(exact.group[elements].tolist())  # what is subtracted may be nan
-        else _interval(exact, model, gradient, elements, groups, upstreams, output, flushes=flushes)
-        for gradient, elements in pairs
+        else _interval(evaluation, gradient, elements, groups, upstreams)
+        for gradient, elements in zip(gradients, rows, strict=True)
     ]
 
 
 def _interval(
-    exact: Exact,
-    model: Sequence[RoundingStep],
-    gradient: Number,
-    elements: Sequence[int],
-    groups: Mapping[int, _Group | str],
-    upstreams: Sequence[Number],
-    output: Format,
-    *,
-    flushes: bool,
+    evaluation: Evaluation, gradient: Number, elements: Sequence[int], groups: Mapping[int, _Group | str], upstreams: Sequence[Number]
 ) -> Interval:
     """What is allowed for the gradient of one weight, that of ``elements``."""
-    fmt = exact.inputs.format
+    exact, fmt = evaluation.exact, evaluation.exact.inputs.format
     if any(exact.divisors[int(exact.group[element])] == 0 for element in elements):
         return Interval.anything(gradient, DIVISOR_UNDEFINED)  # what is divided may underflow to 0
     if not isinstance(gradient, Fraction):
@@ -83,12 +75,11 @@ def _interval(
     unit = True
     for element in elements:
         index = int(exact.group[element])
-        group, upstream = groups[index], upstreams[index]
-        assert isinstance(upstream, Fraction), "what is not finite makes the gradient special"
-        square = exact.definition.factor * _square(exact, element)
+        group, upstream = groups[index], finite(upstreams[index])  # what is not finite makes the gradient special
+        square = exact.definition.factor * finite(exact.difference(element)) ** 2
         if isinstance(group, str):
             return Interval.anything(gradient, group)
-        if _near_the_ends(exact, group, square, upstream, element, flushes=flushes):
+        if _near_the_ends(evaluation, group, square, upstream, element):
             return Interval.anything(gradient, NEAR_THE_ENDS)
         scale = abs(upstream) * group.reciprocal
         magnitude += (square + abs(group.value)) * scale
@@ -99,19 +90,12 @@ def _interval(
         return Interval.anything(gradient, NEAR_THE_ENDS)
     divisor = exact.divisors[int(exact.group[elements[0]])] if elements else Fraction(1)
     count = len(elements)
-    steps = Roundings(model, exact.definition, Quantity.GRADIENT_WEIGHT, fmt, output, count, divisor, weighted=True, unit_upstream=unit)
-    theta = (1 + steps.theta) / (1 - divisor_error) ** 2 - 1
+    theta = evaluation.roundings(Quantity.GRADIENT_WEIGHT, count, divisor, unit_upstream=unit).theta_with(divisor_error, times=2)
     bound = rounding = theta * magnitude + (1 + theta) * value_error
-    if _may_vanish(exact, gradient, rounding):
+    if may_underflow(abs(gradient), rounding, fmt):  # the sum itself, whose terms lie in the normal range
         bound += (count + 1) * fmt.smallest_normal
     cancels = magnitude > 2 * abs(gradient)
-    return Interval.around(gradient, bound, output, relative=bound <= 2 * rounding and not cancels)
-
-
-def _square(exact: Exact, element: int) -> Fraction:
-    difference = exact.difference(element)
-    assert isinstance(difference, Fraction), "what is not finite makes the gradient special"
-    return difference * difference
+    return Interval.around(gradient, bound, evaluation.output, relative=bound <= 2 * rounding and not cancels)
 
 
 def _a_square_overflows(exact: Exact, elements: Sequence[int]) -> bool:
@@ -120,17 +104,12 @@ def _a_square_overflows(exact: Exact, elements: Sequence[int]) -> bool:
     return any(isinstance(d := exact.difference(element), Fraction) and d * d > limit for element in elements)
 
 
-def _may_vanish(exact: Exact, gradient: Fraction, error: Fraction) -> bool:
-    """Whether the sum itself, whose terms lie in the normal range, may come out below it."""
-    return abs(gradient) + error > 0 and abs(gradient) - error < exact.inputs.format.smallest_normal
-
-
-def _group(exact: Exact, index: int, interval: Interval | None, *, flushes: bool) -> _Group | str:
+def _group(evaluation: Evaluation, index: int, interval: Interval | None) -> _Group | str:
     """What an element of the value adds, or the name of what leaves nothing to be said; ``interval`` is its own, where Σw divides."""
-    divisor = exact.divisors[index]
+    divisor = evaluation.exact.divisors[index]
     if interval is None:
         return _Group(1 / Fraction(divisor), Fraction(0), Fraction(0), Fraction(0)) if divisor else DIVISOR_UNDEFINED
-    divisor_error = relative_divisor_error(exact, index, flushes=flushes)
+    divisor_error = relative_divisor_error(evaluation.exact, index, flushes=evaluation.flushes)
     if divisor_error is None or not divisor:
         return DIVISOR_UNDEFINED
     if interval.undefined or interval.infinity or not isinstance(interval.exact, Fraction) or not isinstance(interval.upper, Fraction):
@@ -138,11 +117,11 @@ def _group(exact: Exact, index: int, interval: Interval | None, *, flushes: bool
     return _Group(1 / abs(Fraction(divisor)), divisor_error, interval.exact, interval.bound)
 
 
-def _near_the_ends(exact: Exact, group: _Group, square: Fraction, upstream: Fraction, element: int, *, flushes: bool) -> bool:
+def _near_the_ends(evaluation: Evaluation, group: _Group, square: Fraction, upstream: Fraction, element: int) -> bool:
     """Whether some partial product, in whatever order, is not safely inside the normal range of the inputs' format."""
-    fmt = exact.inputs.format
+    exact, fmt = evaluation.exact, evaluation.exact.inputs.format
     low, high = fmt.smallest_normal * _MARGIN, fmt.largest / _MARGIN
-    if flushes and exact.has_subnormal_input(element):
+    if evaluation.flushes and exact.has_subnormal_input(element):
         return True
     apart = exact.per_weight if exact.definition.divisor is Divisor.WEIGHTS else 1  # the mean of a sample may be taken before
     reciprocal = group.reciprocal * apart

@@ -42,7 +42,11 @@ class ScaledIntegers(Sequence[Fraction]):
         return (Fraction(x * self.unit.numerator, self.unit.denominator) for x in self.whole)
 
     def __neg__(self) -> ScaledIntegers:
-        return ScaledIntegers([-x for x in self.whole], self.unit)
+        return self.scaled(Fraction(-1))
+
+    def squared(self) -> ScaledIntegers:
+        """The square of each."""
+        return ScaledIntegers([x * x for x in self.whole], self.unit * self.unit)
 
     def times(self, other: Sequence[int], unit: Fraction) -> ScaledIntegers:
         """The products with the numbers ``other[i]·unit``."""
@@ -50,9 +54,8 @@ class ScaledIntegers(Sequence[Fraction]):
 
     def scaled(self, factor: Fraction) -> ScaledIntegers:
         """The numbers times one factor other than zero."""
-        return (
-            ScaledIntegers(self.whole, self.unit * factor) if factor > 0 else ScaledIntegers([-x for x in self.whole], self.unit * -factor)
-        )
+        whole = self.whole if factor > 0 else [-x for x in self.whole]
+        return ScaledIntegers(whole, self.unit * abs(factor))
 
     @property
     def exponents(self) -> tuple[int, int]:

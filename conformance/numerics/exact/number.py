@@ -59,6 +59,17 @@ def square_root(x: Number) -> Number:
     return math.isqrt((x.numerator << shift) // x.denominator) * power_of_two(-shift // 2)
 
 
+def finite(x: Number) -> Fraction:
+    """A number that is known to be finite."""
+    assert isinstance(x, Fraction), "special values are dealt with before bounds are"
+    return x
+
+
+def lowest_bit(x: Fraction) -> Fraction:
+    """The largest power of two of which a dyadic x is a multiple; for zero, a multiple of them all, one that no sum reaches."""
+    return Fraction(x.numerator & -x.numerator, x.denominator) if x else power_of_two(20_000)
+
+
 def is_power_of_two(x: Number) -> bool:
     """Whether multiplying or dividing by x is exact, save for underflow."""
     if not isinstance(x, Fraction) or x <= 0:

@@ -151,7 +151,7 @@ class Exact:
         representatives, index = self._distinct
         if not isinstance(differences, ScaledIntegers) or representatives is not index:
             return None
-        squares = ScaledIntegers([d * d for d in differences.whole], differences.unit * differences.unit)
+        squares = differences.squared()
         if self.element_weight is None:
             return squares
         return None if self.weight_grid is None else squares.times(self.weight_grid.whole, self.weight_grid.unit)
@@ -213,7 +213,7 @@ class Exact:
         if self.value_per_element:
             differences = self.differences.distinct
             if isinstance(differences, ScaledIntegers):
-                return ScaledIntegers([d * d for d in differences.whole], differences.unit * differences.unit)
+                return differences.squared()
             return [multiply(d, d) for d in differences]
         p, t = self.inputs.prediction.ravel(), self.inputs.target.ravel()
         if self.summands > BULK and self.element_weight is None and np.isfinite(p).all() and np.isfinite(t).all():

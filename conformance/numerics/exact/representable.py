@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from conformance.numerics.definition import Divisor, Over, Quantity
-from conformance.numerics.exact.number import is_power_of_two
+from conformance.numerics.exact.number import is_power_of_two, lowest_bit
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import Format, power_of_two
 
@@ -37,7 +37,7 @@ def _in_the_sum(oracle: Exact, fmt: Format, finite: Sequence[Fraction], *, round
         terms = _summands(oracle, finite)
         if not all(fmt.contains(x) for d, x in terms for x in (d * d, x)):
             return "a square rounds"
-        grid = min((_lowest_bit(x) for _, x in terms if x), default=Fraction(1))
+        grid = min((lowest_bit(x) for _, x in terms if x), default=Fraction(1))
         magnitude = max((abs(s) for s in oracle.sums if isinstance(s, Fraction)), default=Fraction(0))
         if oracle.weighted:  # whose terms may have both signs
             magnitude = max((sum((abs(x) for _, x in terms[s]), Fraction(0)) for s in oracle.slices()), default=Fraction(0))
@@ -79,8 +79,3 @@ def _met_on_the_way(oracle: Exact, differences: Sequence[Fraction]) -> Iterator[
         yield from (d, d * d, x)
     for quantity in (oracle.value, oracle.gradient_prediction):
         yield from (x for x in quantity.distinct if isinstance(x, Fraction))
-
-
-def _lowest_bit(x: Fraction) -> Fraction:
-    """The largest power of two of which a dyadic x is a multiple."""
-    return Fraction(x.numerator & -x.numerator, x.denominator)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.numerics.definition import Quantity
-from conformance.numerics.exact.number import is_power_of_two
+from conformance.numerics.exact.number import is_power_of_two, lowest_bit
 from conformance.numerics.formats import Format, power_of_two
 
 Exacts = npt.NDArray[Any]
@@ -56,7 +56,7 @@ class ExactSums:
     def sum(self, terms: Exacts, axis: int, step: str) -> Exacts:
         """The terms summed over one axis."""
         total, magnitude = (np.asarray(np.sum(part, axis), dtype=object) for part in (terms, abs(terms)))
-        grids: Exacts = np.asarray(np.frompyfunc(_lowest_bit, 1, 1)(terms))
+        grids: Exacts = np.asarray(np.frompyfunc(lowest_bit, 1, 1)(terms))
         grid = np.min(grids, axis=axis)
         self.demands += [Representability(step, *one) for one in zip(np.ravel(total), np.ravel(magnitude), np.ravel(grid), strict=True)]
         return total
@@ -90,8 +90,3 @@ class ExactResult:
     def first_inexact_step(self, fmt: Format) -> str:
         """The first thing that may round in ``fmt``; empty if nothing may."""
         return next((why for demand in self.demands if (why := demand.first_inexact_step(fmt))), "")
-
-
-def _lowest_bit(x: Fraction) -> Fraction:
-    """The largest power of two of which a dyadic x is a multiple; for zero, a multiple of them all, one that no sum reaches."""
-    return Fraction(x.numerator & -x.numerator, x.denominator) if x else power_of_two(20_000)
