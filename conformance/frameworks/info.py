@@ -26,6 +26,8 @@ class Program:
     """What makes ``gradients`` of ``loss`` and ``upstream``; of the arguments' ``{names}``."""
     spread: str = ""
     """What makes ``upstream``, one number, one for every element of ``{value}``."""
+    shown: str = "{value}"
+    """What is printed of a ``{value}`` or gradient, where that itself does not show its numbers."""
     imports_where: Mapping[str, str] = field(default_factory=dict)
     """A further import, for entry points in which a word stands."""
     eager_only: tuple[str, ...] = ()

@@ -52,11 +52,11 @@ def info_of(name: str) -> FrameworkInfo:
 
     Only the name, where there is no such framework, its adapter has no ``info``, or it cannot be imported.
     """
+    if name in KNOWN:
+        return KNOWN[name]
     entry = _entry_points().get(name)
-    if name in KNOWN or entry is None:
-        return KNOWN.get(name, FrameworkInfo(name))
     try:
-        info = getattr(entry.load(), "info", None)
+        info = getattr(entry.load(), "info", None) if entry else None
     except Exception:  # noqa: BLE001 - another distribution's module, which may raise anything
         info = None
     return replace(info, name=name) if isinstance(info, FrameworkInfo) else FrameworkInfo(name)

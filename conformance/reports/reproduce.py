@@ -95,7 +95,11 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
             lines.append(written.spread.format(value=f"loss({', '.join(names)})"))
         lines += written.gradient.format(names=", ".join(names)).splitlines()
         shown = f"gradients[{_QUANTITIES.index(cell.quantity) - 1}]"
-    lines += [f"print('found   ', {shown})", f"print('expected', {_blank('expected')})", f"print('allowed ', {_blank('allowed')})"]
+    lines += [
+        f"print('found   ', {written.shown.format(value=shown)})",
+        f"print('expected', {_blank('expected')})",
+        f"print('allowed ', {_blank('allowed')})",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from tinygrad import Device as TinyDevice
 from tinygrad import Tensor, dtypes
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
+from conformance.frameworks.info import FrameworkInfo, Program
 from conformance.numerics.definition import Inputs
 
 SQUARE = "(prediction - target).square()"
@@ -30,6 +31,19 @@ ROWS: tuple[tuple[str, str, str, Callable[..., Tensor]], ...] = (
     ("written-out.last-axis", "mse/last-axis", f"{SQUARE}.mean(axis=-1)", lambda p, t: _square(p, t).mean(axis=-1)),
     ("written-out.weighted-sum", "mse/weighted-sum", f"(weight * {SQUARE}).sum()", lambda p, t, w: (w * _square(p, t)).sum()),
 )
+
+INFO = FrameworkInfo(
+    "tinygrad",
+    program=Program(
+        "Tensor({floats}, dtype=dtypes.{name}).reshape({shape})",
+        imports="from tinygrad import Tensor, dtypes",
+        gradient="value = loss({names})\ngradients = value.gradient({names}, gradient=upstream.cast(value.dtype).reshape(value.shape))",
+        spread="upstream = upstream.expand({value}.shape)",
+        shown="{value}.numpy()",
+    ),
+)
+"""What the suite cannot see: how a program is written in tinygrad, so that failures come with one. All else is as by default: it runs
+eagerly, and compiles no shape beforehand."""
 
 
 def to_tensor(array: np.ndarray[Any, Any], device: str) -> Tensor:
@@ -50,6 +64,7 @@ class TinygradFramework:
     """tinygrad on its default device: ``DEV=CPU`` needs clang, ``DEV=PYTHON`` nothing, and is slow."""
 
     name = "tinygrad"
+    info = INFO
 
     def environment(self) -> Environment:
         """The version, and the device that it chose: what its kernels are made by."""

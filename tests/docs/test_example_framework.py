@@ -69,6 +69,25 @@ def test_a_few_checks_run(process_state: dict[str, str], tmp_path: Path) -> None
     assert {"value", "gradient/prediction", "gradient/target"} <= {cell["quantity"] for cell in cells}
 
 
+PROGRAM = """
+from conformance.reports.reproduce import reproducer
+from conformance.results.records import Cell, Outcome, Target, Witness
+
+target = Target(framework="tinygrad", version="1", implementation="i", device="cpu", mode="eager", dtype="bfloat16")
+witness = Witness(shape=(2,), prediction=("0x1p+0", "0x1.8p+1"), target=("0x0p+0", "0x1p+0"), upstream=("0x1p+1",), element=0, expected="2")
+cell = {"check": "c", "kind": "case", "operation": "mse/mean", "target": target, "outcome": Outcome.FAIL, "witness": witness}
+for quantity in ("value", "gradient/target"):
+    exec(reproducer(Cell(quantity=quantity, **cell), "(prediction - target).square().mean()"))
+"""
+
+
+def test_its_failures_come_with_programs(process_state: dict[str, str]) -> None:
+    needs_tinygrad()
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], env=process_state, capture_output=True, text=True, check=False, timeout=300)
+    found = [line.split(maxsplit=1)[1] for line in ran.stdout.splitlines() if line.startswith("found")]
+    assert found == ["2.5", "[-2. -4.]"], ran.stderr
+
+
 def test_its_own_test_passes(process_state: dict[str, str]) -> None:
     needs_tinygrad()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE)]

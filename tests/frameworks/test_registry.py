@@ -4,12 +4,16 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from conformance.frameworks import registry
+from conformance.frameworks.info import FrameworkInfo, Program
 from conformance.frameworks.registry import FrameworkMissing, UnknownFramework
+from conformance.reports.reproduce import reproducer
+from conformance.results.records import Cell, Outcome, Target, Witness
 
 OWN = (
     *("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax"),
@@ -18,11 +22,14 @@ OWN = (
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The suite's own entry point for NumPy, and one of another distribution."""
     numpy = EntryPoint("numpy", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
     other = EntryPoint("abacus", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda *, group: [other, numpy] if group == registry.GROUP else [])
+    registry.info_of.cache_clear()
+    yield
+    registry.info_of.cache_clear()
 
 
 def test_own_frameworks_come_in_the_order_of_the_matrix_and_others_after() -> None:
@@ -48,6 +55,44 @@ def test_an_unknown_name_lists_those_there_are(name: str) -> None:
 def test_load() -> None:
     assert registry.load("numpy").name == "numpy"
     assert registry.load("abacus").name == "numpy"
+
+
+class Abacus:
+    """The adapter of another distribution, as far as it says what it is."""
+
+    info = FrameworkInfo("abacus", usual_mode="beads", compiled_modes=("wires",), program=Program("beads({floats}, {shape})"))
+
+
+def test_a_framework_from_elsewhere_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [EntryPoint("abacus", f"{__name__}:Abacus", registry.GROUP)])
+    info = registry.info_of("abacus")
+    assert info == Abacus.info
+    assert [info.compiles_each_shape(mode) for mode in ("wires", "beads", "jit")] == [True, False, False]
+    cell = Cell(
+        check="c",
+        kind="case",
+        operation="mse/mean",
+        quantity="value",
+        target=Target(framework="abacus", version="1", implementation="i", device="cpu", mode="beads", dtype="float32"),
+        outcome=Outcome.FAIL,
+        witness=Witness(shape=(1,), prediction=("0x1p+0",), target=("0x0p+0",), element=0, expected="1"),
+    )
+    assert "prediction = beads([1.0], (1,))" in reproducer(cell, "slide(prediction, target)")
+
+
+@pytest.mark.parametrize("place", ["no_such_module:Adapter", f"{__name__}:Nothing", "conformance.frameworks.base:Framework"])
+def test_of_one_that_says_nothing_the_name_is_known(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [EntryPoint("abacus", place, registry.GROUP)])
+    assert registry.info_of("abacus") == FrameworkInfo("abacus") == registry.frameworks()["abacus"]
+    assert registry.info_of("unheard-of") == FrameworkInfo("unheard-of")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_own_framework_is_said_of_itself(name: str) -> None:
+    info = registry.info_of(name)
+    assert info is registry.KNOWN[name]
+    assert info.compiles_each_shape("eager") == name.endswith("jax") == (info.usual_mode == "jit")
+    assert (info.program is None) == (name == "cupy")
 
 
 def test_what_is_not_installed_comes_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
