@@ -9,30 +9,23 @@ import importlib
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
-from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, Framework, Implementation, Unsupported
+from conformance.frameworks.base import Environment, Evaluate, Evaluation, Implementation, Unsupported
 from conformance.frameworks.helpers import keras_backend
-from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.keras import training
 from conformance.frameworks.keras.implementations import listed, metrics
 from conformance.frameworks.keras.info import ON_JAX, ON_TENSORFLOW, ON_TORCH
+from conformance.frameworks.layered import LayeredFramework
 from conformance.frameworks.probe import Probe, ScopedProbe
 from conformance.frameworks.vmap import VMAP
 from conformance.numerics.definition import Inputs
 
 
-class _Backend(Framework, Protocol):
-    """The adapters of the backends all have a probe."""
-
-    def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe: ...
-
-
-class KerasFramework:
+class KerasFramework(LayeredFramework):
     """Keras on one backend; the subclasses name it."""
 
-    name: str
-    info: FrameworkInfo
     backend: str
     adapter: str
     differentiates_metrics: bool = False
@@ -40,26 +33,22 @@ class KerasFramework:
 
     def __init__(self) -> None:
         below = f"conformance.frameworks.{self.backend}"
-        self._backend: _Backend = getattr(importlib.import_module(f"{below}.adapter"), self.adapter)()
+        super().__init__(getattr(importlib.import_module(f"{below}.adapter"), self.adapter)())
         self._place: Callable[[Any], str] = importlib.import_module(f"{below}.tensors").place
         with keras_backend(self.backend):
             self._keras: Any = importlib.import_module("keras")
         if (found := self._keras.backend.backend()) != self.backend:
             raise RuntimeError(f"Keras was imported with the backend {found!r} before {self.name} could choose {self.backend!r}")
+        self.version = str(self._keras.__version__)
 
     def environment(self) -> Environment:
         """Keras' own version and settings, and all of the backend's."""
-        below = self._backend.environment()
-        flags = {**below.flags, "KERAS_BACKEND": self.backend, "floatx": str(self._keras.config.floatx())}
-        return Environment(self.name, str(self._keras.__version__), {**below.packages, below.framework: below.version}, flags)
-
-    def devices(self) -> Sequence[Device]:
-        """The devices of the backend."""
-        return self._backend.devices()
+        found = super().environment()
+        return replace(found, flags={**found.flags, "KERAS_BACKEND": self.backend, "floatx": str(self._keras.config.floatx())})
 
     def implementations(self) -> Sequence[Implementation]:
         """The class, the function and the metrics; and training with them."""
-        modes = self._backend.implementations()[0].modes
+        modes = self._below.implementations()[0].modes
         rows = [("mean_squared_error", "last-axis", "keras.losses.mean_squared_error(target, prediction)")]
         backend = training.Backend(self.backend, self._place, self._is_traced)
         stateful = [mode for mode in modes if mode != VMAP]  # a metric writes to its state, which no batch has one of for each member
@@ -71,7 +60,7 @@ class KerasFramework:
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Prepared by the backend's adapter: Keras' losses are functions of the backend's tensors."""
-        evaluate = self._backend.prepare(implementation, device, mode, dtype)
+        evaluate = super().prepare(implementation, device, mode, dtype)
 
         def placed(inputs: Inputs) -> Evaluation:
             with self._scope(device):
@@ -82,7 +71,7 @@ class KerasFramework:
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:
         """What the backend offers beyond value and gradients."""
         kind = ScopedProbe if implementation.stream is None or self.differentiates_metrics else _Metric
-        return kind(self._backend.probe(implementation, device, mode, dtype), lambda: self._scope(device))
+        return kind(super().probe(implementation, device, mode, dtype), lambda: self._scope(device))
 
     def _is_traced(self, tensor: Any) -> bool:  # noqa: ARG002 - for the subclasses
         """Whether a tensor stands for one that is computed later; PyTorch has no such tensors."""
