@@ -23,19 +23,15 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, keras_backend, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.tensorflow import replicas, training
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.tensorflow.info import INFO
 from conformance.frameworks.tensorflow.probe import TensorflowProbe
-from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
+from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on, tf
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs
-
-with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
-    import tensorflow as tf
-
 
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "TF_DETERMINISTIC_OPS", "TF_USE_LEGACY_KERAS")
 

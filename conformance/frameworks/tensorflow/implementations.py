@@ -9,14 +9,11 @@ from typing import Any
 
 from conformance.frameworks.helpers import EntryRow, implementations, keras_backend, streamed
 from conformance.frameworks.keras.implementations import listed
+from conformance.frameworks.tensorflow.tensors import Tensor, tf
 from conformance.frameworks.vmap import VMAP
 
-with keras_backend("tensorflow"):  # as in the adapter, which imports this module first
-    import tensorflow as tf
-
+with keras_backend("tensorflow"):  # Keras is imported when it is first asked for
     KERAS = tf.keras.losses.MeanSquaredError.__module__.partition(".")[0]  # keras, or tf_keras: the package that tf.keras is
-
-Tensor = Any  # TensorFlow ships no types
 
 MODES = ("eager", "graph", "xla")
 NAMES = {"tf": tf}

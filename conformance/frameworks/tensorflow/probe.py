@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, batches
 from conformance.frameworks.probe import Probe, Returned, called_with, capture_warnings, position, stacked, stream_of, type_of
-from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on
+from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on, tf
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.child_processes import Replica, ReplicaLauncher, ReplicaRequest, serve
-from conformance.frameworks.tensorflow.tensors import constant, host, place
+from conformance.frameworks.tensorflow.tensors import constant, host, place, tf
 
 Loss = Callable[[Any, int], Any]
 """Of the squares of one replica, and of how many rows there are on all of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from conformance.frameworks.helpers import keras_backend
 from conformance.numerics.formats import Array
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
-    import tensorflow as tf
+    tf: Any = importlib.import_module("tensorflow")
+"""TensorFlow: other modules import it from here, so that it is nowhere imported in another way."""
 
 Tensor = Any  # TensorFlow ships no types
 

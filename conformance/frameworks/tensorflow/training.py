@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.tensorflow.implementations import MODES
-from conformance.frameworks.tensorflow.tensors import constant, host, place, running_on
+from conformance.frameworks.tensorflow.tensors import constant, host, place, running_on, tf
 from conformance.frameworks.training_log import NO_METRIC, TrainingLog
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, LOSS, OUTPUT_BIAS, OUTPUT_WEIGHT, Samples, TrainingTask
 
