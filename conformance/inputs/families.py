@@ -14,13 +14,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from conformance.inputs.weights import HEAVIEST, exact_weights, weights
+from conformance.inputs.weights import HEAVIEST, Generator, exact_weights, weights
 from conformance.numerics.definition import Definition, Inputs, Shape
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.numerics.stack import Stack
 
 ArrayPair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-Generator = np.random.Generator
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Formats, exact values, bounds and grades: the mathematics, importing no framework and no other part."""
+"""Formats, exact values, bounds and exact runs of procedures: the mathematics, importing no framework and no other part."""

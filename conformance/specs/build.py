@@ -5,34 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity, Shape, Weights
 from conformance.numerics.formats import Array
 from conformance.specs.arrays import Numbers, ones
 from conformance.specs.grammar import CaseTable, CatchTable, DefinitionTable, OperationFile, PinnedTable
 from conformance.specs.literals import show, spell
-from conformance.specs.model import Allowance, Case, Catch, Level, Operation, ProcedureCase
+from conformance.specs.model import Allowance, Case, Catch, Operation, PinnedCase
 from conformance.specs.problems import SpecContext
 
 Table = TypeVar("Table", bound=CaseTable | PinnedTable)
-Built = TypeVar("Built", bound=Case | ProcedureCase)
-
-
-class CaseKeys(TypedDict):
-    """What every case has."""
-
-    id: str
-    why: str
-    level: Level
-    dtypes: tuple[str, ...]
-    file: Path
-    flags: Mapping[str, str]
+Built = TypeVar("Built", bound=PinnedCase)
 
 
 def build_cases(
-    context: SpecContext, tables: Sequence[Table], flags: Mapping[str, str], build: Callable[[SpecContext, Table, CaseKeys], Built | None]
+    context: SpecContext, tables: Sequence[Table], flags: Mapping[str, str], build: Callable[[SpecContext, Table, PinnedCase], Built | None]
 ) -> tuple[Built, ...]:
     """The cases of a file, without those in which there is a mistake; ``flags`` are those of the file."""
     cases = []
@@ -44,14 +32,8 @@ def build_cases(
                 own.complain("flags", f"unknown flag {flag}", f"a flag of the file: {known}")
         if len(set(table.dtypes)) < len(table.dtypes):
             own.complain("dtypes", show(list(table.dtypes)), "each dtype once")
-        keys = CaseKeys(
-            id=table.id,
-            why=table.why,
-            level=table.level,
-            dtypes=tuple(table.dtypes),
-            file=context.file,
-            flags={flag: flags[flag] for flag in table.flags if flag in flags},
-        )
+        known_flags = {flag: flags[flag] for flag in table.flags if flag in flags}
+        keys = PinnedCase(table.id, table.why, table.level, tuple(table.dtypes), context.file, known_flags)
         case = build(own, table, keys)
         if case is not None and not own.wrong:
             cases.append(case)
@@ -96,7 +78,7 @@ def _inputs(dtype: str, prediction: Numbers, target: Numbers, weight: Numbers | 
     return Inputs(made(prediction), made(target), None if weight is None else made(weight), made(upstream))
 
 
-def _build_case(definition: Definition, context: SpecContext, table: CaseTable, keys: CaseKeys) -> Case | None:
+def _build_case(definition: Definition, context: SpecContext, table: CaseTable, keys: PinnedCase) -> Case | None:
     for i, allow in enumerate(table.allow):
         if foreign := next((dtype for dtype in allow.dtypes or () if dtype not in table.dtypes), None):
             context.complain(f"allow[{i}].dtypes", foreign, f"dtypes of the case: {', '.join(table.dtypes)}")
@@ -120,7 +102,7 @@ def _build_case(definition: Definition, context: SpecContext, table: CaseTable, 
         return None
     gradients = (Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
     return Case(
-        **keys,
+        **vars(keys),
         shape=shape,
         inputs=partial(_inputs, prediction=prediction, target=target, weight=weight, upstream=upstream),
         tighten=table.tighten or "",

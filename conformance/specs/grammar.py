@@ -62,6 +62,12 @@ class SpecTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class SpecFile(SpecTable):
+    """A whole file."""
+
+    format: FormatVersion
+
+
 class DefinitionTable(SpecTable):
     """``factor · Σ_over w·(p−t)² / divisor``, or the square root of it."""
 
@@ -114,10 +120,9 @@ class CaseTable(SpecTable):
 Accuracy = Literal["correctly-rounded", "faithful", "constant", "logarithmic", "square-root", "linear"]
 
 
-class OperationFile(SpecTable):
+class OperationFile(SpecFile):
     """One operation: its definition, the laws and input families that apply, and its cases."""
 
-    format: FormatVersion
     operation: OperationName
     title: Sentence
     definition: DefinitionTable
@@ -168,10 +173,9 @@ class PinnedTable(SpecTable):
     flags: list[str] = []
 
 
-class ProcedureFile(SpecTable):
+class ProcedureFile(SpecFile):
     """What every file of a procedure has; each family adds keys of its own, to its cases too."""
 
-    format: FormatVersion
     procedure: OperationName
     title: Sentence
     flags: dict[Slug, Sentence] = {}
@@ -229,17 +233,15 @@ class RoundingTable(SpecTable):
     because: Sentence
 
 
-class ErrorModelFile(SpecTable):
+class ErrorModelFile(SpecFile):
     """Every rounding that a conforming evaluation may commit."""
 
-    format: FormatVersion
     rounding: Annotated[list[RoundingTable], Field(min_length=1)]
 
 
-class ChecksFile(SpecTable):
+class ChecksFile(SpecFile):
     """The laws and input families that an operation may name, each with what it demands."""
 
-    format: FormatVersion
     laws: dict[Slug, Sentence]
     families: dict[Slug, Sentence]
 
@@ -281,10 +283,9 @@ class DeviationTable(SpecTable):
     review_by: date = Field(alias="review-by")
 
 
-class DeviationFile(SpecTable):
+class DeviationFile(SpecFile):
     """The deviations of one framework."""
 
-    format: FormatVersion
     deviation: list[DeviationTable] = []
 
 
@@ -309,10 +310,9 @@ class QuestionTable(SpecTable):
     weight: ArgumentTable | None = None
 
 
-class BehaviourFile(SpecTable):
+class BehaviourFile(SpecFile):
     """Questions that are asked and compared, and not judged."""
 
-    format: FormatVersion
     question: Annotated[list[QuestionTable], Field(min_length=1)]
 
 
@@ -326,10 +326,9 @@ class PolicyTable(SpecTable):
     url: Link | None = None
 
 
-class PolicyFile(SpecTable):
+class PolicyFile(SpecFile):
     """The declarations of one framework."""
 
-    format: FormatVersion
     policy: Annotated[list[PolicyTable], Field(min_length=1)]
 
 
@@ -368,10 +367,9 @@ class SelectionTable(SpecTable):
     because: Sentence
 
 
-class TargetsFile(SpecTable):
+class TargetsFile(SpecFile):
     """A ``targets.toml``."""
 
-    format: FormatVersion
     python: PythonVersion
     selection: SelectionTable
     matrix: Annotated[list[MatrixTable], Field(min_length=1)]

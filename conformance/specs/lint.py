@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Quantity
 from conformance.numerics.exact.decode import distinct
-from conformance.numerics.exact.number import Number
-from conformance.numerics.exact.oracle import Exact, ExactArray, exact
+from conformance.numerics.exact.oracle import Exact, exact
 from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Format
 from conformance.numerics.procedures.exact_run import Exacts
@@ -88,18 +87,13 @@ def _lint_case(context: SpecContext, operation: Operation, case: Case, model: tu
     _check_tightened(context, case, oracle)
 
 
-def _pairs(exact_array: ExactArray, stated: Numbers) -> Iterator[tuple[int, Number, Number]]:
-    """Every distinct pair of (exact number, stated number), with the first flat index where it occurs."""
-    if not stated.size:
-        return
-    for first in sorted(distinct([exact_array.index, stated.index()])[0].tolist()):
-        yield first, exact_array.at(first), stated.number(first)
-
-
 def _check_stated(context: SpecContext, case: Case, oracle: Exact) -> None:
-    for quantity in case.stated:
+    """Every stated number: of those that are wrong the first of each quantity."""
+    for quantity, numbers in case.stated.items():
         array = oracle.of(quantity)
-        for flat, truth, stated in _pairs(array, case.stated[quantity]):
+        kinds = distinct([array.index, numbers.index()])[0].tolist() if numbers.size else []
+        for flat in sorted(kinds):
+            truth, stated = array.at(flat), numbers.number(flat)
             if not equal(truth, stated):
                 place = "" if not array.shape else f" at {_position(flat, array.shape)}"
                 context.complain(_KEYS[quantity], f"{spell(stated)}{place}", f"the exact {spell(truth)}")

@@ -22,8 +22,8 @@ MAX_TEXT = 2_000
 """Longest literal, in characters."""
 
 _SPECIAL = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan, "-0": -0.0}
-_HEX = re.compile(r"([+-]?)0x([0-9a-fA-F]+)(?:\.([0-9a-fA-F]+))?p([+-]?[0-9]{1,9})", re.ASCII)
-_DECIMAL = re.compile(r"([+-]?)[0-9]+(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
+_HEX = re.compile(r"(?P<sign>[+-]?)0x(?P<whole>[0-9a-fA-F]+)(?:\.(?P<rest>[0-9a-fA-F]+))?p(?P<exponent>[+-]?[0-9]{1,9})", re.ASCII)
+_DECIMAL = re.compile(r"(?P<sign>[+-]?)[0-9]+(?:\.[0-9]+)?(?:[eE](?P<exponent>[+-]?[0-9]{1,9}))?", re.ASCII)
 _RATIO = re.compile(r"([^/]+)/([0-9]+)", re.ASCII)
 
 _FORMS = 'an integer, a hexadecimal float such as "0x1.8p+0", an exact decimal such as 0.5, {}"inf", "-inf", "nan" or "-0"'
@@ -83,15 +83,16 @@ def _parse_text(text: str, *, fractions: bool) -> Number:
 
 
 def _finite(part: str, text: str, expected: str) -> Number:
-    if match := _HEX.fullmatch(part):
-        sign, whole, fraction, exponent_text = match[1], match[2], match[3] or "", match[4]
-        if abs(exponent := int(exponent_text)) > MAX_EXPONENT:
-            raise LiteralError(f"{show(text)} with exponent {exponent}", f"an exponent from -{MAX_EXPONENT} to {MAX_EXPONENT}")
-        magnitude = int(whole + fraction, 16) * power_of_two(exponent - 4 * len(fraction))
-    elif match := _DECIMAL.fullmatch(part):
-        sign, exponent = match[1], int(match[2] or "0")
-        if abs(exponent) > MAX_EXPONENT:
-            raise LiteralError(f"{show(text)} with exponent {exponent}", f"an exponent from -{MAX_EXPONENT} to {MAX_EXPONENT}")
+    match = _HEX.fullmatch(part) or _DECIMAL.fullmatch(part)
+    if match is None:
+        raise LiteralError(show(text), expected)
+    sign, exponent = match["sign"], int(match["exponent"] or "0")
+    if abs(exponent) > MAX_EXPONENT:
+        raise LiteralError(f"{show(text)} with exponent {exponent}", f"an exponent from -{MAX_EXPONENT} to {MAX_EXPONENT}")
+    if match.re is _HEX:
+        rest = match["rest"] or ""
+        magnitude = int(match["whole"] + rest, 16) * power_of_two(exponent - 4 * len(rest))
+    else:
         magnitude = abs(Fraction(part))
         if not _is_dyadic(magnitude):
             nearest = float(magnitude) if magnitude < FORMATS["float64"].largest else 0.0
@@ -100,8 +101,6 @@ def _finite(part: str, text: str, expected: str) -> Number:
                 f"{part}, which is not exactly a binary number",
                 f'a number that is written exactly, for instance "{sign}{nearest.hex()}"{also}',
             )
-    else:
-        raise LiteralError(show(text), expected)
     if magnitude == 0 and sign == "-":
         return -0.0
     return -magnitude if sign == "-" else magnitude

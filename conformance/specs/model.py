@@ -40,12 +40,10 @@ class Catch:
     returns: Mapping[Quantity, Numbers]
 
 
-@dataclass(frozen=True)
-class Case:
-    """A pinned example. ``inputs(dtype)`` makes its arrays, of ``shape``, with ``upstream`` of the value's shape (1 unless stated).
+@dataclass(frozen=True, eq=False)
+class PinnedCase:
+    """What every case has. ``id`` is the name in its file; the check is ``<operation>/case/<id>``.
 
-    ``id`` is the name in its file; the check is ``<operation>/case/<id>``. ``stated`` holds what the file says the exact
-    value and gradients are: lint has compared it with the oracle, so nothing else needs it but a person who reads.
     ``flags`` says what goes wrong for a user whose implementation fails the case: name and sentence.
     """
 
@@ -53,14 +51,24 @@ class Case:
     why: str
     level: Level
     dtypes: tuple[str, ...]
+    file: Path
+    flags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Case(PinnedCase):
+    """A pinned example. ``inputs(dtype)`` makes its arrays, of ``shape``, with ``upstream`` of the value's shape (1 unless stated).
+
+    ``stated`` holds what the file says the exact value and gradients are: lint has compared it with the oracle, so nothing else needs
+    it but a person who reads.
+    """
+
     shape: Shape
     inputs: Callable[[str], Inputs]
-    tighten: Literal["", "exact", "correctly-rounded"] = ""
-    allow: tuple[Allowance, ...] = ()
-    file: Path = Path()
-    stated: Mapping[Quantity, Numbers] = field(default_factory=dict)
-    catches: tuple[Catch, ...] = ()
-    flags: Mapping[str, str] = field(default_factory=dict)
+    tighten: Literal["", "exact", "correctly-rounded"]
+    allow: tuple[Allowance, ...]
+    stated: Mapping[Quantity, Numbers]
+    catches: tuple[Catch, ...]
 
 
 @dataclass(frozen=True)
@@ -95,21 +103,15 @@ class Stated:
 
 
 @dataclass(frozen=True, eq=False)
-class ProcedureCase:
+class ProcedureCase(PinnedCase):
     """A pinned run of a procedure, in which nothing rounds. ``task(dtype)`` is what an implementation is given.
 
     ``stated`` holds all that must come back, by quantity and name; lint has compared it with the oracle, ``exactly``.
     """
 
-    id: str
-    why: str
-    level: Level
-    dtypes: tuple[str, ...]
     task: Callable[[str], Any]
     exactly: Callable[[], ExactResult]
     stated: Mapping[Quantity, Mapping[str, Stated]]
-    file: Path = Path()
-    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

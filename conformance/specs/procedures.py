@@ -27,7 +27,7 @@ from conformance.numerics.tasks import (
     evaluated,
     on_each,
 )
-from conformance.specs.build import CaseKeys, build_cases
+from conformance.specs.build import build_cases
 from conformance.specs.grammar import (
     EvaluationTable,
     NetworkTable,
@@ -38,7 +38,7 @@ from conformance.specs.grammar import (
     TrainingFile,
 )
 from conformance.specs.literals import LiteralError, require_held, show
-from conformance.specs.model import Procedure, ProcedureCase, Stated
+from conformance.specs.model import PinnedCase, Procedure, ProcedureCase, Stated
 from conformance.specs.problems import SpecContext
 
 MOST_ELEMENTS = 4096
@@ -100,7 +100,7 @@ def _training_of_dtype(task: TrainingTask, dtype: str) -> TrainingTask:
     return TrainingTask(parameters, samples(task.samples), task.rate, task.stops, evaluation)
 
 
-def _training_case(context: SpecContext, table: TrainingCaseTable, keys: CaseKeys, *, weighted: bool) -> ProcedureCase | None:
+def _training_case(context: SpecContext, table: TrainingCaseTable, keys: PinnedCase, *, weighted: bool) -> ProcedureCase | None:
     if [a.epoch for a in table.after] != sorted({a.epoch for a in table.after}):
         context.complain("after", show([a.epoch for a in table.after]), "each epoch once, in their order")
     network = _network(context.table("network"), table.network, table.dtypes)
@@ -118,7 +118,7 @@ def _training_case(context: SpecContext, table: TrainingCaseTable, keys: CaseKey
         return None
     task = TrainingTask(network, trained, Fraction(rate.item()), tuple(a.epoch for a in table.after), evaluation)
     stated = _stated_of_training(context, table, task)
-    return ProcedureCase(**keys, task=partial(_training_of_dtype, task), exactly=partial(train, task), stated=stated)
+    return ProcedureCase(**vars(keys), task=partial(_training_of_dtype, task), exactly=partial(train, task), stated=stated)
 
 
 def _network(
@@ -203,7 +203,7 @@ def _replicas_of_dtype(task: ReplicasTask, dtype: str) -> ReplicasTask:
     return ReplicasTask(inputs, targets, parameters, task.shards)
 
 
-def _replicas_case(context: SpecContext, table: ReplicasCaseTable, keys: CaseKeys) -> ProcedureCase | None:
+def _replicas_case(context: SpecContext, table: ReplicasCaseTable, keys: PinnedCase) -> ProcedureCase | None:
     inputs = exact_numbers(context, "inputs", table.inputs, None, table.dtypes)
     parameters = exact_numbers(context, "parameters", table.parameters, None, table.dtypes)
     if inputs is None or parameters is None:
@@ -229,7 +229,7 @@ def _replicas_case(context: SpecContext, table: ReplicasCaseTable, keys: CaseKey
         Quantity.GRADIENT_PARAMETERS: on_each(replicas, Stated("gradient", gradient)),
         Quantity.LOSS: on_each(replicas, Stated("loss", loss)),
     }
-    return ProcedureCase(**keys, task=partial(_replicas_of_dtype, task), exactly=partial(averaged, task), stated=stated)
+    return ProcedureCase(**vars(keys), task=partial(_replicas_of_dtype, task), exactly=partial(averaged, task), stated=stated)
 
 
 @dataclass(frozen=True)
