@@ -43,7 +43,7 @@ class ProcedureCheck(Check):
         """Run the procedure once, and hold all that came back to what is stated.
 
         Raises:
-            NotAttested: what ran is not what was asked for.
+            ExecutionMismatch: what ran is not what was asked for.
             Exception: whatever the implementation raises; the engine makes it an error.
         """
         asked = ExecutionSetting(target.device, target.mode, target.dtype)

@@ -179,7 +179,7 @@ def _produced(replicas: Sequence[Replica], expected: int) -> ProcedureResult:
     """What all replicas hold, by their names.
 
     Raises:
-        NotAttested: there were others than asked for, two had one place, or they differ in how they ran.
+        ExecutionMismatch: there were others than asked for, two had one place, or they differ in how they ran.
     """
     indices = sorted(replica.index for replica in replicas)
     if indices != list(range(expected)):

@@ -39,7 +39,7 @@ class ProcedureResult:
         """Refuse what did not run as asked.
 
         Raises:
-            NotAttested: another device, mode or dtype.
+            ExecutionMismatch: another device, mode or dtype.
         """
         if self.ran.device != asked.device:
             raise ExecutionMismatch(f"asked for the device {asked.device}, it ran on {self.ran.device}")

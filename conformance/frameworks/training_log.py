@@ -35,7 +35,7 @@ class TrainingLog:
         """All of it; the dtype is that of the parameters.
 
         Raises:
-            NotAttested: the parameters are of several dtypes.
+            ExecutionMismatch: the parameters are of several dtypes.
         """
         dtypes = sorted({array.dtype.name for array in self.parameters.values()})
         if len(dtypes) != 1:

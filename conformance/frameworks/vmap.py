@@ -43,7 +43,7 @@ def require_batched(seen: list[Shape], stack: Inputs) -> None:
     """Refuse to attest a batch that was not one: the implementation is called once, with arrays of a single member.
 
     Raises:
-        NotAttested: it was called again and again, or with the whole stack.
+        ExecutionMismatch: it was called again and again, or with the whole stack.
     """
     wanted = member_shape(VMAP, stack.shape)
     if seen != [wanted]:

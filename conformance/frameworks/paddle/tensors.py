@@ -92,7 +92,7 @@ class InMode:
     """A function as a mode runs it: eager, or as a graph that is made once for each rank and dtype of its arguments.
 
     Raises:
-        NotAttested: it was run in another mode.
+        ExecutionMismatch: it was run in another mode.
     """
 
     def __init__(self, call: Callable[..., Any], mode: str) -> None:
