@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from conformance.checks.context import CheckContext
@@ -74,28 +74,35 @@ class EvaluatingCheck(Check):
             ExecutionMismatch: what ran is not what was asked for.
             Exception: whatever the implementation raises; the engine makes it an error.
         """
+        context.tallies = {quantity: QuantityRecord() for quantity in self.quantities}
+        self.look(context)
+        return findings(context)
+
+    def look(self, context: CheckContext) -> None:
+        """Evaluate, and write what is seen into the tallies of the context."""
         raise NotImplementedError
 
 
-def findings(
-    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], grades: Mapping[Quantity, Grade | None] | None = None
-) -> list[Finding]:
+def findings(context: CheckContext) -> list[Finding]:
     """Turn finished tallies into findings; a passing one gets its grade, by default from its own worst error."""
-    return [_finding(context, quantity, tally, grades) for quantity, tally in tallies.items()]
+    return [_finding(context, quantity, tally) for quantity, tally in context.tallies.items()]
 
 
-def _finding(context: CheckContext, quantity: Quantity, tally: QuantityRecord, grades: Mapping[Quantity, Grade | None] | None) -> Finding:
+def _finding(context: CheckContext, quantity: Quantity, tally: QuantityRecord) -> Finding:
     outcome, reason = outcome_of(tally)
-    flags = tuple(tally.flags)
+    found = Finding(quantity, outcome, reason, tuple(tally.flags), evaluations=tally.evaluations, growth=tally.growth)
     if outcome is Outcome.FAIL and tally.failed is not None:
         error_u, error_ulp = tally.failed.errors()
-        return Finding(quantity, outcome, reason, flags, error_u, error_ulp, None, None, tally.failed.witness(), tally.evaluations)
+        return replace(found, error_u=error_u, error_ulp=error_ulp, witness=tally.failed.witness())
     if outcome is not Outcome.PASS or tally.worst is None:
-        return Finding(quantity, outcome, reason, flags, evaluations=tally.evaluations)
-    chosen = grades[quantity] if grades is not None else _grade(context, quantity, tally, tally.worst.summands)
-    witness = tally.worst.witness(arrays=8) if tally.worst.recipe else None  # a pinned case is its own witness
-    return Finding(
-        quantity, outcome, reason, flags, tally.error_u, tally.error_ulp, tally.error_over_bound, chosen, witness, tally.evaluations
+        return found
+    return replace(
+        found,
+        error_u=tally.error_u,
+        error_ulp=tally.error_ulp,
+        error_over_bound=tally.error_over_bound,
+        grade=tally.grade or _grade(context, quantity, tally, tally.worst.summands),
+        witness=tally.worst.witness(arrays=8) if tally.worst.recipe else None,  # a pinned case is its own witness
     )
 
 

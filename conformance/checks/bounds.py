@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings, target
 from hypothesis import strategies as st
 
-from conformance.checks.base import EvaluatingCheck, Finding, findings
+from conformance.checks.base import EvaluatingCheck
 from conformance.checks.context import CheckContext, Expect, fitting
 from conformance.checks.observe import Batch, observe_batch
-from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
+from conformance.checks.tally import QUANTITIES
 from conformance.inputs.families import FAMILIES, Descriptor, InputFamily, make_stack
 from conformance.numerics.definition import Quantity, Shape
 
@@ -29,21 +29,20 @@ def descriptors(shapes: Sequence[Shape], *, upstreams: int = 3) -> st.SearchStra
 
 def search(
     context: CheckContext, family: InputFamily, name: str, shapes: Sequence[Shape], *, expect: Expect | None = None, upstreams: int = 3
-) -> dict[Quantity, QuantityRecord]:
+) -> None:
     """Run a family through Hypothesis; it stops drawing work once something has failed.
 
     Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
     """
     budget, dtype, definition = context.budget, context.target.dtype, context.operation.definition
-    tallies = new_tallies(*definition.quantities)
 
     def body(descriptor: Descriptor) -> None:
-        if any(t.failure for t in tallies.values()):
+        if any(t.failure for t in context.tallies.values()):
             return
         drawn = make_stack(family, descriptor, budget.batch, definition, dtype)
         key = (context.operation.name, dtype, name, descriptor, budget.batch)
         batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, budget.batch))
-        judged = observe_batch(context, tallies, batch, expect)
+        judged = observe_batch(context, batch, expect)
         target(min(max((judgement.error_over_bound for _, judgement in judged), default=0.0), 2.0), label="error/bound")
 
     chosen = settings(
@@ -58,7 +57,6 @@ def search(
     if (chosen_seed := context.seed) is not None:
         test = seed(chosen_seed)(test)
     test()
-    return tallies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +71,6 @@ class BoundCheck(EvaluatingCheck):
         """The check of a family, by its name."""
         return cls(operation=operation, name=family, why=(FAMILIES[family].__doc__ or "").strip(), quantities=quantities)
 
-    def run(self, context: CheckContext) -> Sequence[Finding]:
+    def look(self, context: CheckContext) -> None:
         """Search the family."""
-        return findings(context, search(context, FAMILIES[self.name], self.name, fitting(context)))
+        search(context, FAMILIES[self.name], self.name, fitting(context))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.checks.budget import Budget
+from conformance.checks.tally import QuantityRecord
 from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
 from conformance.frameworks.probe import Probe
 from conformance.numerics.bounds.error_model import RoundingStep
@@ -74,10 +75,12 @@ class CheckContext:
     cache: ExpectationCache
     probe: Probe = field(default_factory=Probe)
     siblings: Callable[[], Sequence[Sibling]] = tuple
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Sequence[Any]] = field(default_factory=dict)
     """What a check of this target found that another builds on, by the check's id."""
     declared: Mapping[str, Policy] = field(default_factory=dict)
     """What the specs declare of the target, by policy."""
+    tallies: dict[Quantity, QuantityRecord] = field(default_factory=dict)
+    """What the check has seen so far, of each of its quantities."""
     uses_random_inputs: bool = False
     """Whether the check asked for a seed: what it found without one holds whatever the seed."""
 

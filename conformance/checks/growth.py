@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -10,12 +10,11 @@ from hashlib import blake2b
 
 import numpy as np
 
-from conformance.checks.base import EvaluatingCheck, Finding, findings
+from conformance.checks.base import EvaluatingCheck, Finding
 from conformance.checks.context import CheckContext
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
 from conformance.checks.observe import observe
-from conformance.checks.tally import QuantityRecord
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import AtSize, Grade, Outcome
@@ -75,30 +74,33 @@ class GrowthCheck(EvaluatingCheck):
     quantities: tuple[Quantity, ...] = (Quantity.VALUE,)
     supports_vmap: bool = True
 
-    def run(self, context: CheckContext) -> Sequence[Finding]:
+    def look(self, context: CheckContext) -> None:
         """Measure at every size of the budget; the grade is the worst over all of it."""
-        tallies = {Quantity.VALUE: QuantityRecord()}
         chain = _Chain()
-        tally = tallies[Quantity.VALUE]
+        tally = context.tallies[Quantity.VALUE]
         for n in context.budget.growth_sizes:
             tally.bits = blake2b(digest_size=6)
             for name in _DATA:
-                self._measure(context, tallies, chain, n, name)
+                self._measure(context, chain, n, name)
             if n in chain.sizes:
                 chain.sizes[n] = chain.sizes[n].model_copy(update={"bits": tally.bits.hexdigest()})
         if chain.at:
             tally.flags[f"chain of {chain.length:.0f} at n = {chain.at}"] = None
-        (found,) = findings(context, tallies, {Quantity.VALUE: worst(chain.grades)})
-        context.kept[self.id] = [replace(found, growth=tuple(chain.sizes.values()))]
-        return list(context.kept[self.id])
+        tally.grade = worst(chain.grades)
+        tally.growth = tuple(chain.sizes.values())
 
-    def _measure(self, context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], chain: _Chain, n: int, name: str) -> None:
+    def run(self, context: CheckContext) -> Sequence[Finding]:
+        """One finding, which is kept for the check of its grade."""
+        context.kept[self.id] = super().run(context)
+        return context.kept[self.id]
+
+    def _measure(self, context: CheckContext, chain: _Chain, n: int, name: str) -> None:
         fmt = FORMATS[context.target.dtype]
         if name == "probe" and fmt.precision < 24:
             return  # the result has too few digits to count in
         prediction, target = _data(name, n, fmt)
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
-        judged = observe(context, tallies, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
+        judged = observe(context, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
         judgement = dict(judged).get(Quantity.VALUE)
         if judgement is None or not judgement.conforms:
             return

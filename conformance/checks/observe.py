@@ -43,7 +43,6 @@ class Batch:
 
 def observe(
     context: CheckContext,
-    tallies: Mapping[Quantity, QuantityRecord],
     inputs: Inputs,
     *,
     key: Hashable,
@@ -51,26 +50,25 @@ def observe(
     expect: Expect | None = None,
     minimise: bool = True,
 ) -> Judged:
-    """Evaluate one input and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
-    return observe_batch(context, tallies, Batch(Stack.of([inputs]), key, lambda _: recipe), expect, minimise=minimise)
+    """Evaluate one input and judge every quantity of the check; failures are shrunk and written into the tally."""
+    return observe_batch(context, Batch(Stack.of([inputs]), key, lambda _: recipe), expect, minimise=minimise)
 
 
 def observe_batch(
     context: CheckContext,
-    tallies: Mapping[Quantity, QuantityRecord],
     batch: Batch,
     expect: Expect | None = None,
     *,
     minimise: bool = True,
 ) -> Judged:
-    """Evaluate all inputs of a batch and judge every quantity in ``tallies``; failures are shrunk and written into the tally."""
-    results = _evaluated(context, tallies, batch.stack)
+    """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
+    results = _evaluated(context, batch.stack)
     judge_them = _Judging(context, batch, results, expect, minimise)
     at_once = _at_once(context.operation.definition, batch.stack) if results.is_whole else 1
     judged: Judged = []
     for start in range(0, len(results.places), at_once):
         part = judge_them.part(results.places[start : start + at_once])
-        for quantity, tally in tallies.items():
+        for quantity, tally in context.tallies.items():
             judged += part.judged(quantity, tally)
     return judged
 
@@ -95,22 +93,22 @@ class _Results:
     """Whether no member was refused."""
 
 
-def _evaluated(context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], stack: Stack) -> _Results:
+def _evaluated(context: CheckContext, stack: Stack) -> _Results:
     """Attested evaluations; a refusal is written into the tallies."""
     if isinstance(context.evaluate, Batched):
         with suppress(Refused):  # then the members are asked one by one
             evaluation = context.as_asked(context.evaluate.together(stack))
-            together = {quantity: evaluation.of(quantity) for quantity in tallies}
+            together = {quantity: evaluation.of(quantity) for quantity in context.tallies}
             return _Results(range(len(stack)), together, lambda place: member(evaluation, place), is_whole=True)
     rows: dict[int, Evaluation] = {}
     for place in range(len(stack)):
         try:
             rows[place] = context.evaluated(stack.member(place))
         except Refused as refusal:
-            for tally in tallies.values():
+            for tally in context.tallies.values():
                 tally.refused = str(refusal)
                 tally.flags["refuses some inputs"] = None
-    of = {quantity: _one_array([row.of(quantity) for row in rows.values()]) for quantity in tallies}
+    of = {quantity: _one_array([row.of(quantity) for row in rows.values()]) for quantity in context.tallies}
     return _Results(list(rows), of, rows.__getitem__, len(rows) == len(stack))
 
 

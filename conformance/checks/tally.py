@@ -14,7 +14,7 @@ from conformance.checks.wording import allowed_in_words, describe, digits_of, he
 from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
-from conformance.results.records import Outcome, Witness
+from conformance.results.records import AtSize, Grade, Outcome, Witness
 
 QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 
@@ -98,6 +98,10 @@ class QuantityRecord:
     missing: str = ""
     refused: str = ""
     """What the implementation said of inputs that it does not take; it may have taken others."""
+    grade: Grade | None = None
+    """Where the check itself grades what it measured."""
+    growth: tuple[AtSize, ...] = ()
+    """Likewise, where it measured at several numbers of elements."""
     bits: blake2b | None = None
     """Where somebody wants one: a digest of all results so far, as float64, which every dtype fits into."""
 
@@ -126,11 +130,6 @@ class QuantityRecord:
 def is_finite(observed: Array, judgement: Judgement) -> bool:
     """Whether the worst element is a finite number."""
     return bool(np.isfinite(observed.ravel()[judgement.worst].astype(np.float64)))
-
-
-def new_tallies(*quantities: Quantity) -> dict[Quantity, QuantityRecord]:
-    """One empty tally for each of them; for the value and both gradients where none is named."""
-    return {quantity: QuantityRecord() for quantity in quantities or QUANTITIES}
 
 
 def outcome_of(tally: QuantityRecord) -> tuple[Outcome, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from conformance.checks.bounds import search
@@ -13,7 +11,7 @@ from conformance.checks.judge import FLUSHES
 from conformance.checks.laws.comparing import exact_shapes
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
-from conformance.checks.tally import ALL_QUANTITIES, QuantityRecord
+from conformance.checks.tally import ALL_QUANTITIES
 from conformance.inputs.families import exact_data
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
@@ -24,9 +22,9 @@ from conformance.numerics.formats import FORMATS
     "Where every difference, square and partial sum is representable, nothing rounds: any order must give the result, bit for bit.",
     ALL_QUANTITIES,
 )
-def exact_arithmetic(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def exact_arithmetic(context: CheckContext) -> None:
     """Counts that are powers of two keep the division exact as well; upstream gradients are powers of two."""
-    return search(context, exact_data, "exact-data", exact_shapes(context), expect=exactly, upstreams=1)
+    search(context, exact_data, "exact-data", exact_shapes(context), expect=exactly, upstreams=1)
 
 
 @law(
@@ -34,10 +32,10 @@ def exact_arithmetic(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
     "A target either keeps subnormal squares or flushes them to zero; what it is declared to do is what it must be seen to do.",
     (Quantity.VALUE,),
 )
-def subnormals_as_declared(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def subnormals_as_declared(context: CheckContext) -> None:
     """Normal inputs whose squares are subnormal: 0 where flushing is declared, the interval elsewhere."""
     fmt = FORMATS[context.target.dtype]
-    tally = QuantityRecord()
+    tally = context.tallies[Quantity.VALUE]
     exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
     prediction = np.full((64,), np.ldexp(1.0, exponent)).astype(fmt.dtype)
     inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(context.operation.definition.value_shape((64,)), fmt.dtype))
@@ -48,9 +46,7 @@ def subnormals_as_declared(context: CheckContext) -> Mapping[Quantity, QuantityR
         tally.evaluations = 1
         found = f"found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
         tally.failure = f"value: declared to {declared} subnormals, but it {does} them: {found}"
-        return {Quantity.VALUE: tally}
-    tallies = {Quantity.VALUE: tally}
-    observe(context, tallies, inputs, key=("subnormals-as-declared", context.operation.name, fmt.name), recipe="")
+        return
+    observe(context, inputs, key=("subnormals-as-declared", context.operation.name, fmt.name), recipe="")
     if flushed:
         tally.flags[FLUSHES] = None
-    return tallies

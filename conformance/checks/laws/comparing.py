@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from conformance.checks.context import CheckContext, fitting
-from conformance.checks.tally import Observation, QuantityRecord
+from conformance.checks.tally import Observation
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import Descriptor, InputFamily, exact_data, make
 from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity, Shape
@@ -82,7 +82,6 @@ def _divides(definition: Definition, shape: Shape) -> list[int]:
 
 def same(
     context: CheckContext,
-    tallies: Mapping[Quantity, QuantityRecord],
     quantity: Quantity,
     found: Array,
     wanted: Array,
@@ -90,7 +89,7 @@ def same(
     where: str = "",
 ) -> None:
     """Count one comparison: ``found`` must equal ``wanted`` element by element; ``where`` says in words what was done."""
-    tallies[quantity].evaluations += 1
+    context.tallies[quantity].evaluations += 1
     after, at, place = f" {where}" if where else "", 0, ""
     if found.shape != wanted.shape:
         seen, due, expected = f"shape {found.shape}", f"shape {wanted.shape}", f"shape {wanted.shape}"
@@ -104,19 +103,17 @@ def same(
         place = f" at element {at} of {found.size}" if found.size > 1 else ""
     summands = context.operation.definition.summands(drawn.inputs.shape)
     seen_here = Observation(drawn.inputs, summands, None, found, at, drawn.recipe, seen, due)
-    tallies[quantity].fail(f"{quantity}{place}{after}: found {seen}, expected {expected}", seen_here)
+    context.tallies[quantity].fail(f"{quantity}{place}{after}: found {seen}, expected {expected}", seen_here)
 
 
-def same_evaluation(
-    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], found: Evaluation, wanted: Evaluation, drawn: Drawn, where: str = ""
-) -> None:
-    """Compare value and gradients of two evaluations, as far as ``tallies`` asks for them."""
-    if Quantity.VALUE in tallies:
-        same(context, tallies, Quantity.VALUE, found.value, wanted.value, drawn, where)
-    note_missing(tallies, found)
+def same_evaluation(context: CheckContext, found: Evaluation, wanted: Evaluation, drawn: Drawn, where: str = "") -> None:
+    """Compare value and gradients of two evaluations, as far as the check asks for them."""
+    if Quantity.VALUE in context.tallies:
+        same(context, Quantity.VALUE, found.value, wanted.value, drawn, where)
+    note_missing(context, found)
     for quantity, gradient in gradients_of(found):
-        if quantity in tallies and quantity.value in wanted.gradients:
-            same(context, tallies, quantity, gradient, wanted.gradients[quantity.value], drawn, where)
+        if quantity in context.tallies and quantity.value in wanted.gradients:
+            same(context, quantity, gradient, wanted.gradients[quantity.value], drawn, where)
 
 
 def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:
@@ -124,8 +121,8 @@ def gradients_of(evaluation: Evaluation) -> Iterable[tuple[Quantity, Array]]:
     return [(q, evaluation.gradients[q.value]) for q in GRADIENTS if q.value in evaluation.gradients]
 
 
-def note_missing(tallies: Mapping[Quantity, QuantityRecord], evaluation: Evaluation) -> None:
+def note_missing(context: CheckContext, evaluation: Evaluation) -> None:
     """Say of each gradient that did not come back why it did not."""
     for quantity in (*GRADIENTS, Quantity.GRADIENT_WEIGHT):
-        if quantity in tallies and quantity.value not in evaluation.gradients:
-            tallies[quantity].missing = evaluation.why_no_gradient
+        if quantity in context.tallies and quantity.value not in evaluation.gradients:
+            context.tallies[quantity].missing = evaluation.why_no_gradient

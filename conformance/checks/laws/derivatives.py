@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from conformance.checks.context import CheckContext
 from conformance.checks.judge import judge, sentence
 from conformance.checks.laws.comparing import GRADIENTS, Drawn, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import Observation, QuantityRecord, new_tallies
+from conformance.checks.tally import Observation
 from conformance.numerics.definition import Quantity, Shape
 from conformance.numerics.exact.oracle import exact
 from conformance.numerics.formats import FORMATS, Array
@@ -39,21 +38,18 @@ def _direction(context: CheckContext, shape: Shape, seed: int) -> Array:
     (Quantity.VALUE,),
     needs_extra_calls=True,
 )
-def value_alone(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def value_alone(context: CheckContext) -> None:
     """A plain call against the value that came with gradients."""
-    tallies = new_tallies(Quantity.VALUE)
     for drawn in _inputs(context):
         found = context.probe.call(drawn.inputs.prediction, drawn.inputs.target, drawn.inputs.weight).value
         same(
             context,
-            tallies,
             Quantity.VALUE,
             found,
             context.evaluated(drawn.inputs).value,
             drawn,
             "with no gradient asked for",
         )
-    return tallies
 
 
 @law(
@@ -62,17 +58,15 @@ def value_alone(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     GRADIENTS,
     needs_extra_calls=True,
 )
-def one_argument(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def one_argument(context: CheckContext) -> None:
     """Each alone against both at once: backward passes skip what nobody needs, and may skip the wrong part."""
-    tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(context, upstream=1):
         both = context.evaluated(drawn.inputs)
-        note_missing(tallies, both)
+        note_missing(context, both)
         for quantity in GRADIENTS:
             if quantity.value in both.gradients:
                 found = context.probe.gradient_of(drawn.inputs, quantity)
-                same(context, tallies, quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
-    return tallies
+                same(context, quantity, found, both.gradients[quantity.value], drawn, "of this argument alone")
 
 
 @law(
@@ -81,13 +75,12 @@ def one_argument(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     GRADIENTS,
     needs_extra_calls=True,
 )
-def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def forward_mode(context: CheckContext) -> None:
     """Along the prediction, then along the target; directions of −1, 0 and 1, so that the products are exact."""
-    tallies = new_tallies(*GRADIENTS)
     for drawn in _inputs(context):
         inputs = drawn.inputs
         reverse = context.evaluated(inputs)
-        note_missing(tallies, reverse)
+        note_missing(context, reverse)
         direction = _direction(context, inputs.shape, context.seeds()[0])
         zeros = np.zeros_like(direction)
         for quantity, along in zip(GRADIENTS, ((direction, zeros), (zeros, direction)), strict=True):
@@ -96,8 +89,7 @@ def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             found = context.probe.jvp(inputs, *along)
             products = reverse.gradients[quantity.value].astype(np.float64) * direction.astype(np.float64)
             wanted = products.sum(axis=tuple(range(reverse.value.ndim, inputs.prediction.ndim)))
-            same(context, tallies, quantity, found, np.asarray(wanted), drawn, "in forward mode")
-    return tallies
+            same(context, quantity, found, np.asarray(wanted), drawn, "in forward mode")
 
 
 @law(
@@ -106,9 +98,9 @@ def forward_mode(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     (Quantity.CURVATURE,),
     needs_extra_calls=True,
 )
-def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def curvature(context: CheckContext) -> None:
     """Along a direction v it is the gradient of the same loss at (v, 0), which the oracle knows: the loss is quadratic."""
-    tally = QuantityRecord()
+    tally = context.tallies[Quantity.CURVATURE]
     for drawn in _inputs(context, upstream=1):
         inputs = drawn.inputs
         direction = _direction(context, inputs.shape, context.seeds()[0])
@@ -126,7 +118,6 @@ def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
                 which = "own" if quantity is Quantity.GRADIENT_PREDICTION else "mixed"
                 tally.evaluations += 1
                 tally.fail(f"{which} curvature: {sentence(expectation, found, judgement)}", sight)
-    return {Quantity.CURVATURE: tally}
 
 
 @law(
@@ -135,12 +126,10 @@ def curvature(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     (Quantity.VALUE,),
     needs_extra_calls=True,
 )
-def batching(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def batching(context: CheckContext) -> None:
     """Three members; a batching rule that reduces over the batch, or mixes its members, is seen."""
-    tallies = new_tallies(Quantity.VALUE)
     for shape in _shapes(context):
         drawn = [exact_inputs(context, shape, seed) for seed in range(context.seeds()[0], context.seeds()[0] + 3)]
         found = context.probe.vmap([one.inputs for one in drawn])
         wanted = np.stack([context.evaluated(one.inputs).value for one in drawn])
-        same(context, tallies, Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")
-    return tallies
+        same(context, Quantity.VALUE, found, wanted, drawn[0], f"in a batch of {len(drawn)}")

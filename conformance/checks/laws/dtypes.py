@@ -5,7 +5,7 @@ A framework may refuse any of it. What it returns instead is held to the exact v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -34,7 +34,6 @@ class _Answers:
     """What a target made of pairs of arguments: failures by pair in words, refusals with what was raised."""
 
     context: CheckContext
-    tally: QuantityRecord = field(default_factory=QuantityRecord)
     wrong: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -54,15 +53,19 @@ class _Answers:
             return None
         return value
 
-    def finished(self, what: str) -> Mapping[Quantity, QuantityRecord]:
-        """The tally of all pairs; no verdict where every one was refused."""
+    @property
+    def tally(self) -> QuantityRecord:
+        """Of the value: the laws of dtypes have no other."""
+        return self.context.tallies[Quantity.VALUE]
+
+    def finish(self, what: str) -> None:
+        """Tally all pairs; no verdict where every one was refused."""
         if self.wrong:
             self.tally.failure = "value: " + "; ".join(f"{name}: {wrong}" for name, wrong in self.wrong.items())
         elif not self.tally.evaluations:
             self.tally.missing = f"it refuses {what}: {next(iter(self.refused.values()))}"
         elif self.refused:
             self.tally.flags[f"refuses some {what}"] = None
-        return {Quantity.VALUE: self.tally}
 
 
 @law(
@@ -71,7 +74,7 @@ class _Answers:
     (Quantity.VALUE,),
     needs_extra_calls=True,
 )
-def mixed_dtypes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def mixed_dtypes(context: CheckContext) -> None:
     """Small numbers that all formats hold, and numbers that only one of the two holds; the tested dtype as prediction's and as target's."""
     answers = _Answers(context)
     for first, second in _pairs(context):
@@ -83,7 +86,7 @@ def mixed_dtypes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             only_one_holds = _a_step_from_one(first, steps[0]), _a_step_from_one(second, steps[1])
             if (value := answers.call(name, *only_one_holds)) is not None:
                 _judge_narrowed(answers, name, only_one_holds, value)
-    return answers.finished("mixed dtypes")
+    answers.finish("mixed dtypes")
 
 
 @law(
@@ -93,7 +96,7 @@ def mixed_dtypes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     ("float32",),
     needs_extra_calls=True,
 )
-def integer_inputs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def integer_inputs(context: CheckContext) -> None:
     """No difference is negative and no square is large; a mean is 5/4, or 3/4 of truth values."""
     answers = _Answers(context)
     for dtype in (*_INTEGERS, "bool"):
@@ -101,7 +104,7 @@ def integer_inputs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         pair = np.array(numbers[0], dtype), np.array(numbers[1], dtype)
         if (value := answers.call(dtype, *pair)) is not None:
             _judge_exact(answers, dtype, pair, value)
-    return answers.finished("integers")
+    answers.finish("integers")
 
 
 @law(
@@ -111,7 +114,7 @@ def integer_inputs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     ("float32",),
     needs_extra_calls=True,
 )
-def integer_range(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def integer_range(context: CheckContext) -> None:
     """The ends of the range, the smaller one as the prediction; of an unsigned dtype that is a prediction below its target."""
     answers = _Answers(context)
     for dtype in _INTEGERS:
@@ -119,7 +122,7 @@ def integer_range(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         pair = np.array([max(limits.min, -_LARGEST), 0], dtype), np.array([min(limits.max, _LARGEST), 0], dtype)
         if (value := answers.call(dtype, *pair)) is not None:
             _judge_narrowed(answers, dtype, pair, value)
-    return answers.finished("integers")
+    answers.finish("integers")
 
 
 @law(
@@ -129,7 +132,7 @@ def integer_range(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     ("float32",),
     needs_extra_calls=True,
 )
-def integers_beside_floats(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def integers_beside_floats(context: CheckContext) -> None:
     """Small integers or truth values against halves, as prediction and as target."""
     answers = _Answers(context)
     halves = np.full(4, 0.5, np.float32)
@@ -138,7 +141,7 @@ def integers_beside_floats(context: CheckContext) -> Mapping[Quantity, QuantityR
         for name, pair in ((f"{dtype} against float32", (whole, halves)), (f"float32 against {dtype}", (halves, whole))):
             if (value := answers.call(name, *pair)) is not None:
                 _judge_exact(answers, name, pair, value)
-    return answers.finished("integers beside floats")
+    answers.finish("integers beside floats")
 
 
 def _pairs(context: CheckContext) -> Iterator[tuple[Format, Format]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
-from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import special_values
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
@@ -43,9 +42,8 @@ class OnlyTheDivisionRounds:
     "every-length",
     "Every length from 1 to 130 gives its sum exactly: the tail of no vector width is dropped, repeated or read beyond its end.",
 )
-def every_length(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def every_length(context: CheckContext) -> None:
     """Whole numbers, of which no difference is 0; only the division by the length may round. A profile may leave lengths out."""
-    tallies = new_tallies()
     fmt = FORMATS[context.target.dtype]
     shapes = context.budget.shapes
     compiled = [shape[0] for shape in shapes if len(shape) == 1] or [math.prod(shapes[0])]
@@ -59,23 +57,20 @@ def every_length(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         upstream = np.ones(context.operation.definition.value_shape(shape), fmt.dtype)
         inputs = Inputs((target + difference).astype(fmt.dtype), target.astype(fmt.dtype), None, upstream)
         key = ("every-length", context.operation.name, fmt.name, context.seeds()[0], n)
-        observe(context, tallies, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
-        if any(tally.failure for tally in tallies.values()):
+        observe(context, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
+        if any(tally.failure for tally in context.tallies.values()):
             break
-    return tallies
 
 
 @law(
     "special-pairs",
     "Every pair of zeros, subnormals, largest numbers, infinities and NaN gives what it must: nothing is clipped, masked or mended.",
 )
-def special_pairs(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def special_pairs(context: CheckContext) -> None:
     """Each value as a prediction against each as a target; where elements are summed, each pair beside an ordinary one."""
-    tallies = new_tallies()
     for number, inputs in enumerate(_pairs(context)):
         key = ("special-pairs", context.operation.name, context.target.dtype, context.budget.pair_stride, number)
-        observe(context, tallies, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
-    return tallies
+        observe(context, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
 
 
 def _pairs(context: CheckContext) -> Iterator[Inputs]:

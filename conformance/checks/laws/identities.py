@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -23,7 +22,7 @@ from conformance.checks.laws.comparing import (
     same,
 )
 from conformance.checks.laws.law import law
-from conformance.checks.tally import Observation, QuantityRecord, new_tallies
+from conformance.checks.tally import Observation
 from conformance.frameworks.base import Unsupported
 from conformance.inputs.families import extremes, wide_exponents
 from conformance.numerics.definition import Definition, Divisor, Inputs, Over, Quantity
@@ -43,36 +42,32 @@ def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
     "A sum of squares is homogeneous of degree two: the differences times the gradient sum to exactly twice the value (Euler).",
     GRADIENTS,
 )
-def euler(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def euler(context: CheckContext) -> None:
     """Ties the gradient to the value of the same call, whatever both should have been."""
-    tallies = new_tallies(*GRADIENTS)
     for drawn in all_exact_inputs(context):
         evaluation = context.evaluated(drawn.inputs)
-        note_missing(tallies, evaluation)
+        note_missing(context, evaluation)
         difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
         twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
         for quantity, gradient in gradients_of(evaluation):
             sign = 1 if quantity is Quantity.GRADIENT_PREDICTION else -1
             product = np.asarray(sign * (difference * gradient.astype(np.float64)).sum())
-            same(context, tallies, quantity, product, twice, drawn, "times the differences, in sum")
-    return tallies
+            same(context, quantity, product, twice, drawn, "times the differences, in sum")
 
 
 @law("equality", "Equal inputs have a loss of exactly +0 and a gradient of exactly 0, be they tiny or huge.")
-def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def equality(context: CheckContext) -> None:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
-    tallies = new_tallies()
     for drawn in inputs_of(context, wide_exponents, "wide-exponents", spread=8):
         equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
         evaluation = context.evaluated(equal.inputs)
-        note_missing(tallies, evaluation)
+        note_missing(context, evaluation)
         value = evaluation.value
         if drawn.inputs.weight is None:  # a negative weight makes a negative zero
             signs = np.copysign(1, value.astype(np.float64))
-            same(context, tallies, Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
+            same(context, Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
         for quantity, found in ((Quantity.VALUE, value), *gradients_of(evaluation)):
-            same(context, tallies, quantity, found, np.zeros_like(found), equal, "of equal inputs")
-    return tallies
+            same(context, quantity, found, np.zeros_like(found), equal, "of equal inputs")
 
 
 @law(
@@ -80,9 +75,8 @@ def equality(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "A sum of squares of finite numbers is a real number, never negative and never NaN, up to the ends of the range.",
     (Quantity.VALUE,),
 )
-def sign(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def sign(context: CheckContext) -> None:
     """Zeros, subnormals and the largest numbers; what they sum to may be infinite."""
-    tallies = new_tallies(Quantity.VALUE)
     for shape in fitting(context):
         if not math.prod(shape):
             continue
@@ -90,25 +84,23 @@ def sign(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             drawn = draw(context, extremes, "extremes", shape, seed, spread=5)
             value = context.evaluated(drawn.inputs).value
             wrong = np.isnan(value.astype(np.float64)) | np.signbit(value.astype(np.float64))
-            tallies[Quantity.VALUE].evaluations += 1
+            context.tallies[Quantity.VALUE].evaluations += 1
             if wrong.any():
                 at = int(np.flatnonzero(wrong)[0])
                 seen = repr(float(value.ravel()[at]))
                 summands = context.operation.definition.summands(shape)
                 sight = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
-                tallies[Quantity.VALUE].fail(
+                context.tallies[Quantity.VALUE].fail(
                     f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", sight
                 )
-    return tallies
 
 
 @law(
     "permutation",
     "Where nothing rounds, the order of the elements changes no bit of the value, and the gradients are reordered as they are.",
 )
-def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def permutation(context: CheckContext) -> None:
     """Each axis is shuffled by itself, so that rows stay rows: also what depends on a row's place in the batch is seen."""
-    tallies = new_tallies()
     for shape in exact_shapes(context):
         drawn = exact_inputs(context, shape, context.seeds()[0], upstream=1)
         rng = np.random.default_rng([context.seeds()[0], 2])
@@ -124,11 +116,10 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         weight = None if whole.weight is None else shuffled(whole.weight)
         moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
         first, second = context.evaluated(drawn.inputs), context.evaluated(moved)
-        note_missing(tallies, first)
-        same(context, tallies, Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
+        note_missing(context, first)
+        same(context, Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
         for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            same(context, tallies, quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
-    return tallies
+            same(context, quantity, found, shuffled(wanted), drawn, "of shuffled inputs")
 
 
 @law(
@@ -138,9 +129,8 @@ def permutation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     needs_extra_calls=True,
     supports_vmap=True,
 )
-def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def concatenation(context: CheckContext) -> None:
     """Cut along the first axis; a row's result must not depend on the rows that are evaluated with it."""
-    tallies = new_tallies(Quantity.VALUE)
     definition = context.operation.definition
     for shape in exact_shapes(context):
         if not shape or shape[0] % 2:
@@ -154,8 +144,7 @@ def concatenation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             together = np.concatenate([value.astype(np.float64) for value in values])
         else:
             together = np.asarray(sum(value.astype(np.float64) for value in values)) / (2 if definition.divisor is Divisor.COUNT else 1)
-        same(context, tallies, Quantity.VALUE, whole, together, drawn, "of both halves together")
-    return tallies
+        same(context, Quantity.VALUE, whole, together, drawn, "of both halves together")
 
 
 def _rows(definition: Definition, inputs: Inputs, rows: slice) -> Inputs:
@@ -170,9 +159,8 @@ def _rows(definition: Definition, inputs: Inputs, rows: slice) -> Inputs:
     needs_extra_calls=True,
     supports_vmap=True,
 )
-def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def reductions_agree(context: CheckContext) -> None:
     """One form against each other form of the same entry point that the framework offers."""
-    tallies = new_tallies(Quantity.VALUE)
     siblings = context.siblings()
     if not siblings:
         raise Unsupported("the entry point has no other reduction to compare with")
@@ -184,8 +172,7 @@ def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
             upstream = np.ones(sibling.definition.value_shape(shape), drawn.inputs.prediction.dtype)
             other = sibling.evaluate(replace(drawn.inputs, upstream=upstream)).value
             total = _total(sibling.definition, other, drawn.inputs)
-            same(context, tallies, Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
-    return tallies
+            same(context, Quantity.VALUE, own, total, drawn, f"as a sum, beside {sibling.name}")
 
 
 @law(
@@ -193,9 +180,8 @@ def reductions_agree(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
     "Each unreduced error is one rounded difference, squared with one rounding: a product of two numbers, not a formula.",
     (Quantity.VALUE,),
 )
-def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def rounds_once(context: CheckContext) -> None:
     """fl(fl(d)²) in the inputs' format, or in a wider one that is kept or rounded at the end: these, and nothing near them."""
-    tallies = new_tallies(Quantity.VALUE)
     if context.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
     fmt = FORMATS[context.target.dtype]
@@ -214,5 +200,4 @@ def rounds_once(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             for form in forms:
                 chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
             zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
-            same(context, tallies, Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
-    return tallies
+            same(context, Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)

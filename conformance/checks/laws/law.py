@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from conformance.checks.base import EvaluatingCheck, Finding, findings
+from conformance.checks.base import EvaluatingCheck
 from conformance.checks.context import CheckContext
-from conformance.checks.tally import QUANTITIES, QuantityRecord
+from conformance.checks.tally import QUANTITIES
 from conformance.numerics.definition import Definition, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.specs.model import Operation
 
-Test = Callable[[CheckContext], Mapping[Quantity, QuantityRecord]]
+Test = Callable[[CheckContext], None]
+"""Evaluates, and writes what it sees into the tallies of the context."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,6 @@ class LawCheck(EvaluatingCheck):
             law=law,
         )
 
-    def run(self, context: CheckContext) -> Sequence[Finding]:
+    def look(self, context: CheckContext) -> None:
         """Run the law."""
-        return findings(context, self.law.test(context))
+        self.law.test(context)

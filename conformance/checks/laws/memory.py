@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws.law import law
-from conformance.checks.tally import Observation, QuantityRecord, new_tallies
+from conformance.checks.tally import Observation
 from conformance.frameworks.base import Unsupported
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
@@ -75,9 +75,8 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "Where the elements lie in memory (transposed, strided, backwards, repeated, unaligned, read-only) changes no bit of the result.",
     needs_extra_calls=True,
 )
-def layouts(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def layouts(context: CheckContext) -> None:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
-    tallies = new_tallies()
     drawn = exact_inputs(context, _SHAPE, context.seeds()[0])
     each = not context.budget.compiles_each_shape  # some compile for each layout too
     for where, laid in _laid_out(drawn.inputs, each=each):
@@ -86,17 +85,16 @@ def layouts(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         try:
             found = context.evaluated(laid)
         except Unsupported as reason:
-            for tally in tallies.values():
+            for tally in context.tallies.values():
                 tally.flags[str(reason)] = None
             continue
         except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
-            for quantity, tally in tallies.items():
+            for quantity, tally in context.tallies.items():
                 said = f"raises {type(error).__name__}"
                 sight = Observation(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
                 tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
             continue
-        same_evaluation(context, tallies, found, wanted, plain, where)
-    return tallies
+        same_evaluation(context, found, wanted, plain, where)
 
 
 def _laid_out(inputs: Inputs, *, each: bool) -> Iterator[tuple[str, Inputs]]:
@@ -119,9 +117,9 @@ def _contiguous(inputs: Inputs) -> Inputs:
     (Quantity.VALUE,),
     supports_vmap=False,
 )
-def inputs_unchanged(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def inputs_unchanged(context: CheckContext) -> None:
     """Seen by the adapter on the very tensors that the implementation was given."""
-    tally = QuantityRecord()
+    tally = context.tallies[Quantity.VALUE]
     for shape in exact_shapes(context):
         for upstream in (0, 1):
             drawn = exact_inputs(context, shape, context.seeds()[0], upstream=upstream)
@@ -131,7 +129,6 @@ def inputs_unchanged(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
                 names = " and ".join(evaluation.changed)
                 sight = Observation(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
                 tally.fail(f"value: the {names} holds other bits after the call", sight)
-    return {Quantity.VALUE: tally}
 
 
 @law(
@@ -140,12 +137,10 @@ def inputs_unchanged(context: CheckContext) -> Mapping[Quantity, QuantityRecord]
     (Quantity.VALUE,),
     needs_extra_calls=True,
 )
-def one_buffer(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def one_buffer(context: CheckContext) -> None:
     """As when an autoencoder is perfect; the sign of zero is that of a square."""
-    tallies = new_tallies(Quantity.VALUE)
     for shape in exact_shapes(context)[:3]:
         drawn = exact_inputs(context, shape, context.seeds()[0])
         found = context.probe.call(drawn.inputs.prediction, drawn.inputs.prediction).value
         zeros = np.zeros(context.operation.definition.value_shape(shape), found.dtype)
-        same(context, tallies, Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")
-    return tallies
+        same(context, Quantity.VALUE, found, zeros, drawn, "of one tensor against itself")

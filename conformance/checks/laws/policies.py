@@ -5,14 +5,13 @@ Each law finds out one of the answers of ``conformance.specs.policies``. A wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.law import Law, law
-from conformance.checks.tally import QuantityRecord
 from conformance.frameworks.messages import refusal
 from conformance.frameworks.probe import Returned
 from conformance.numerics.definition import Inputs, Quantity
@@ -28,24 +27,24 @@ def _policy(name: str, why: str, dtypes: tuple[str, ...]) -> Callable[[Callable[
     """Make the law ``policy-<name>`` of a function that finds out what a target does."""
 
     def make(observe: Callable[[CheckContext], str]) -> Law:
-        def test(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
-            return {Quantity.VALUE: _compared(context, name, observe(context))}
+        def test(context: CheckContext) -> None:
+            _compare(context, name, observe(context))
 
         return law(f"policy-{name}", why, (Quantity.VALUE,), dtypes, supports_vmap=False)(test)
 
     return make
 
 
-def _compared(context: CheckContext, policy: str, observed: str) -> QuantityRecord:
+def _compare(context: CheckContext, policy: str, observed: str) -> None:
     declared = context.declared.get(policy)
-    tally = QuantityRecord(evaluations=1)
+    tally = context.tallies[Quantity.VALUE]
+    tally.evaluations = 1
     if declared is None:
         tally.missing = f"no declaration covers it; observed: {observed}"
     elif declared.answer != observed:
         tally.failure = f"declared {declared.answer!r} (because {declared.because.rstrip('.')}), but observed {observed!r}"
     else:
         tally.flags[f"{policy}: {observed}"] = None
-    return tally
 
 
 def _called(context: CheckContext, prediction: Array, target: Array) -> Returned | str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import GRADIENTS, gradients_of, inputs_of, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import QUANTITIES, QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Inputs, Quantity
@@ -22,25 +21,23 @@ def _relate(
     context: CheckContext,
     change: Callable[[Inputs], Inputs] | None,
     pairs: Callable[[Evaluation, Evaluation], Pairs],
-    quantities: tuple[Quantity, ...] = QUANTITIES,
     upstream: int = 0,
-) -> Mapping[Quantity, QuantityRecord]:
+) -> None:
     """Evaluate inputs and their changed form, and compare. Nothing here may round, underflow or overflow: see ``opposite``.
 
     Without a change the law is one of a single evaluation.
     """
-    tallies = new_tallies(*quantities)
     for drawn in inputs_of(context, opposite, "opposite", upstream=upstream):
         first = context.evaluated(drawn.inputs)
         second = first if change is None else context.evaluated(change(drawn.inputs))
         for quantity, found, wanted in pairs(first, second):
-            same(context, tallies, quantity, found, wanted, drawn)
-        note_missing(tallies, first)
-    return tallies
+            if quantity in context.tallies:
+                same(context, quantity, found, wanted, drawn)
+        note_missing(context, first)
 
 
 @law("swap", "(p−t)² and (t−p)² are the same number, so swapping the arguments changes no bit of the value and swaps the gradients.")
-def swap(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def swap(context: CheckContext) -> None:
     """d and −d have one square; the gradient of each argument becomes that of the other."""
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
@@ -49,39 +46,39 @@ def swap(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         for quantity, gradient in gradients_of(second):
             yield quantity, gradient, swapped[quantity]
 
-    return _relate(context, lambda i: replace(i, prediction=i.target, target=i.prediction), pairs)
+    _relate(context, lambda i: replace(i, prediction=i.target, target=i.prediction), pairs)
+
+
+def _times(value: int, gradient: int) -> Callable[[Evaluation, Evaluation], Pairs]:
+    """The second value is the first times a number, and so are the gradients, bit for bit."""
+
+    def pairs(first: Evaluation, second: Evaluation) -> Pairs:
+        yield Quantity.VALUE, second.value, first.value * first.value.dtype.type(value)
+        for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
+            yield quantity, found, wanted * wanted.dtype.type(gradient)
+
+    return pairs
 
 
 @law("negation", "Negating both arguments negates every difference: the value keeps its bits, the gradients change their sign.")
-def negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def negation(context: CheckContext) -> None:
     """Rounding to nearest is symmetric, so −d is rounded as d is."""
-
-    def pairs(first: Evaluation, second: Evaluation) -> Pairs:
-        yield Quantity.VALUE, second.value, first.value
-        for (quantity, gradient), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            yield quantity, gradient, -wanted
-
-    return _relate(context, lambda i: replace(i, prediction=-i.prediction, target=-i.target), pairs)
+    _relate(context, lambda i: replace(i, prediction=-i.prediction, target=-i.target), _times(1, -1))
 
 
 @law("scaling", "Doubling both arguments is exact in binary: the value is exactly four times as large, the gradients twice.")
-def scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def scaling(context: CheckContext) -> None:
     """A power of two moves no rounding, as long as nothing under- or overflows; an absolute floor or a clip is seen at once."""
-
-    def pairs(first: Evaluation, second: Evaluation) -> Pairs:
-        yield Quantity.VALUE, second.value, first.value * first.value.dtype.type(4)
-        for (quantity, gradient), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            yield quantity, gradient, wanted * wanted.dtype.type(2)
 
     def doubled(inputs: Inputs) -> Inputs:
         two = inputs.prediction.dtype.type(2)
         return replace(inputs, prediction=inputs.prediction * two, target=inputs.target * two)
 
-    return _relate(context, doubled, pairs)
+    _relate(context, doubled, _times(4, 2))
 
 
 @law("antisymmetry", "The value depends on p−t alone, so the gradients of the two arguments are opposite, bit for bit.", GRADIENTS)
-def antisymmetry(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def antisymmetry(context: CheckContext) -> None:
     """∂/∂t = −∂/∂p, within one evaluation, whatever arrives from above."""
 
     def pairs(first: Evaluation, _second: Evaluation) -> Pairs:
@@ -90,15 +87,10 @@ def antisymmetry(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             yield Quantity.GRADIENT_TARGET, both[Quantity.GRADIENT_TARGET], -both[Quantity.GRADIENT_PREDICTION]
             yield Quantity.GRADIENT_PREDICTION, both[Quantity.GRADIENT_PREDICTION], -both[Quantity.GRADIENT_TARGET]
 
-    return _relate(context, None, pairs, GRADIENTS, upstream=2)
+    _relate(context, None, pairs, upstream=2)
 
 
 @law("linearity", "The gradients are linear in what arrives from above: −2 times as much gives exactly −2 times the gradients.", GRADIENTS)
-def linearity(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def linearity(context: CheckContext) -> None:
     """A power of two moves no rounding; an upstream gradient that is ignored, clamped, or read without its sign is seen at once."""
-
-    def pairs(first: Evaluation, second: Evaluation) -> Pairs:
-        for (quantity, gradient), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
-            yield quantity, gradient, wanted * wanted.dtype.type(-2)
-
-    return _relate(context, lambda i: replace(i, upstream=i.upstream * i.upstream.dtype.type(-2)), pairs, GRADIENTS, upstream=1)
+    _relate(context, lambda i: replace(i, upstream=i.upstream * i.upstream.dtype.type(-2)), _times(1, -2), upstream=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,7 +13,6 @@ from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, inputs_of, same, same_evaluation
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
-from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Divisor, Quantity
 
@@ -25,13 +23,11 @@ _UNEVEN = 70_001
 
 
 @law("repetition", "The same call gives the same bits the second time: a loss that remembers is not a function.", supports_vmap=False)
-def repetition(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def repetition(context: CheckContext) -> None:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
-    tallies = new_tallies()
     for drawn in inputs_of(context, opposite, "opposite"):
         first = context.evaluated(drawn.inputs)
-        same_evaluation(context, tallies, context.evaluated(drawn.inputs), first, drawn, "at the second call")
-    return tallies
+        same_evaluation(context, context.evaluated(drawn.inputs), first, drawn, "at the second call")
 
 
 @law(
@@ -39,24 +35,21 @@ def repetition(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "A call gives its result whatever shapes were seen before: a plan or a buffer made for one must not serve another.",
     supports_vmap=False,
 )
-def after_other_shapes(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def after_other_shapes(context: CheckContext) -> None:
     """From the largest to the smallest shape and back; nothing rounds, so that the exact result is the only one, whatever came before."""
-    tallies = new_tallies()
     shapes = sorted(exact_shapes(context), key=lambda shape: int(np.prod(shape)))
     seed = context.seeds()[0]
     for shape in [*reversed(shapes), *shapes[1:]]:
         drawn = exact_inputs(context, shape, seed)
         key = ("after-other-shapes", context.operation.name, context.target.dtype, seed, shape)
-        observe(context, tallies, drawn.inputs, key=key, recipe=drawn.recipe, expect=exactly, minimise=False)
-    return tallies
+        observe(context, drawn.inputs, key=key, recipe=drawn.recipe, expect=exactly, minimise=False)
 
 
 @law(
     "after-a-failure", "A call gives the same bits after one that was refused: an exception must leave nothing behind.", supports_vmap=False
 )
-def after_a_failure(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def after_a_failure(context: CheckContext) -> None:
     """The refused call has a prediction and a target of shapes that fit in no way; a framework may also accept them."""
-    tallies = new_tallies()
     shape = next(shape for shape in exact_shapes(context) if shape and shape[-1] > 1)
     drawn = exact_inputs(context, shape, context.seeds()[0])
     before = context.evaluated(drawn.inputs)
@@ -64,8 +57,7 @@ def after_a_failure(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     with suppress(Exception), warnings.catch_warnings():  # whatever it says of shapes that do not fit is its own affair
         warnings.simplefilter("ignore")
         context.evaluate(replace(drawn.inputs, prediction=longer))
-    same_evaluation(context, tallies, context.evaluated(drawn.inputs), before, drawn, "after a call that failed")
-    return tallies
+    same_evaluation(context, context.evaluated(drawn.inputs), before, drawn, "after a call that failed")
 
 
 @law(
@@ -74,17 +66,15 @@ def after_a_failure(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     (Quantity.VALUE,),
     needs_extra_calls=True,
 )
-def edited_in_place(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def edited_in_place(context: CheckContext) -> None:
     """The same two tensors with one content, then with another."""
-    tallies = new_tallies(Quantity.VALUE)
     seeds = context.seeds()
     for shape in exact_shapes(context)[:3]:
         first, second = exact_inputs(context, shape, seeds[0]), exact_inputs(context, shape, seeds[-1])
         before, after = context.probe.update_in_place(first.inputs, second.inputs)
-        same(context, tallies, Quantity.VALUE, before, context.evaluated(first.inputs).value, first)
+        same(context, Quantity.VALUE, before, context.evaluated(first.inputs).value, first)
         wanted = context.evaluated(second.inputs).value
-        same(context, tallies, Quantity.VALUE, after, wanted, second, "after its inputs were overwritten in place")
-    return tallies
+        same(context, Quantity.VALUE, after, wanted, second, "after its inputs were overwritten in place")
 
 
 @law(
@@ -92,9 +82,8 @@ def edited_in_place(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "Where nothing rounds, the number of threads changes no bit: no element is lost or counted twice where their parts meet.",
     needs_extra_calls=True,
 )
-def thread_count(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def thread_count(context: CheckContext) -> None:
     """One, two and three threads, on enough elements for each to get some, and on a number that none of them divides."""
-    tallies = new_tallies()
     for length in (_MANY, _UNEVEN) if context.operation.definition.divisor is Divisor.ONE else (_MANY,):
         drawn = exact_inputs(context, (length,), context.seeds()[0])
         with context.probe.threads(1):
@@ -102,5 +91,4 @@ def thread_count(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         for threads in (2, 3):
             with context.probe.threads(threads):
                 found = context.evaluated(drawn.inputs)
-            same_evaluation(context, tallies, found, alone, drawn, f"with {threads} threads")
-    return tallies
+            same_evaluation(context, found, alone, drawn, f"with {threads} threads")

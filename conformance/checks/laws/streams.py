@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,7 +11,6 @@ from conformance.checks.context import CheckContext, Expect
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
-from conformance.checks.tally import QuantityRecord, new_tallies
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
 from conformance.frameworks.messages import refusal
 from conformance.inputs.families import ordinary
@@ -61,15 +60,13 @@ WITH_NOTHING: tuple[Split, ...] = (
     needs_extra_calls=True,
     rarely_offered=True,
 )
-def any_split(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def any_split(context: CheckContext) -> None:
     """Exact data first, whose sums are exact in any order; then ordinary numbers, for which every batch may add its roundings."""
-    tally = QuantityRecord()
     for shape in _few(context, _ROWS):
         for seed in context.seeds()[:2]:
             for split in _few(context, SPLITS, 2):
-                _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
-                _hold(context, tally, draw(context, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
-    return {Quantity.VALUE: tally}
+                _hold(context, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
+                _hold(context, draw(context, ordinary, "ordinary", shape, seed), split, ("ordinary", shape, seed))
 
 
 @law(
@@ -80,14 +77,12 @@ def any_split(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     needs_extra_calls=True,
     rarely_offered=True,
 )
-def any_split_of_a_vector(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def any_split_of_a_vector(context: CheckContext) -> None:
     """Exact data; what takes the mean of each vector and counts it once gives the mean of the batches' means."""
-    tally = QuantityRecord()
     for shape in _few(context, _VECTORS):
         seed = context.seeds()[0]
         for split in _few(context, SPLITS, 2):
-            _hold(context, tally, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
-    return {Quantity.VALUE: tally}
+            _hold(context, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
 
 
 @law(
@@ -97,21 +92,20 @@ def any_split_of_a_vector(context: CheckContext) -> Mapping[Quantity, QuantityRe
     needs_extra_calls=True,
     rarely_offered=True,
 )
-def empty_batch(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def empty_batch(context: CheckContext) -> None:
     """Of rows and of a vector. An implementation may also refuse it, and its cell then says so."""
-    tally = QuantityRecord()
+    tally = context.tallies[Quantity.VALUE]
     seed = context.seeds()[0]
     for shape in (_ROWS[0], _VECTORS[0]):
         drawn, key = exact_inputs(context, shape, seed), ("exact-data", shape, seed)
-        _hold(context, tally, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
+        _hold(context, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
         for split in _few(context, WITH_NOTHING):
             try:
-                _hold(context, tally, drawn, split, key, exactly)
+                _hold(context, drawn, split, key, exactly)
             except (ExecutionMismatch, Unsupported):
                 raise
             except Exception as error:  # noqa: BLE001 - to refuse nothing at all is allowed, in whatever way
                 tally.flags[f"refuses an empty batch: {refusal(error)}"] = None
-    return {Quantity.VALUE: tally}
 
 
 @law(
@@ -121,9 +115,8 @@ def empty_batch(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     needs_extra_calls=True,
     rarely_offered=True,
 )
-def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def updates_reset(context: CheckContext) -> None:
     """One stream, another of other numbers and other batches, and the first again; here results may be rounded."""
-    tallies = new_tallies(Quantity.VALUE)
     seeds = context.seeds()
     for shape in _few(context, _ROWS):
         first, other = (draw(context, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
@@ -132,8 +125,7 @@ def updates_reset(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         context.probe.accumulate(other.inputs, in_halves(shape[0]))
         after = context.probe.accumulate(first.inputs, lengths)
         again = replace(first, recipe=f"{first.recipe} {in_batches(lengths)}")
-        same(context, tallies, Quantity.VALUE, after, before, again, "of a stream that came again")
-    return tallies
+        same(context, Quantity.VALUE, after, before, again, "of a stream that came again")
 
 
 def _few(context: CheckContext, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:
@@ -146,16 +138,14 @@ def in_batches(lengths: Iterable[int]) -> str:
     return f"batches={','.join(map(str, lengths))}"
 
 
-def _hold(
-    context: CheckContext, tally: QuantityRecord, drawn: Drawn, split: Split, key: tuple[Hashable, ...], expect: Expect | None = None
-) -> None:
+def _hold(context: CheckContext, drawn: Drawn, split: Split, key: tuple[Hashable, ...], expect: Expect | None = None) -> None:
     """Judge a stream by what is expected of the whole. Nothing is shrunk: with fewer rows it would be cut in another way."""
+    tally = context.tallies[Quantity.VALUE]
     if tally.failure:
         return
     lengths = split(drawn.inputs.shape[0])
     observe(
         _streamed(context, lengths),
-        {Quantity.VALUE: tally},
         drawn.inputs,
         key=("streams", context.operation.name, context.target.dtype, *key),
         recipe=f"{drawn.recipe} {in_batches(lengths)}",

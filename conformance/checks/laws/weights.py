@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ import numpy as np
 from conformance.checks.context import CheckContext, fitting
 from conformance.checks.laws.comparing import Drawn, all_exact_inputs, draw, exact_inputs, exact_shapes, note_missing, same
 from conformance.checks.laws.law import law
-from conformance.checks.tally import ALL_QUANTITIES, QuantityRecord, new_tallies
+from conformance.checks.tally import ALL_QUANTITIES
 from conformance.inputs.families import opposite
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.exact.decode import fractions
@@ -22,20 +22,18 @@ Expected = Callable[[Quantity, Array], Array]
 """From the quantity of the first evaluation to the bits that the second one must have."""
 
 
-def _related(context: CheckContext, change: Callable[[Array], Array], expected: Expected, where: str) -> Mapping[Quantity, QuantityRecord]:
+def _related(context: CheckContext, change: Callable[[Array], Array], expected: Expected, where: str) -> None:
     """Exact data, and the same with changed weights: nothing rounds in either evaluation."""
-    tallies = new_tallies(*context.operation.definition.quantities)
     for drawn in all_exact_inputs(context):
         assert drawn.inputs.weight is not None, "the law is one of weights"
         if not drawn.inputs.weight.astype(np.float64).any():
             continue
         first = context.evaluated(drawn.inputs)
         second = context.evaluated(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
-        note_missing(tallies, first)
-        for quantity in tallies:
+        note_missing(context, first)
+        for quantity in context.tallies:
             if (found := second.of(quantity)) is not None and (before := first.of(quantity)) is not None:
-                same(context, tallies, quantity, found, expected(quantity, before), drawn, where)
-    return tallies
+                same(context, quantity, found, expected(quantity, before), drawn, where)
 
 
 @law(
@@ -43,7 +41,7 @@ def _related(context: CheckContext, change: Callable[[Array], Array], expected: 
     "Weights that are all smaller by a power of two make a value smaller by the same power, or keep its bits where they divide too.",
     ALL_QUANTITIES,
 )
-def weight_scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def weight_scaling(context: CheckContext) -> None:
     """By a power that uses up a third of the exponents: a small number that is added to the divisor, or a least divisor, is seen."""
     fmt = FORMATS[context.target.dtype]
     power = np.asarray(np.ldexp(1.0, -(fmt.emax // 3))).astype(fmt.dtype)
@@ -53,7 +51,7 @@ def weight_scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         exponent = degree - (quantity is Quantity.GRADIENT_WEIGHT)
         return np.asarray(before.astype(np.float64) * float(power) ** exponent)
 
-    return _related(context, lambda weight: weight * power, expected, "with all weights scaled by a power of two")
+    _related(context, lambda weight: weight * power, expected, "with all weights scaled by a power of two")
 
 
 @law(
@@ -61,7 +59,7 @@ def weight_scaling(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "Negated weights negate the value and its gradients, or keep their bits where the weights divide too.",
     ALL_QUANTITIES,
 )
-def weight_negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def weight_negation(context: CheckContext) -> None:
     """A weight's magnitude, or its clipping at zero, is seen."""
     degree = 0 if context.operation.definition.divisor is Divisor.WEIGHTS else 1
 
@@ -69,7 +67,7 @@ def weight_negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
         odd = (degree - (quantity is Quantity.GRADIENT_WEIGHT)) % 2
         return -before if odd else before
 
-    return _related(context, lambda weight: -weight, expected, "with all weights negated")
+    _related(context, lambda weight: -weight, expected, "with all weights negated")
 
 
 @law(
@@ -77,10 +75,9 @@ def weight_negation(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
     "The value is homogeneous in the weights: they times their gradients sum to the value, or to 0 where they divide too (Euler).",
     (Quantity.GRADIENT_WEIGHT,),
 )
-def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def weight_homogeneity(context: CheckContext) -> None:
     """Ties the gradient of the weights to the value of the same call."""
-    tallies = new_tallies(Quantity.GRADIENT_WEIGHT)
-    tally = tallies[Quantity.GRADIENT_WEIGHT]
+    tally = context.tallies[Quantity.GRADIENT_WEIGHT]
     divides = context.operation.definition.divisor is Divisor.WEIGHTS
     for drawn in all_exact_inputs(context):
         evaluation = context.evaluated(drawn.inputs)
@@ -91,8 +88,7 @@ def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecor
         terms = zip(fractions(weight), fractions(gradient), strict=True)
         product = np.asarray(float(sum(Fraction(w) * Fraction(g) for w, g in terms)))
         wanted = np.asarray(0.0 if divides else evaluation.value.astype(np.float64).sum())
-        same(context, tallies, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
-    return tallies
+        same(context, Quantity.GRADIENT_WEIGHT, product, wanted, drawn, "times the weights, in sum")
 
 
 @law(
@@ -100,9 +96,8 @@ def weight_homogeneity(context: CheckContext) -> Mapping[Quantity, QuantityRecor
     "What has no weight, or is masked out, has no influence: another number in its place changes no bit of anything else.",
     ALL_QUANTITIES,
 )
-def zero_weight(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def zero_weight(context: CheckContext) -> None:
     """One weight is set to zero, and the prediction that it belongs to is changed; its own gradient is zero both times."""
-    tallies = new_tallies(*context.operation.definition.quantities)
     for shape in fitting(context):
         for seed in context.seeds():
             drawn = draw(context, opposite, "opposite", shape, seed)
@@ -118,23 +113,20 @@ def zero_weight(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             elements = np.broadcast_to(out.reshape(out.shape + (1,) * (len(shape) - out.ndim)), shape)
             first = replace(drawn.inputs, weight=without)
             second = replace(first, prediction=np.where(elements, first.prediction * first.prediction.dtype.type(-2), first.prediction))
-            _compare_outside(context, tallies, (first, second), out, drawn)
-    return tallies
+            _compare_outside(context, (first, second), out, drawn)
 
 
-def _compare_outside(
-    context: CheckContext, tallies: Mapping[Quantity, QuantityRecord], pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn
-) -> None:
+def _compare_outside(context: CheckContext, pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn) -> None:
     """Both evaluations agree, but for the gradient of the weight that was taken away."""
     first, second = (context.evaluated(inputs) for inputs in pair)
-    note_missing(tallies, first)
-    for quantity in tallies:
+    note_missing(context, first)
+    for quantity in context.tallies:
         before, after = first.of(quantity), second.of(quantity)
         if before is None or after is None:
             continue
         if quantity is Quantity.GRADIENT_WEIGHT:
             before, after = (np.where(out, np.zeros((), array.dtype), array) for array in (before, after))
-        same(context, tallies, quantity, after, before, drawn, "after a change of what has no weight")
+        same(context, quantity, after, before, drawn, "after a change of what has no weight")
 
 
 @law(
@@ -142,9 +134,8 @@ def _compare_outside(
     "A mean that is the square of a whole number has that number as its root, exactly: a root is rounded once.",
     (Quantity.VALUE,),
 )
-def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
+def whole_roots(context: CheckContext) -> None:
     """Residuals of one magnitude and any sign, on counts whose root is exact as well: ‖p − t‖/√N is right too."""
-    tallies = new_tallies(Quantity.VALUE)
     fmt, definition = FORMATS[context.target.dtype], context.operation.definition
     for shape in exact_shapes(context):
         if math.isqrt(definition.summands(shape)) ** 2 != definition.summands(shape):
@@ -158,5 +149,4 @@ def whole_roots(context: CheckContext) -> Mapping[Quantity, QuantityRecord]:
             inputs = replace(drawn.inputs, prediction=residuals, target=np.zeros_like(residuals))
             wanted = np.full(definition.value_shape(shape), magnitude)
             seen = Drawn(inputs, f"residuals=±{magnitude:g} {drawn.recipe}")
-            same(context, tallies, Quantity.VALUE, context.evaluated(inputs).value, wanted, seen)
-    return tallies
+            same(context, Quantity.VALUE, context.evaluated(inputs).value, wanted, seen)
