@@ -245,7 +245,7 @@ def results_files(folder: Path, count: int, first: int) -> list[str]:
         table = ResultTable.of([results])
         lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
         named = Counter(line["outcome"] for line in lines if line["record"] == "cell" and line["kind"] != "behaviour")
-        shown = {outcome.value: number for outcome, number in table.total.tally if number}
+        shown = {outcome.value: number for outcome, number in table.total.tally.items() if number}
         if shown != dict(named) or sum(named.values()) != sum(is_judged(cell) for cell in results.cells):
             return f"another matrix: {shown}, of {dict(named)}"
         if not results.footer and table.verdict not in {"incomplete", "does not conform"}:

@@ -86,17 +86,12 @@ def causes(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[Cause, ...]:
     """Bring the cells of these outcomes together by cause: in the order of the outcomes, then what has the most cells."""
     chosen = (cell for cell in cells if cell.outcome in outcomes)
     found = group_by(chosen, lambda cell: (cell.outcome, cell.check, cell.quantity, normalized_reason(cell)))
-    findings = [(reason, CellGroup(tuple(members))) for (*_, reason), members in found.items()]
-    alike = group_by(findings, lambda pair: (pair[1].outcome, pair[0], _places(pair[1])))
-    together = [
-        Cause(tuple(cell for _, finding in members for cell in finding.cells), tuple(finding for _, finding in members))
-        for members in alike.values()
-    ]
+    alike: dict[tuple[object, ...], list[CellGroup]] = {}
+    for (outcome, _, _, reason), members in found.items():
+        places = frozenset((t.framework, t.version, t.device, t.mode, t.dtype) for t in (cell.target for cell in members))
+        alike.setdefault((outcome, reason, places), []).append(CellGroup(tuple(members)))
+    together = [Cause(tuple(cell for finding in findings for cell in finding.cells), tuple(findings)) for findings in alike.values()]
     return tuple(sorted(together, key=lambda cause: (cause.level != "must", outcomes.index(cause.outcome), -len(cause.cells))))
-
-
-def _places(finding: CellGroup) -> frozenset[tuple[str, ...]]:
-    return frozenset((t.framework, t.version, t.device, t.mode, t.dtype) for t in (cell.target for cell in finding.cells))
 
 
 def gaps(cells: Iterable[Cell], *outcomes: Outcome) -> tuple[CellGroup, ...]:

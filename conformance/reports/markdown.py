@@ -72,9 +72,8 @@ def _head(table: ResultTable) -> Iterator[str]:
         )
     yield "\n\n"
     for run in table.incomplete:
-        environment = run.header.environment
         yield (
-            f"> [!WARNING]\n> **Incomplete**: the run of {escaped(f'{environment.framework} {environment.version}', 80)} "
+            f"> [!WARNING]\n> **Incomplete**: the run of {escaped(run.header.environment.title, 80)} "
             f"{run.shortfall}; it left {plural(len(run.cells), 'cell')}.\n\n"
         )
 
@@ -186,7 +185,7 @@ def _by_implementation(table: ResultTable, section: Section) -> Iterator[str]:
 def _environment(header: Header) -> str:
     ran = header.environment
     named = ", ".join(f"{name} {value}" for name, value in ran.facts.items() if value)
-    return f"- **{escaped(f'{ran.framework} {ran.version}', 80)}** ({escaped(header.run, 80)}): {escaped(named, 1000)}\n"
+    return f"- **{escaped(ran.title, 80)}** ({escaped(header.run, 80)}): {escaped(named, 1000)}\n"
 
 
 def _header(names: Sequence[str]) -> str:

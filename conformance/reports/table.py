@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -179,6 +179,7 @@ class ResultTable:
         """Arrange the cells of these results, none of them lost: what two runs both recorded is shown twice."""
         parts = tuple(results)
         cells = [cell for part in parts for cell in part.cells if is_judged(cell)]
+        repeated = group_by(cells, lambda cell: (cell.id, cell.target.version)).values()
         operations = sorted(_distinct(cell.operation for cell in cells), key=lambda operation: not operation.endswith("/mean"))
         columns = sorted(
             {Column(cell.operation, cell.quantity) for cell in cells if ANY not in (cell.operation, cell.quantity)},
@@ -189,7 +190,7 @@ class ResultTable:
             tuple(_sections(parts)),
             tuple(columns),
             tuple(sorted({cell.target.dtype for cell in cells} - {ANY}, key=dtype_order)),
-            tuple(_disagreements(cells)),
+            tuple(tuple(same) for same in repeated if len({cell.outcome for cell in same}) > 1),
         )
 
     @cached_property
@@ -345,11 +346,6 @@ def _lanes(shares: Sequence[tuple[Results, tuple[Cell, ...]]]) -> list[list[tupl
     return [members for _, members in lanes]
 
 
-def _disagreements(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
-    same = group_by(cells, lambda cell: (cell.id, cell.target.version))
-    return [tuple(group) for group in same.values() if len({cell.outcome for cell in group}) > 1]
-
-
 def _section_as_dict(section: Section, columns: Sequence[Column], dtypes: Sequence[str]) -> dict[str, object]:
     return {
         "framework": section.framework,
@@ -402,11 +398,8 @@ NO_VERDICT = (Outcome.NOT_RUN, Outcome.UNSUPPORTED)
 BEST_GRADE_FIRST = tuple(Grade)
 
 
-@dataclass(frozen=True)
-class OutcomeCounts:
+class OutcomeCounts(dict[Outcome, int]):
     """How many cells there are of each outcome. The six are counted apart and always add up to the total."""
-
-    counts: Mapping[Outcome, int]
 
     @classmethod
     def of(cls, cells: Iterable[Cell]) -> OutcomeCounts:
@@ -414,26 +407,20 @@ class OutcomeCounts:
         counted = Counter(cell.outcome for cell in cells)
         return cls({outcome: counted[outcome] for outcome in WORST_FIRST})
 
-    def __getitem__(self, outcome: Outcome) -> int:
-        return self.counts[outcome]
-
-    def __iter__(self) -> Iterator[tuple[Outcome, int]]:
-        return iter(self.counts.items())
-
     @property
     def total(self) -> int:
         """Every cell, whatever its outcome."""
-        return sum(self.counts.values())
+        return sum(self.values())
 
     @property
     def worst(self) -> Outcome | None:
         """The worst outcome that occurs; None where there is no cell."""
-        return next((outcome for outcome in WORST_FIRST if self.counts[outcome]), None)
+        return next((outcome for outcome in WORST_FIRST if self[outcome]), None)
 
     @property
     def partial(self) -> bool:
         """Whether some cells pass and the others have no verdict."""
-        return bool(self.counts[Outcome.PASS]) and self.worst in NO_VERDICT
+        return bool(self[Outcome.PASS]) and self.worst in NO_VERDICT
 
     @property
     def glyph(self) -> str:
@@ -443,9 +430,9 @@ class OutcomeCounts:
     def denominator(self) -> str:
         """``186/221 · 17 unsupported · 18 not run``: the passes, all cells, and where the difference went."""
         words = {Outcome.DEVIATION: "deviation", Outcome.NOT_RUN: "not run"}
-        apart = [(count, words.get(outcome, outcome.value)) for outcome, count in self if count and outcome is not Outcome.PASS]
+        apart = [(count, words.get(outcome, outcome.value)) for outcome, count in self.items() if count and outcome is not Outcome.PASS]
         named = [f"{count:,} {word}{'s' if word in ('error', 'deviation') and count > 1 else ''}" for count, word in apart]
-        return " · ".join([f"{self.counts[Outcome.PASS]:,}/{self.total:,}", *named])
+        return " · ".join([f"{self[Outcome.PASS]:,}/{self.total:,}", *named])
 
 
 def error_in_u(cell: Cell) -> float:
@@ -501,7 +488,7 @@ class Summary:
     def as_dict(self) -> dict[str, object]:
         """Put the summary into plain types."""
         return {
-            "outcomes": {outcome.value: count for outcome, count in self.tally if count},
+            "outcomes": {outcome.value: count for outcome, count in self.tally.items() if count},
             "total": self.tally.total,
             "worst": self.tally.worst.value if self.tally.worst else None,
             "worst_error_u": self.worst_error_u,

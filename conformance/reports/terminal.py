@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -11,7 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from conformance.reports.causes import Cause, CellGroup
-from conformance.reports.table import ANY, WORST_FIRST, ResultTable, Section, TableRow
+from conformance.reports.table import ANY, WORST_FIRST, ResultTable, TableRow
 from conformance.reports.text import GLYPHS, PARTIAL, plural, printable, short_dtype, truncate
 from conformance.results.records import Outcome
 
@@ -29,6 +31,7 @@ STYLES = {
 
 _ASCII = str.maketrans({"✗": "X", "≠": "~", "✓": "+", "◐": "o", "–": "-", "·": "|", "…": ".", "√": "sqrt ", "⌀": "0", "×": "x", "→": ">"})
 
+_Group = TypeVar("_Group", bound=CellGroup)
 _COUNT_WIDTH = 15
 
 _MOST_CAUSES = 12
@@ -54,41 +57,31 @@ def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
 
 def _parts(table: ResultTable, width: int) -> Iterator[RenderableType]:
     for run in table.incomplete:
-        environment = run.header.environment
-        name = printable(f"{environment.framework} {environment.version}", 60)
+        name = printable(run.header.environment.title, 60)
         yield Text(f"INCOMPLETE: the run of {name} {run.shortfall}; it left {plural(len(run.cells), 'cell')}.\n", "bold red")
     for number, operations in enumerate(_blocks(table, width)):
         yield from _matrix(table, operations, again=number > 0)
         yield Text()
     yield _legend(table)
     for title, causes in (("What does not conform", table.failures), ("Documented deviations", table.deviations)):
-        if causes:
-            yield Text(f"\n{title}", "bold")
-            most = max(3, 2 * _MOST_CAUSES // len(causes))
-            yield from (_cause(cause, most) for cause in causes[:_MOST_CAUSES])
-            if len(causes) > _MOST_CAUSES:
-                yield Text(f"  … and {len(causes) - _MOST_CAUSES} more: see reports")
-    if table.gaps:
-        yield Text("\nWithout a verdict", "bold")
-        for gap in table.gaps[:_MOST_CAUSES]:
-            sentence = (
-                f"{printable(gap.framework, 40)}: {printable(gap.reason, 200) or 'no reason given'} ({plural(len(gap.cells), 'cell')})"
-            )
-            yield hanging(gap.outcome, Text(sentence))
-        if len(table.gaps) > _MOST_CAUSES:
-            yield Text(f"  … and {len(table.gaps) - _MOST_CAUSES} more: see reports")
-    yield from _behaviours(table)
+        most = max(3, 2 * _MOST_CAUSES // max(1, len(causes)))
+        yield from _listed(title, causes, partial(_cause, most=most))
+    yield from _listed("Without a verdict", table.gaps, _gap)
+    if asked := table.behaviours.asked:  # the answers are long, and the written reports have them
+        sentence = f"{plural(len(asked), 'question')}, {len(table.behaviours.differing)} answered in more than one way: see reports"
+        yield Text.assemble(("\nBehaviours", "bold"), f", recorded and not judged: {sentence}")
     for cells in table.disagreements[:_MOST_CAUSES]:
         said = ", ".join(cell.outcome.value for cell in cells)
         yield Text(f"  runs disagree on {printable(cells[0].id, 200)}: {said}", "yellow")
     yield Text.assemble("\n", (f"{table.verdict}: {table.total.tally.denominator()}", "bold"))
 
 
-def _behaviours(table: ResultTable) -> Iterator[RenderableType]:
-    """Say in one line that there are some: the answers are long, and the written reports have them."""
-    if asked := table.behaviours.asked:
-        sentence = f"{plural(len(asked), 'question')}, {len(table.behaviours.differing)} answered in more than one way: see reports"
-        yield Text.assemble(("\nBehaviours", "bold"), f", recorded and not judged: {sentence}")
+def _listed(title: str, groups: Sequence[_Group], render: Callable[[_Group], RenderableType]) -> Iterator[RenderableType]:
+    if groups:
+        yield Text(f"\n{title}", "bold")
+        yield from map(render, groups[:_MOST_CAUSES])
+    if len(groups) > _MOST_CAUSES:
+        yield Text(f"  … and {len(groups) - _MOST_CAUSES} more: see reports")
 
 
 def _blocks(table: ResultTable, width: int) -> Iterator[tuple[str, ...]]:
@@ -128,7 +121,9 @@ def _matrix(table: ResultTable, operations: Sequence[str], *, again: bool) -> It
     for section in table.sections:
         ran = [row for row in section.modes if not row.absent]
         if not again:
-            yield _title(section)
+            style = STYLES[section.summary.tally.worst or Outcome.NOT_RUN] if section.verdict == "does not conform" else ""
+            title = (f"{printable(section.title, 40)}: ", "bold")
+            yield Text.assemble(title, (section.verdict, style), (f" · {section.denominator}", "dim"))
             yield from (indented(f"{_label(row).strip()}: not run: {printable(row.absent, 200)}", 2) for row in section.modes if row.absent)
         elif ran:
             yield Text(printable(section.title, 40), "bold")
@@ -141,11 +136,6 @@ def _matrix(table: ResultTable, operations: Sequence[str], *, again: bool) -> It
                 yield _line(widths, [Text(), *measured])
         if section.observed and not again:
             yield indented(f"observed: {', '.join(printable(flag, 80) for flag in section.observed)}", 2)
-
-
-def _title(section: Section) -> Text:
-    style = STYLES[section.summary.tally.worst or Outcome.NOT_RUN] if section.verdict == "does not conform" else ""
-    return Text.assemble((f"{printable(section.title, 40)}: ", "bold"), (section.verdict, style), (f" · {section.denominator}", "dim"))
 
 
 def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:
@@ -193,6 +183,11 @@ def _cause(cause: Cause, most: int) -> RenderableType:
     if len(sentences) > most:
         lines.append(indented(f"… and {len(sentences) - most} more: see reports"))
     return Group(*lines)
+
+
+def _gap(gap: CellGroup) -> RenderableType:
+    reason = printable(gap.reason, 200) or "no reason given"
+    return hanging(gap.outcome, Text(f"{printable(gap.framework, 40)}: {reason} ({plural(len(gap.cells), 'cell')})"))
 
 
 def _sentence(finding: CellGroup) -> str:

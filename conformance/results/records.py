@@ -168,6 +168,11 @@ class RunEnvironment(_Record):
     devices: tuple[Text, ...] = ()
 
     @property
+    def title(self) -> str:
+        """``torch 2.13.0``."""
+        return f"{self.framework} {self.version}"
+
+    @property
     def facts(self) -> dict[str, str]:
         """What a report tells of it beside framework and version: each fact's name and what it is."""
         return {"python": self.python, "platform": self.platform, "devices": ", ".join(self.devices)} | self.packages | self.flags

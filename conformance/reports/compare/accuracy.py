@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import sqrt
 
 from conformance.numerics.formats import FORMATS
-from conformance.reports.compare.advice import Advice, Aspect, CellRef, Evidence, Replacement, Severity, Topic, without_link
+from conformance.reports.compare.advice import Advice, CellRef, Evidence, Replacement, Severity, Topic, without_link
 from conformance.reports.compare.operations import written
 from conformance.reports.compare.sides import EAGER, Entry, EntryPair, Side, plainest
 from conformance.reports.table import error_in_u
@@ -186,7 +186,10 @@ def _subnormals(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     for one, other in _side_by_side(pair):
         flushed = [FLUSHES in cell.flags for cell in (one, other)]
         if flushed[0] != flushed[1] and one.target.dtype in here ^ there:
-            shown = [CellRef(c, _flagged(is_so), "flushes" if is_so else "keeps") for c, is_so in zip((one, other), flushed, strict=True)]
+            shown = [
+                CellRef(c, "flag" if is_so else "no flag", "flushes" if is_so else "keeps")
+                for c, is_so in zip((one, other), flushed, strict=True)
+            ]
             found.setdefault(one.target.dtype, Evidence(*shown))
     lost = bool(found.keys() & there)
     dtypes = sorted(found.keys() & (there if lost else here), key=dtype_order)
@@ -202,10 +205,6 @@ def _subnormals(pair: EntryPair, a: Side, b: Side) -> Advice | None:
     return Advice(
         Topic.RANGE, Severity.LOST if lost else Severity.GAINED, says, (Replacement(write),), tuple(found[dtype] for dtype in dtypes)
     )
-
-
-def _flagged(is_so: bool) -> Aspect:  # noqa: FBT001 - it is the one thing asked
-    return "flag" if is_so else "no flag"
 
 
 def _side_by_side(pair: EntryPair) -> Iterator[tuple[Cell, Cell]]:

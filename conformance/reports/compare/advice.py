@@ -67,10 +67,6 @@ class CellRef:
     aspect: Aspect
     said: str
 
-    def as_dict(self) -> dict[str, str]:
-        """Put it into plain types."""
-        return {"cell": self.cell.id, "aspect": self.aspect, "said": self.said}
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -81,7 +77,8 @@ class Evidence:
 
     def as_dict(self) -> dict[str, object]:
         """Put it into plain types."""
-        return {"from": self.a.as_dict(), "to": self.b.as_dict()}
+        sides = {"from": self.a, "to": self.b}
+        return {name: {"cell": shown.cell.id, "aspect": shown.aspect, "said": shown.said} for name, shown in sides.items()}
 
 
 @dataclass(frozen=True)

@@ -103,14 +103,14 @@ def _first_answer(question: Question, pairs: Iterable[EntryPair]) -> AnsweredQue
     """The question at the plainest pair that answers it on both sides."""
     for pair in pairs:
         check = f"{pair.a.operation}/behaviour/{question.id}"
-        one, other = (_answered(entry.on(check, "value")) for entry in (pair.a, pair.b))
+        one, other = (next(filter(_answers, entry.on(check, "value")), None) for entry in (pair.a, pair.b))
         if one is not None and other is not None:
             return AnsweredQuestion(question, pair, one, other)
     return None
 
 
-def _answered(cells: Iterable[Cell]) -> Cell | None:
-    return next((cell for cell in cells if cell.outcome is Outcome.PASS and cell.target.mode == EAGER), None)
+def _answers(cell: Cell) -> bool:
+    return cell.outcome is Outcome.PASS and cell.target.mode == EAGER
 
 
 def _alike(asked: Iterable[AnsweredQuestion]) -> list[list[AnsweredQuestion]]:

@@ -68,8 +68,8 @@ def deviation_advice(pairs: Sequence[EntryPair], a: Side, b: Side) -> list[Advic
     arriving = _together(_deviating_cells([(pair.b, pair.a) for pair in pairs], a))
     leaving = group_by(_together(_deviating_cells([(pair.a, pair.b) for pair in pairs], b)), _topic)
     return [
-        *(_arrives(group, a, b) for group in arriving),
-        *(_leaves(topic, list(chain.from_iterable(groups)), a, b) for topic, groups in leaving.items()),
+        *(_line(_topic(group), group, b, a, leaving=False) for group in arriving),
+        *(_line(topic, sorted(chain.from_iterable(groups), key=_plainest), a, b, leaving=True) for topic, groups in leaving.items()),
     ]
 
 
@@ -111,7 +111,9 @@ def _topic(group: Sequence[DeviatingCell]) -> Topic:
         return Topic.ARGUMENTS
     observed = {d.cell.witness.observed for d in group if d.cell.witness}
     if all(d.cell.target.dtype in _HALVES for d in group):
-        return Topic.RANGE if observed & _NUMBERLESS or any(map(_is_zero, observed)) else Topic.ACCURACY
+        return (
+            Topic.RANGE if observed & _NUMBERLESS or any(number.lstrip("-").startswith("0x0.0p") for number in observed) else Topic.ACCURACY
+        )
     if not group[0].documented:
         return Topic.WEIGHTS if "weighted" in cell.operation or "masked" in cell.operation else Topic.EDGES
     return Topic.ACCURACY if cell.error_u is not None else Topic.EDGES
@@ -124,26 +126,14 @@ def _only_compiled(d: DeviatingCell) -> bool:
     )
 
 
-def _is_zero(observed: str) -> bool:
-    return observed.lstrip("-").startswith("0x0.0p")
-
-
-def _arrives(group: Sequence[DeviatingCell], a: Side, b: Side) -> Advice:
-    """What goes wrong that did not before."""
+def _line(topic: Topic, group: Sequence[DeviatingCell], side: Side, other: Side, *, leaving: bool) -> Advice:
+    """What goes wrong in ``side`` and not in ``other``; ``leaving``: that is the side which is left, and results change all the same."""
     told, more = _told(group)
-    says = f"What goes wrong in {b.framework} ({_where(group)}) and does not in {a.framework}: {told[0]}"
-    remedies = dict.fromkeys(d.remedy for d in group if d.remedy)
-    write = tuple(Replacement(remedy) for remedy in remedies) or (Replacement(_KNOWN if group[0].documented else _UNKNOWN),)
-    return Advice(_topic(group), _bite(group[0].cell), says, write, _evidence(group, leaving=False), also=(*told[1:], *more))
-
-
-def _leaves(topic: Topic, group: Sequence[DeviatingCell], a: Side, b: Side) -> Advice:
-    """What went wrong and no longer does: results change all the same."""
-    group = sorted(group, key=_plainest)
-    told, more = _told(group)
-    says = f"What goes wrong in {a.framework} ({_where(group)}) and does not in {b.framework}: {told[0]}"
-    write = (Replacement("Nothing to do, but do not expect the old numbers."),)
-    return Advice(topic, Severity.GAINED, says, write, _evidence(group, leaving=True), also=(*told[1:], *more))
+    says = f"What goes wrong in {side.framework} ({_where(group)}) and does not in {other.framework}: {told[0]}"
+    remedies = [*dict.fromkeys(d.remedy for d in group if d.remedy)] or [_KNOWN if group[0].documented else _UNKNOWN]
+    write = tuple(map(Replacement, ["Nothing to do, but do not expect the old numbers."] if leaving else remedies))
+    severity = Severity.GAINED if leaving else _severity(group[0].cell)
+    return Advice(topic, severity, says, write, _evidence(group, leaving=leaving), also=(*told[1:], *more))
 
 
 def _told(group: Sequence[DeviatingCell]) -> tuple[list[str], tuple[str, ...]]:
@@ -164,7 +154,7 @@ def _where(group: Sequence[DeviatingCell]) -> str:
     return "; ".join([names, *said])
 
 
-def _bite(cell: Cell) -> Severity:
+def _severity(cell: Cell) -> Severity:
     if cell.outcome is Outcome.ERROR or "raise" in cell.reason:
         return Severity.REFUSED
     trains = "gradient" in cell.quantity or not cell.operation.startswith("mse/")

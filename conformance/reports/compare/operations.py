@@ -108,12 +108,11 @@ class _Task:
         candidates = [e for e in usable if self.b.single or (key is not None and e.looks_like == key)]
         if any(e.operation == entry.operation for e in candidates):
             return None
-        return next((e for e in candidates if self._is_alike(self.definition(entry), self.definition(e))), None)
-
-    @staticmethod
-    def _is_alike(one: Definition | None, other: Definition | None) -> bool:
-        """Whether both take weights, or neither does: a call with a weight is not mistaken for one without."""
-        return one is not None and other is not None and (one.weights is Weights.NONE) == (other.weights is Weights.NONE)
+        mine = self.definition(entry)  # a call with a weight is not mistaken for one without
+        others = ((e, self.definition(e)) for e in candidates)
+        return next(
+            (e for e, other in others if mine and other and (mine.weights is Weights.NONE) == (other.weights is Weights.NONE)), None
+        )
 
     def made(self, entry: Entry) -> _Made | None:
         """What ``b`` has to make it of, with the least effort."""

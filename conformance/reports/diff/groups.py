@@ -9,8 +9,7 @@ from functools import cached_property
 
 from conformance.reports.behaviours import is_judged
 from conformance.reports.causes import normalized_reason, readability_key
-from conformance.reports.diff.pairing import VERDICTS_FIRST
-from conformance.reports.diff.transitions import Category, answer
+from conformance.reports.diff.transitions import VERDICTS_FIRST, Category, answer
 from conformance.reports.table import BROKEN, error_in_u
 from conformance.reports.text import accuracy_in_words, group_by, printable, targets_in_words, without_numbers
 from conformance.results.records import Cell, Outcome
@@ -21,6 +20,9 @@ _MOST_IDS = 1000
 _DTYPE = re.compile(r"-b?float\d+$")
 
 _ABSENT = "absent"
+
+PRESENCE = (Category.NEW, Category.REMOVED)
+"""Of these the names matter less than how much it is: all stems are one."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class ChangeGroup:
     def as_dict(self) -> dict[str, object]:
         """Put the group into plain types."""
         representative = self.representative
-        named = self.changes[: 0 if self.category in (Category.NEW, Category.REMOVED) else _MOST_IDS]
+        named = self.changes[: 0 if self.category in PRESENCE else _MOST_IDS]
         return {
             "category": self.category.value,
             "framework": self.framework,
@@ -157,10 +159,10 @@ def stem(cell: Cell) -> str:
 
 def grouped(changes: Iterable[Change]) -> tuple[ChangeGroup, ...]:
     """Bring alike changes together: first those of one stem, then the stems that changed on the same targets; what must pass first."""
-    by_stem = group_by(changes, lambda change: (_likeness(change), _stem(change)))
+    by_stem = group_by(changes, lambda change: (_likeness(change), "" if change.category in PRESENCE else stem(change.cell)))
     by_place: dict[tuple[object, ...], list[Change]] = {}
     for (likeness, _), members in by_stem.items():
-        places = frozenset(_place(member.cell) for member in members)
+        places = frozenset((t.device, t.mode, t.dtype) for t in (member.cell.target for member in members))
         by_place.setdefault((likeness, places), []).extend(members)
     return tuple(sorted((ChangeGroup(tuple(members)) for members in by_place.values()), key=_order))
 
@@ -171,15 +173,6 @@ def _likeness(change: Change) -> tuple[object, ...]:
         return (change.category, change.cell.target.framework, change.outcomes, answer(change.old), answer(change.new))
     reason = normalized_reason(change.explaining_cell) if is_judged(change.cell) else ""
     return (change.category, change.cell.target.framework, change.outcomes, is_judged(change.cell), reason)
-
-
-def _stem(change: Change) -> str:
-    """Of what is new or removed the names matter less than how much it is: all stems are one."""
-    return "" if change.category in (Category.NEW, Category.REMOVED) else stem(change.cell)
-
-
-def _place(cell: Cell) -> tuple[str, str, str]:
-    return (cell.target.device, cell.target.mode, cell.target.dtype)
 
 
 def _order(group: ChangeGroup) -> tuple[bool, int, int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.reports.diff.environment_changes import EnvironmentChange
-from conformance.reports.diff.groups import ChangeGroup
+from conformance.reports.diff.groups import PRESENCE, ChangeGroup
 from conformance.reports.diff.model import HEADINGS, TITLES, Diff
+from conformance.reports.diff.pairing import EnvironmentChange
 from conformance.reports.diff.transitions import Category
 from conformance.reports.markdown import Block, escaped, fitted
 from conformance.reports.text import GLYPHS, plural, replay_command, truncate
 
-_FOLDED = (Category.NEW, Category.REMOVED)
 _MOST_CHECKS = 6
 _MOST_TOP = 12
 _SHARE = 60_000
@@ -34,7 +33,7 @@ def top_changes(diff: Diff) -> Iterator[str]:
         yield f"- … and {len(diff.environment) - _MOST_TOP} more changes of the environment\n"
     yield "\n"
     for category, groups in diff.groups.items():
-        told = [group for group in groups if category not in _FOLDED or group.broken]
+        told = [group for group in groups if category not in PRESENCE or group.broken]
         if told:
             yield f"### {HEADINGS[category]}\n\n"
             yield from map(_group, told[:_MOST_TOP])
@@ -47,7 +46,7 @@ def _blocks(diff: Diff, *, strict: bool) -> Iterator[Block]:
     yield Block("", _counts(diff))
     for category, groups in diff.groups.items():
         cells = plural(sum(len(group.changes) for group in groups), "cell")
-        if category in _FOLDED:
+        if category in PRESENCE:
             yield Block(f"<details><summary>{HEADINGS[category]} ({cells})</summary>\n\n", map(_group, groups), "\n</details>\n\n", _SHARE)
         else:
             yield Block(f"## {HEADINGS[category]} ({cells})\n\n", map(_group, groups), "\n", _SHARE)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from conformance.reports.behaviours import is_judged
-from conformance.reports.diff.environment_changes import EnvironmentChange, environment_changes, observed_changes
 from conformance.reports.diff.groups import Change, ChangeGroup, grouped
-from conformance.reports.diff.pairing import RunIndex, VersionPair, index_run, pairs, version_pairs
+from conformance.reports.diff.pairing import (
+    EnvironmentChange,
+    RunIndex,
+    VersionPair,
+    environment_changes,
+    index_run,
+    observed_changes,
+    pairs,
+    version_pairs,
+)
 from conformance.reports.diff.transitions import Category, category
 from conformance.reports.table import ANY, BROKEN, NO_VERDICT
 from conformance.reports.text import group_by, plural, printable, truncate
@@ -122,7 +130,7 @@ class Diff:
             "new_and_broken": self.broken_and_new,
             "hidden": list(self.hidden),
             "remarks": list(self.remarks),
-            "environment": [change.as_dict() for change in self.environment],
+            "environment": [asdict(change) for change in self.environment],
             "groups": [group.as_dict() for groups in self.groups.values() for group in groups],
         }
 

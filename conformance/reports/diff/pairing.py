@@ -1,17 +1,17 @@
-"""The cells of two runs in pairs: the same id, and of a framework in several versions the versions that belong together."""
+"""Two runs side by side: the cells of the same id, of versions that belong together, and what differs between their environments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
+from conformance.reports.diff.transitions import VERDICTS_FIRST
 from conformance.reports.table import release
+from conformance.reports.text import without_numbers
 from conformance.results.reading import Results
-from conformance.results.records import Cell, Outcome
-
-VERDICTS_FIRST = (Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.PASS, Outcome.UNSUPPORTED, Outcome.NOT_RUN)
-"""A verdict before none, then the worst: which stands for all if one run recorded a cell several times."""
+from conformance.results.records import Cell
 
 CellIndex = Mapping[str, Mapping[str, Mapping[str, Cell]]]
 """framework → version → cell id → cell."""
@@ -83,3 +83,52 @@ def pairs(old: CellIndex, new: CellIndex, versions: VersionPair) -> Iterator[Cel
 def _newest_first(versions: Iterable[str]) -> Sequence[str]:
     """Newest first; a framework that is not installed has no version, which comes last."""
     return sorted(versions, key=lambda version: (bool(version), release(version)), reverse=True)
+
+
+@dataclass(frozen=True)
+class EnvironmentChange:
+    """A version, package, flag or device that is not what it was; empty where there was none, or is none any more."""
+
+    name: str
+    old: str
+    new: str
+    frameworks: tuple[str, ...]
+
+
+def environment_changes(old: Sequence[Results], new: Sequence[Results], pairs: Iterable[VersionPair]) -> tuple[EnvironmentChange, ...]:
+    """Compare the environments of the pairs that both runs have, those of a framework's own version first."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for pair in pairs:
+        before, after = _facts(old, pair.framework, pair.old), _facts(new, pair.framework, pair.new)
+        if not before or not after:
+            continue
+        for name in dict.fromkeys([*before, *after]):
+            old_value, new_value = before.get(name, ""), after.get(name, "")
+            if old_value != new_value:
+                found.setdefault((name, old_value, new_value), []).append(pair.framework)
+    versions_first = sorted(found.items(), key=lambda item: item[0][0] != "version")
+    return tuple(EnvironmentChange(*told, tuple(dict.fromkeys(names))) for told, names in versions_first)
+
+
+def observed_changes(flags: Mapping[str, tuple[set[str], set[str]]]) -> tuple[EnvironmentChange, ...]:
+    """Compare what was observed beside the outcomes, of each framework before and after, in cells that both runs judged."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for framework, sides in flags.items():
+        before, after = ({without_numbers(flag) for flag in side} for side in sides)
+        for flag in sorted(before ^ after):
+            found.setdefault((flag, "") if flag in before else ("", flag), []).append(framework)
+    return tuple(EnvironmentChange("observed", *told, tuple(names)) for told, names in found.items())
+
+
+def _facts(results: Iterable[Results], framework: str, version: str | None) -> Mapping[str, str]:
+    """The environments of one framework in one version; what several of its files state differently is joined."""
+    said: dict[str, dict[str, None]] = {}
+    for part in results:
+        ran = part.header.environment
+        if (ran.framework, ran.version) == (framework, version):
+            facts = {"version": ran.version, "python": ran.python, "platform": ran.platform, "devices": ", ".join(ran.devices)}
+            facts |= {f"package {name}": value for name, value in ran.packages.items()}
+            facts |= {f"flag {name}": value for name, value in ran.flags.items()}
+            for name, value in facts.items():
+                said.setdefault(name, {})[value] = None
+    return {name: " | ".join(values) for name, values in said.items()}

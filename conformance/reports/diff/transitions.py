@@ -12,6 +12,9 @@ from conformance.reports.behaviours import is_judged, normalized_answer
 from conformance.reports.table import BEST_GRADE_FIRST, error_in_u
 from conformance.results.records import RAISES, Cell, Outcome
 
+VERDICTS_FIRST = (Outcome.ERROR, Outcome.FAIL, Outcome.DEVIATION, Outcome.PASS, Outcome.UNSUPPORTED, Outcome.NOT_RUN)
+"""A verdict before none, then the worst: which stands for all if one run recorded a cell several times."""
+
 
 class Category(StrEnum):
     """How a cell changed, what a reader wants to know first in front."""

@@ -8,9 +8,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from conformance.reports import text
 from conformance.reports.page.cells import LETTERS, rounded
 from conformance.reports.table import ANY, BEST_GRADE_FIRST, ResultTable, Section, Summary, TableRow
+from conformance.reports.text import GRADE_SHORT, format_error, group_by, plural, printable
 
 
 class Mark(NamedTuple):
@@ -71,16 +71,14 @@ def place(dtypes: Sequence[str], row: TableRow, operation: str | None, quantity:
     held = [(dtype, row.at(operation=operation, quantity=quantity, dtype=dtype)) for dtype in (*dtypes, ANY)]
     shown = held[:-1] if any(summary for _, summary in held[:-1]) else held[-1:]
     grade = whole.worst_grade
-    said: dict[str, list[str]] = {}
-    for dtype, summary in held:
-        if summary.tally.worst:
-            said.setdefault("passes where it could run" if summary.tally.partial else summary.tally.worst.value, []).append(dtype)
-    words = [f"{outcome} in {text.printable(', '.join(names), 200)}" if len(said) > 1 else outcome for outcome, names in said.items()]
+    occurring = [(dtype, summary.tally) for dtype, summary in held if summary.tally.worst]
+    said = group_by(occurring, lambda pair: "passes where it could run" if pair[1].partial else str(pair[1].worst))
+    words = [f"{outcome} in {printable(', '.join(dtype for dtype, _ in alike), 200)}" for outcome, alike in said.items()]
     return MatrixEntry(
-        tuple(_mark(summary) for _, summary in shown),
-        "; ".join(words),
-        f"{text.format_error(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
-        text.GRADE_SHORT[grade] if grade else "",
+        tuple(Mark(t.glyph, "" if t.worst is None else "h" if t.partial else LETTERS[t.worst]) for t in (s.tally for _, s in shown)),
+        "; ".join(words if len(said) > 1 else said),
+        f"{format_error(rounded(whole.worst_error_u))} u" if whole.worst_error_u is not None else "",
+        GRADE_SHORT[grade] if grade else "",
         BEST_GRADE_FIRST.index(grade) + 1 if grade else 0,
     )
 
@@ -105,13 +103,13 @@ def by_operation(table: ResultTable) -> list[OperationTable]:
 
 
 def _operation(table: ResultTable, operation: str, rows: Sequence[tuple[Section, TableRow]]) -> OperationTable:
-    quantities = tuple(column.quantity for column in table.columns if column.operation == operation)
+    quantities = table.quantities(operation)
     here = [(section, row) for section, row in rows if operation in row.operations]
     named = [(section, row) for section, row in here if row.implementation != ANY]
     absent: Counter[str] = Counter()
     for section, row in here:
         if row.implementation == ANY:
-            absent[f"{text.printable(section.framework, 60)} {text.printable(row.device, 40)}"] += len(row.at(operation=operation).cells)
+            absent[f"{printable(section.framework, 60)} {printable(row.device, 40)}"] += len(row.at(operation=operation).cells)
     return OperationTable(
         operation,
         Summary(tuple(cell for _, row in here for cell in row.at(operation=operation).cells)),
@@ -120,7 +118,7 @@ def _operation(table: ResultTable, operation: str, rows: Sequence[tuple[Section,
             (section, _once(_operation_row(table, operation, quantities, row) for _, row in rows))
             for section, rows in groupby(named, key=itemgetter(0))
         ),
-        tuple(f"{where}: {text.plural(cells, 'cell')}" for where, cells in absent.items()),
+        tuple(f"{where}: {plural(cells, 'cell')}" for where, cells in absent.items()),
     )
 
 
@@ -143,17 +141,10 @@ def _once(rows: Iterable[OperationRow]) -> tuple[OperationRow, ...]:
 
 def _versions(groups: Iterable[tuple[Section, tuple[OperationRow, ...]]]) -> tuple[tuple[str, tuple[OperationRow, ...]], ...]:
     """What is the same in several versions of a framework is told once, below the names of them all."""
-    sections: dict[tuple[str, OperationRow], list[Section]] = {}
-    for section, rows in groups:
-        for row in rows:
-            sections.setdefault((section.framework, row), []).append(section)
+    pairs = ((section, row) for section, rows in groups for row in rows)
+    alike = group_by(pairs, lambda pair: (pair[0].framework, pair[1]))
     told: dict[str, list[OperationRow]] = {}
-    for (framework, row), (first, *others) in sections.items():
-        title = ", ".join([first.title, *(other.title.removeprefix(framework).strip() for other in others)])
+    for (framework, row), ((first, _), *others) in alike.items():
+        title = ", ".join([first.title, *(other.title.removeprefix(framework).strip() for other, _ in others)])
         told.setdefault(title, []).append(row)
     return tuple((title, tuple(rows)) for title, rows in told.items())
-
-
-def _mark(summary: Summary) -> Mark:
-    tally = summary.tally
-    return Mark(tally.glyph, "" if tally.worst is None else "h" if tally.partial else LETTERS[tally.worst])

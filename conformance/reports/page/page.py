@@ -22,7 +22,7 @@ from conformance.reports.page.cells import LETTERS, EncodedCells, encode
 from conformance.reports.page.matrix import by_operation, overview
 from conformance.reports.reproduce import reproducer
 from conformance.reports.table import WORST_FIRST, ResultTable, Section, Summary
-from conformance.results.records import Cell, Outcome
+from conformance.results.records import Outcome
 
 if TYPE_CHECKING:
     from conformance.reports.background import Background  # imports the checks
@@ -124,7 +124,8 @@ def template_environment(package: str, filters: Mapping[str, Callable[..., Any]]
     """What renders a page: the templates of a package, everything escaped; the filters of all pages, and these."""
     loader = FunctionLoader(lambda name: files(package).joinpath(name).read_text("utf-8"))
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": text.printable, "plural": text.plural, "linked": linked, "replay": _replay, **filters}
+    environment.filters |= {"visible": text.printable, "plural": text.plural, "linked": linked, **filters}
+    environment.filters["replay"] = lambda cell: text.replay_command(cell.id, 2000)
     return environment
 
 
@@ -184,7 +185,7 @@ def linked(words: str, limit: int = 400) -> Markup:
 
 def _bar(total: Summary) -> list[BarSegment]:
     """Share the width among the outcomes that occur, each at least wide enough to be seen."""
-    wide = [(outcome, max(count / total.tally.total, 0.004)) for outcome, count in total.tally if count][::-1]
+    wide = [(outcome, max(count / total.tally.total, 0.004)) for outcome, count in total.tally.items() if count][::-1]
     pieces, start = [], 0.0
     for outcome, share in wide:
         width = 1000 * share / sum(part for _, part in wide)
@@ -207,7 +208,3 @@ def _letters(asked: BehaviourQuestion, framework: str) -> str:
         chr(ord("A") + min(n, 25)) for n, answer in enumerate(asked.answers) if any(c.target.framework == framework for c in answer.cells)
     ]
     return "".join(dict.fromkeys(given))
-
-
-def _replay(cell: Cell) -> str:
-    return text.replay_command(cell.id, 2000)

@@ -173,7 +173,9 @@ def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
             last = name == "O(√n)"  # it begins among the others
             x, y = frame.at_x(drawn[-1 if last else 0]), frame.at_y(upper(drawn[-1 if last else 0]))
             parts.append(words_at(x - 2, y + 9, name, "guide-name", "end") if last else words_at(x + 2, y - 2, name, "guide-name"))
-    shown = _below(_largest_allowed(points), frame.y[1])
+    measured = ((point.n, point.allowed) for point in points if point.allowed is not None)
+    allowed = {n: [bound for _, bound in of_n] for n, of_n in group_by(measured, lambda pair: pair[0]).items()}
+    shown = _below(sorted((float(n), max(bounds)) for n, bounds in allowed.items()), frame.y[1])
     if len(shown) > 1:
         path = _polyline(frame, shown)
         parts.append(Markup('<polyline class="bound" points="{}"><title>the bound, any order of additions</title></polyline>').format(path))
@@ -183,14 +185,6 @@ def _guides(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
 
 def _polyline(frame: _Frame, points: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{frame.at_x(x)},{frame.at_y(y)}" for x, y in points)
-
-
-def _largest_allowed(points: Iterable[Point]) -> list[tuple[float, float]]:
-    allowed: dict[int, float] = {}
-    for point in points:
-        if point.allowed is not None:
-            allowed[point.n] = max(point.allowed, allowed.get(point.n, 0.0))
-    return sorted(allowed.items())
 
 
 def _below(curve: Sequence[tuple[float, float]], top: float) -> list[tuple[float, float]]:
