@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 LOCK = ".lock"
 
 
-class FolderLocked(Exception):
+class FolderLocked(Mistake):
     """Another run writes into the folder; the message is one sentence."""
 
 
@@ -20,7 +20,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder, which is made if it is not there. The system frees it with the process that held it, however that ended.
 
     Raises:
-        FolderTaken: another run holds it.
+        FolderLocked: another run holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)

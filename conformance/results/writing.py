@@ -51,7 +51,7 @@ class Writer:
         """Write finished cells, all of them or, where that fails, none.
 
         Raises:
-            WriteLost: they could not be written.
+            WriteError: they could not be written.
         """
         self._write(cells)
         self._counts.update(cell.outcome for cell in cells)
