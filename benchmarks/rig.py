@@ -16,7 +16,7 @@ from pathlib import Path
 from conformance.frameworks.registry import frameworks
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import Cell
-from conformance.run.engine import Observer, new_run
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
@@ -107,7 +107,7 @@ class Rig:
         """Run the engine here."""
         selection = Selection(subjects=(subject,), checks=CHECKS)
         profile = replace(PROFILES["quick"], timeout=timeout)
-        task = new_run(load(), profile, selection, results, Observer(), resume=resume, memory=memory)
+        task = Run(load(), profile, selection, results, resume=resume, memory=memory)
         (path,) = task.execute([frameworks()[self.framework]], jobs=1)
         return path
 

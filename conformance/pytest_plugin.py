@@ -125,17 +125,8 @@ class Session:
 
     def run(self, item: PlannedCheck) -> list[Cell]:
         """The cells of one item, from its worker."""
-        from conformance.results.records import Outcome
-        from conformance.workers.process import WorkerDied
-
-        worker = self._workers[item.target.framework]
-        try:
-            if not worker.alive:
-                worker.start()
-            asked = [] if item.skip_reason else worker.run(item.request, self.profile.timeout).cells
-            cells = [self.ledger.apply(cell) for cell in (asked or item.cells(Outcome.NOT_RUN, item.skip_reason))]
-        except WorkerDied as lost:
-            cells = [self.ledger.apply(cell) for cell in item.cells(Outcome.ERROR, str(lost))]
+        reply = item.ask(self._workers[item.target.framework], self.profile.timeout)
+        cells = [self.ledger.apply(cell) for cell in reply.cells]
         self._record(item.target.framework, cells)
         return cells
 
@@ -167,16 +158,15 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
-        from conformance.frameworks.registry import UnknownFramework, frameworks
+        from conformance.frameworks.registry import frameworks
+        from conformance.mistake import Mistake
         from conformance.run.plan import plan
-        from conformance.specs.problems import SpecError
-        from conformance.subject import SubjectError
         from conformance.workers.process import WorkerDied
 
         try:
             session = _session(self.config)
             names = session.frameworks()
-        except (SpecError, SubjectError, UnknownFramework) as error:
+        except Mistake as error:
             raise pytest.UsageError(str(error)) from None
         known = frameworks()
         for name in names:

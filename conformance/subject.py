@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from conformance.mistake import Mistake
+
 if TYPE_CHECKING:
     from conformance.frameworks.base import Implementation, Stream
 
@@ -30,7 +32,7 @@ class _Uncached(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-class SubjectError(Exception):
+class SubjectError(Mistake):
     """A subject file that cannot be used; the message is one sentence that says where and why."""
 
 

@@ -24,9 +24,10 @@ LAYERS = (
     ("subject",),
     ("frameworks",),
     ("numerics",),
+    ("mistake",),
 )
 """From the top down: a room imports only rooms below its own layer."""
-BESIDE_A_FRAMEWORK = ("frameworks", "runner", "__init__", "subject")
+BESIDE_A_FRAMEWORK = ("frameworks", "runner", "__init__", "subject", "mistake")
 """What runs in the process of a framework."""
 DEFINITIONS = {f"conformance.numerics.{name}" for name in ("definition", "formats", "stack", "tasks")}
 """What of the numbers such a process may know: formats, and what is computed, but no exact value and no bound."""

@@ -9,6 +9,7 @@ from conformance.checks.behaviours import BehaviourCheck
 from conformance.checks.cases import CaseCheck, exactly, rounded_once
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.wording import allowed_in_words, approximately, describe, hexadecimal
+from conformance.mistake import Mistake
 from conformance.numerics.bounds.error_model import Roundings
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.bounds.value import relative_divisor_error
@@ -21,7 +22,7 @@ from conformance.specs.model import Operation, Specs
 _SHOWN = 8
 
 
-class UnknownId(Exception):
+class UnknownId(Mistake):
     """An id that no check has; the message is one sentence."""
 
 

@@ -13,14 +13,15 @@ from typing import Any
 import click
 
 import conformance
-from conformance.cli.options import INCOMPLETE
+from conformance.cli.options import INCOMPLETE, fail
+from conformance.mistake import Mistake
 
 COMMANDS = ("run", "report", "compare", "diff", "bisect", "list", "doctor", "lint", "explain", "replay", "power", "schema")
 """Each is the function ``command`` of the module of its name."""
 
 
 class _Commands(click.Group):
-    """Loads a command when it is asked for; an interrupt leaves a command incomplete, where click's exit code would be 1."""
+    """Loads a command when it is asked for; every mistake is one sentence, and an interrupt leaves a command incomplete: click says 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         return list(COMMANDS)
@@ -34,6 +35,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except Mistake as error:
+            fail(error)
         except KeyboardInterrupt:
             click.echo("conformance: interrupted", err=True)
             ctx.exit(INCOMPLETE)

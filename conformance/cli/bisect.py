@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from conformance.cli.options import (
-    CONFORMS,
-    DTYPE,
-    FORMAT,
-    IMPLEMENTATION,
-    INCOMPLETE,
-    MODE,
-    chosen_frameworks,
-    fail,
-    load_specs,
-    many,
-    profile_option,
-)
+from conformance.cli.options import CONFORMS, DTYPE, FORMAT, IMPLEMENTATION, INCOMPLETE, MODE, chosen_frameworks, fail, many, profile_option
 
 if TYPE_CHECKING:
     from conformance.results.records import Cell
@@ -56,29 +44,28 @@ def command(
     check: str,
     good: str,
     bad: str,
-    implementation: tuple[str, ...],
-    mode: tuple[str, ...],
-    dtype: tuple[str, ...],
     package: str,
     extra: tuple[str, ...],
     cache: Path,
     profile: str,
     as_format: str,
+    **target: tuple[str, ...],
 ) -> None:
     """Find the two neighbouring releases between which a cell changed.
 
     Each release is installed with uv into an environment of its own, which is thrown away; what it answered is kept. Exit code 0 if the
     two were found, 3 if A and B do not differ or could not be run.
     """
+    from conformance.specs.load import load
     from conformance.versions.environments import EnvironmentBuilder
     from conformance.versions.search import BisectError, search
 
     chosen = chosen_frameworks([framework])
     if len(chosen) != 1:
         fail(f"--framework: found {framework!r}, which stands for {len(chosen)} frameworks, expected one, such as {chosen[0].name}")
-    specs = load_specs()
+    specs = load()
     targets, table = _table(specs.root, chosen[0].name, package)
-    options = [*_selected(check, implementation, mode, dtype), "--profile", profile]
+    options = [*_selected(check, target), "--profile", profile]
     builder = EnvironmentBuilder(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
     try:
         releases = builder.releases(good, bad)
@@ -96,13 +83,9 @@ def command(
 
 
 def _table(root: Path, framework: str, package: str) -> tuple[Targets, MatrixTable]:
-    from conformance.specs.problems import SpecError
     from conformance.specs.targets import read_targets
 
-    try:
-        targets = read_targets(root)
-    except SpecError as error:
-        fail(error)
+    targets = read_targets(root)
     table = targets.table_of(framework, package)
     if table is None:
         known = ", ".join(f"{t.framework} with {t.distribution}" for t in targets.tables)
@@ -110,8 +93,8 @@ def _table(root: Path, framework: str, package: str) -> tuple[Targets, MatrixTab
     return targets, table
 
 
-def _selected(check: str, implementation: Sequence[str], mode: Sequence[str], dtype: Sequence[str]) -> list[str]:
-    """The options of ``conformance run`` that select the check, and of a cell its target."""
+def _selected(check: str, given: Mapping[str, Sequence[str]]) -> list[str]:
+    """The options of ``conformance run`` that select the check, and of a cell its target; of a check what of its targets was given."""
     from conformance.results.records import split_id
 
     id_, _, target = split_id(check)
@@ -121,8 +104,8 @@ def _selected(check: str, implementation: Sequence[str], mode: Sequence[str], dt
             fail(f"--check: found the target {target!r}, expected framework/implementation/device/mode/dtype after an @")
         _, named, device, ran, kind = parts
         return ["--check", id_, "--implementation", named, "--device", device, "--mode", ran, "--dtype", kind]
-    given = {"--implementation": implementation, "--mode": mode, "--dtype": dtype}
-    return ["--check", id_, *(part for option, values in given.items() for value in values for part in (option, value))]
+    pairs = [(f"--{name}", value) for name in ("implementation", "mode", "dtype") for value in given.get(f"{name}s", ())]
+    return ["--check", id_, *(part for pair in pairs for part in pair)]
 
 
 def _lines(found: Found, distribution: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import conformance
-from conformance.cli.options import CONFORMS, INCOMPLETE, fail, load_specs
+from conformance.cli.options import CONFORMS, INCOMPLETE, fail
 from conformance.cli.output import write_output
 
 _OWN = Path("conformance-results") / "results"
@@ -40,13 +40,10 @@ def command(a: str, b: str, results: tuple[Path, ...], as_format: str, output: P
     """
     from conformance.reports.compare.compare import port
     from conformance.reports.compare.render import markdown, page, text
-    from conformance.reports.compare.sides import SideError, choose
-    from conformance.results.reading import ResultsError
+    from conformance.reports.compare.sides import choose
+    from conformance.specs.load import load
 
-    try:
-        porting = port(*choose(a, b, results or _default_results()), load_specs())
-    except (ResultsError, SideError) as error:
-        fail(error)
+    porting = port(*choose(a, b, results or _default_results()), load())
     match as_format:
         case "json":
             written = json.dumps(porting.as_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"

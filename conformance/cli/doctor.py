@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.options import (
-    CONFORMS,
-    FORMAT,
-    FRAMEWORK,
-    INCOMPLETE,
-    chosen_frameworks,
-)
+from conformance.cli.options import CONFORMS, FORMAT, FRAMEWORK, INCOMPLETE, chosen_frameworks
 
 if TYPE_CHECKING:
     from conformance.frameworks.info import FrameworkInfo
@@ -24,9 +18,9 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @FRAMEWORK
 @FORMAT
-def command(framework: tuple[str, ...], as_format: str) -> None:
+def command(frameworks: tuple[str, ...], as_format: str) -> None:
     """What is installed, its devices, the flags that change numerics, and why a target is missing."""
-    reports = [_examine(info) for info in chosen_frameworks(framework)]
+    reports = [_examine(info) for info in chosen_frameworks(frameworks)]
     if as_format == "json":
         click.echo(json.dumps(reports))
     else:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import click
 
-from conformance.cli.options import (
-    DTYPES,
-    fail,
-    load_specs,
-)
+from conformance.cli.options import DTYPES
 
 
 @click.command("explain")
@@ -18,12 +14,9 @@ from conformance.cli.options import (
 def command(identifier: str, dtype: str | None, flushes: bool) -> None:  # noqa: FBT001 - click passes it
     """Why the interval of a check (or of one of its cells) is what it is."""
     from conformance.checks.catalogue import all_checks
-    from conformance.checks.explain import UnknownId
     from conformance.checks.explain import explain as lines
+    from conformance.specs.load import load
 
-    specs = load_specs()
-    try:
-        for line in lines(specs, all_checks(specs), identifier, dtype=dtype, flushes=flushes):
-            click.echo(line)
-    except UnknownId as error:
-        fail(error)
+    specs = load()
+    for line in lines(specs, all_checks(specs), identifier, dtype=dtype, flushes=flushes):
+        click.echo(line)

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.cli.options import (
-    USAGE,
-    load_specs,
-)
+from conformance.cli.options import USAGE
 
 
 @click.command("lint")
@@ -18,14 +15,14 @@ from conformance.cli.options import (
 def command(specs: Path | None) -> None:
     """Check spec files: grammar, exact literals, stated results, resolving power."""
     from conformance.specs.lint import lint as check
-    from conformance.specs.load import specs_root
+    from conformance.specs.load import load, specs_root
 
     problems = check(specs)
     for problem in problems:
         click.echo(str(problem))
     if problems:
         sys.exit(USAGE)
-    loaded = load_specs(specs)
+    loaded = load(specs)
     cases = sum(len(o.cases) for o in loaded.both)
     click.echo(
         f"{specs or specs_root()}: {len(loaded.titles)} operations, {cases} cases, {len(loaded.deviations)} deviations: all as stated"

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conformance.cli.options import (
-    FORMAT,
-    FRAMEWORK,
-    OPERATION,
-    chosen_frameworks,
-    load_specs,
-    selection_of,
-)
+from conformance.cli.options import FORMAT, FRAMEWORK, OPERATION, chosen_frameworks, selection_of
 
 if TYPE_CHECKING:
     from conformance.frameworks.info import FrameworkInfo
@@ -27,10 +20,12 @@ if TYPE_CHECKING:
 @FRAMEWORK
 @OPERATION
 @FORMAT
-def command(what: str, framework: tuple[str, ...], operation: tuple[str, ...], as_format: str) -> None:
+def command(what: str, frameworks: tuple[str, ...], operations: tuple[str, ...], as_format: str) -> None:
     """What would run."""
-    specs = load_specs()
-    selection = selection_of(specs, operations=operation)
+    from conformance.specs.load import load
+
+    specs = load()
+    selection = selection_of(specs, operations=operations)
     rows: list[dict[str, str]]
     if what == "operations":
         rows = [{"id": name, "title": title} for name, title in specs.titles.items() if selection.wants_operation(name)]
@@ -39,7 +34,7 @@ def command(what: str, framework: tuple[str, ...], operation: tuple[str, ...], a
 
         rows = [{"id": check.id, "title": check.why} for check in all_checks(specs).values() if selection.wants_check(check)]
     else:
-        rows = [row for info in chosen_frameworks(framework) for row in _targets(info, selection)]
+        rows = [row for info in chosen_frameworks(frameworks) for row in _targets(info, selection)]
     if as_format == "json":
         click.echo(json.dumps(rows))
         return

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from conformance.results.records import Shard
     from conformance.run.plan import Selection
     from conformance.specs.model import Specs
 
@@ -27,17 +26,6 @@ def fail(sentence: object) -> NoReturn:
     sys.exit(USAGE)
 
 
-def load_specs(root: Path | None = None) -> Specs:
-    """The specs of a folder, those of the suite by default."""
-    from conformance.specs.load import load
-    from conformance.specs.problems import SpecError
-
-    try:
-        return load(root)
-    except SpecError as error:
-        fail(error)
-
-
 def many(*names: str, help: str, **options: Any) -> Callable[[_Command], _Command]:  # noqa: A002 - click's own name for it
     """An option that may be given several times."""
     return click.option(*names, multiple=True, help=help, **options)
@@ -48,58 +36,51 @@ def profile_option(default: str) -> Callable[[_Command], _Command]:
     return click.option("--profile", type=click.Choice(PROFILE_NAMES), default=default, show_default=True, help="How much is run.")
 
 
-FRAMEWORK = many("--framework", metavar="F", help="Only this framework (keras: all its backends); may be repeated, as all of these.")
-DEVICE = many("--device", metavar="D", help="Only this device: cpu, cuda, tpu, cuda:1.")
-MODE = many("--mode", metavar="M", help="Only this mode: eager, compile, graph, xla, jit, vmap.")
-DTYPE = many("--dtype", type=click.Choice(DTYPES), help="Only this dtype.")
-OPERATION = many("--operation", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
-IMPLEMENTATION = many("--implementation", metavar="GLOB", help="Only implementations that match, such as 'written-out.*'.")
-CHECK = many("--check", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
+FRAMEWORK = many(
+    "--framework", "frameworks", metavar="F", help="Only this framework (keras: all its backends); may be repeated, as all of these."
+)
+DEVICE = many("--device", "devices", metavar="D", help="Only this device: cpu, cuda, tpu, cuda:1.")
+MODE = many("--mode", "modes", metavar="M", help="Only this mode: eager, compile, graph, xla, jit, vmap.")
+DTYPE = many("--dtype", "dtypes", type=click.Choice(DTYPES), help="Only this dtype.")
+OPERATION = many("--operation", "operations", metavar="GLOB", help="Only operations that match, such as 'mse/m*'.")
+IMPLEMENTATION = many(
+    "--implementation", "implementations", metavar="GLOB", help="Only implementations that match, such as 'written-out.*'."
+)
+CHECK = many("--check", "checks", metavar="GLOB", help="Only checks whose id matches, such as '*/law/*'.")
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Draw other inputs: the same for the same N, in every profile."
 )
 FORMAT = click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text", help="What stdout gets.")
+JOBS = click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
 STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
+
+
+def selecting(command: _Command) -> _Command:
+    """All options of what is selected; ``selection_of`` takes what they are given, less the frameworks."""
+    for option in (CHECK, IMPLEMENTATION, OPERATION, DTYPE, MODE, DEVICE, FRAMEWORK):
+        command = option(command)
+    return command
 
 
 def chosen_frameworks(names: Sequence[str]) -> list[Any]:
     """The frameworks of these names, all of them where there is none."""
-    from conformance.frameworks.registry import UnknownFramework, frameworks, select
+    from conformance.frameworks.registry import frameworks, select
 
-    try:
-        chosen = select(names)
-    except UnknownFramework as error:
-        fail(error)
     known = frameworks()
-    return [known[name] for name in chosen]
+    return [known[name] for name in select(names)]
 
 
 def needed_by(files: Sequence[Path], specs: Specs) -> list[str]:
-    """The frameworks the subject files need; every mistake in them is one sentence."""
-    from conformance.subject import SubjectError
+    """The frameworks the subject files need."""
     from conformance.workers.subjects import inspect
 
     needed: dict[str, None] = {}
     for file in files:
-        try:
-            found = inspect(file)
-        except SubjectError as error:
-            fail(error)
-        for framework, operation in found:
+        for framework, operation in inspect(file):
             if operation not in specs.titles:
                 fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.titles)}")
             needed[framework] = None
     return list(needed)
-
-
-def needed_shard(text: str) -> Shard:
-    """The shard that an option names."""
-    from conformance.results.shards import ShardError, shard_of
-
-    try:
-        return shard_of(text)
-    except ShardError as error:
-        fail(f"--shard: {error}")
 
 
 def selection_of(specs: Specs, **options: Any) -> Selection:

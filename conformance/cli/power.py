@@ -8,16 +8,7 @@ from pathlib import Path
 
 import click
 
-from conformance.cli.options import (
-    CONFORMS,
-    FORMAT,
-    INCOMPLETE,
-    NONCONFORMING,
-    fail,
-    load_specs,
-    many,
-    profile_option,
-)
+from conformance.cli.options import CONFORMS, FORMAT, INCOMPLETE, JOBS, NONCONFORMING, fail, many, profile_option
 
 
 @click.command("power")
@@ -26,7 +17,7 @@ from conformance.cli.options import (
 @profile_option("full")
 @many("--group", metavar="G", help="Only mutants of this group (and all equivalent variants): value, dtype, range, shape, …")
 @click.option("--stop-at-first-kill", is_flag=True, help="One check that kills is enough: do not count the others. Much faster.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@JOBS
 @FORMAT
 def command(
     files: tuple[Path, ...],
@@ -48,22 +39,20 @@ def command(
 
     from conformance.power.power_run import PowerRun
     from conformance.power.report import Power, show
-    from conformance.power.variants import GROUPS, VariantError, examine, own_files
+    from conformance.power.variants import GROUPS, examine, own_files
     from conformance.run.engine import default_jobs
     from conformance.run.profiles import PROFILES
     from conformance.run.progress import counting
+    from conformance.specs.load import load
 
     for name in group:
         if name not in GROUPS:
             fail(f"--group: found {name!r}, expected some of {', '.join(GROUPS)}")
-    specs, at_once = load_specs(), jobs or default_jobs()
-    try:
-        found = examine(files or own_files(), group, at_once)
-        with counting("variants") as progress:
-            task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, stop_at_first_kill, progress)
-            shown = Power(task.execute(), task.seeds, profile, found)
-    except VariantError as error:
-        fail(error)
+    specs, at_once = load(), jobs or default_jobs()
+    found = examine(files or own_files(), group, at_once)
+    with counting("variants") as progress:
+        task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, stop_at_first_kill, progress)
+        shown = Power(task.execute(), task.seeds, profile, found)
     if as_format == "json":
         click.echo(json.dumps(shown.summary(), allow_nan=False))
     else:

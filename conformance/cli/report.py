@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.cli.options import FORMAT, STRICT, load_specs
+from conformance.cli.options import FORMAT, STRICT
 from conformance.cli.output import finish
 
 
@@ -20,6 +20,7 @@ from conformance.cli.output import finish
 def command(results: tuple[Path, ...], output: Path, since: Path | None, as_format: str, strict: bool) -> None:  # noqa: FBT001 - click passes it
     """Render RESULTS (files, or folders of them), merged, into DIR."""
     from conformance.run.ledger import complaints_of_shards
+    from conformance.specs.load import load
 
-    specs = load_specs()
+    specs = load()
     finish(specs, results, output, as_format, partial(complaints_of_shards, specs), strict=strict, since=since)

@@ -12,31 +12,25 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance.cli.options import (
-    CHECK,
-    DEVICE,
-    DTYPE,
     FORMAT,
-    FRAMEWORK,
-    IMPLEMENTATION,
     INCOMPLETE,
-    MODE,
-    OPERATION,
+    JOBS,
     SEED,
     STRICT,
     chosen_frameworks,
     fail,
-    load_specs,
     many,
     needed_by,
-    needed_shard,
     profile_option,
+    selecting,
     selection_of,
 )
 from conformance.cli.output import finish
 
 if TYPE_CHECKING:
     from conformance.cluster.backends import Executor
-    from conformance.cluster.distributed_run import DistributedRun, JobTarget
+    from conformance.cluster.distributed_run import DistributedRun
+    from conformance.cluster.job import JobTarget
     from conformance.frameworks.info import FrameworkInfo
     from conformance.results.reading import Results
     from conformance.run.engine import Run
@@ -47,13 +41,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@FRAMEWORK
-@DEVICE
-@MODE
-@DTYPE
-@OPERATION
-@IMPLEMENTATION
-@CHECK
+@selecting
 @many(
     "--subject",
     type=click.Path(path_type=Path),
@@ -64,7 +52,7 @@ if TYPE_CHECKING:
 @SEED
 @click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR that was interrupted: keep what had finished.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+@JOBS
 @click.option(
     "--executor",
     type=click.Choice(("local", "ray")),
@@ -98,13 +86,7 @@ if TYPE_CHECKING:
 @FORMAT
 @STRICT
 def command(
-    framework: tuple[str, ...],
-    device: tuple[str, ...],
-    mode: tuple[str, ...],
-    dtype: tuple[str, ...],
-    operation: tuple[str, ...],
-    implementation: tuple[str, ...],
-    check: tuple[str, ...],
+    frameworks: tuple[str, ...],
     subject: tuple[Path, ...],
     profile: str,
     seed: int | None,
@@ -120,30 +102,22 @@ def command(
     output: Path,
     as_format: str,
     strict: bool,  # noqa: FBT001 - click passes it
+    **selected: tuple[str, ...],
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
     from conformance.cluster.distributed_run import DistributedRun
-    from conformance.results.lock import FolderLocked, lock_folder
+    from conformance.results.lock import lock_folder
+    from conformance.results.shards import shard_of
     from conformance.results.writing import WriteError
-    from conformance.run.engine import default_jobs, default_memory, new_run
+    from conformance.run.engine import Run, default_jobs, default_memory
     from conformance.run.profiles import profile_of
     from conformance.run.progress import ProgressDisplay
-    from conformance.run.resume import ResumeError
+    from conformance.specs.load import load
 
-    part = None if shard is None else needed_shard(shard)
-    specs = load_specs()
-    chosen = chosen_frameworks([*framework, *needed_by(subject, specs)] if subject else framework)
-    selection = selection_of(
-        specs,
-        frameworks=framework,
-        devices=device,
-        modes=mode,
-        dtypes=dtype,
-        operations=operation,
-        implementations=implementation,
-        checks=check,
-        subjects=tuple(path.resolve() for path in subject),
-    )
+    part = None if shard is None else shard_of(shard)
+    specs = load()
+    chosen = chosen_frameworks([*frameworks, *needed_by(subject, specs)])
+    selection = selection_of(specs, **selected, subjects=tuple(path.resolve() for path in subject))
     asked = (specs, profile_of(profile, seed, timeout), selection, output / "results")
     limit = int(memory * 2**30) if memory else None
     work: Callable[[], tuple[list[Path], Complain]]
@@ -154,7 +128,7 @@ def command(
         work = partial(_run_jobs, run, job_targets(specs, chosen, environment))
     else:
         display = ProgressDisplay([info.name for info in chosen])
-        task = new_run(*asked, display, shard=part, resume=resume, memory=limit or default_memory())
+        task = Run(*asked, display, shard=part, resume=resume, memory=limit or default_memory())
         work = partial(_run_here, task, display, chosen, jobs or default_jobs())
     try:
         with lock_folder(output / "results"):
@@ -166,8 +140,6 @@ def command(
     except WriteError as lost:
         click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
         sys.exit(INCOMPLETE)
-    except (FolderLocked, ResumeError) as error:
-        fail(error)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
 
@@ -194,27 +166,20 @@ def _run_jobs(run: DistributedRun, targets: Sequence[JobTarget]) -> tuple[list[P
 
 def executor_of(name: str, address: str | None, jobs: int) -> Executor:
     """Who works: threads of this machine, or a Ray cluster."""
-    from conformance.cluster.backends import LocalExecutor, NoExecutor, RayExecutor
+    from conformance.cluster.backends import LocalExecutor, RayExecutor
 
-    try:
-        return RayExecutor(address) if name == "ray" else LocalExecutor(jobs)
-    except NoExecutor as error:
-        fail(error)
+    return RayExecutor(address) if name == "ray" else LocalExecutor(jobs)
 
 
 def job_targets(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[JobTarget]:
     """The frameworks as they are found where they run; or the environments that match."""
-    from conformance.cluster.distributed_run import JobTarget
+    from conformance.cluster.job import JobTarget
     from conformance.frameworks.registry import frameworks
-    from conformance.specs.problems import SpecError
     from conformance.specs.targets import read_targets
 
     if not globs:
         return [JobTarget(info) for info in chosen]
-    try:
-        known = list(read_targets(specs.root).environments())
-    except SpecError as error:
-        fail(error)
+    known = list(read_targets(specs.root).environments())
     for glob in globs:
         if not any(fnmatchcase(each.name, glob) for each in known):
             fail(f"--environment: found {glob!r}, which matches none of {', '.join(each.name for each in known)}")

@@ -10,26 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conformance.cluster import node
-from conformance.cluster.job import JobSpec
+from conformance.cluster.job import Job
+from conformance.mistake import Mistake
 
 RETRIES = 3
 """So many times a job is given to another machine after the one that had it was lost."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A specification, the environment it needs (none: the one that is there), and the accelerators that it can use, as Ray calls them."""
-
-    spec: JobSpec
-    name: str = ""
-    requirements: tuple[str, ...] = ()
-    python: str = ""
-    accelerators: tuple[str, ...] = ()
-
-    @property
-    def stem(self) -> str:
-        """What its results file is called, less its ending."""
-        return f"{self.name or self.spec.framework}-{self.spec.shard.number}-of-{self.spec.shard.of}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,7 @@ class Executor(Protocol):
         """Work on all of them; ``on_done`` is called with each as it ends, in the thread that called."""
 
 
-class NoExecutor(Exception):
+class NoExecutor(Mistake):
     """The executor cannot be used; the message is one sentence."""
 
 
@@ -70,7 +55,7 @@ class LocalExecutor:
 
         def work(job: Job) -> Done:
             try:
-                return Done(job, node.run_job(suite, job.spec.model_dump_json(), job.requirements, job.python, overrides))
+                return Done(job, node.run_job(suite, *job.wanted, overrides))
             except (node.JobFailed, OSError) as error:
                 return Done(job, None, str(error))
 
@@ -118,7 +103,7 @@ class RayExecutor:
             travelling = ray.put(suite)
             waiting = {
                 run_job.options(max_retries=RETRIES, num_cpus=1, **_accelerators(job, resources)).remote(
-                    travelling, job.spec.model_dump_json(), job.requirements, job.python, overrides
+                    travelling, *job.wanted, overrides
                 ): job
                 for job in jobs
             }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from conformance.cluster.backends import Done, Executor, Job
-from conformance.cluster.job import JobSpec
-from conformance.cluster.package import dependencies, packed
-from conformance.frameworks.info import FrameworkInfo
+from conformance.cluster.backends import Done, Executor
+from conformance.cluster.job import Job, JobSpec, JobTarget
+from conformance.cluster.package import packed
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import Shard
 from conformance.run.ledger import complaints
@@ -18,25 +17,7 @@ from conformance.run.plan import Selection
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
-from conformance.specs.targets import OVERRIDES, VersionEnvironment
-
-_RAY_NAMES = {"cuda": "GPU", "gpu": "GPU", "tpu": "TPU"}
-
-
-@dataclass(frozen=True)
-class JobTarget:
-    """A framework and the environment to run it in; without one it is run as it is found."""
-
-    framework: FrameworkInfo
-    environment: VersionEnvironment | None = None
-
-    def job(self, spec: JobSpec) -> Job:
-        """The job of a specification here."""
-        accelerators = tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in self.framework.device_kinds if kind in _RAY_NAMES))
-        made = self.environment
-        if made is None:
-            return Job(spec, accelerators=accelerators)
-        return Job(spec, made.name, (*made.requirements, *dependencies()), made.python, accelerators)
+from conformance.specs.targets import OVERRIDES
 
 
 @dataclass
@@ -58,11 +39,19 @@ class DistributedRun:
         """The jobs of these places."""
         processors = self.executor.capacity().get("CPU", 1)
         of = self.parts or max(1, math.ceil(processors / max(1, len(places))))
-        return [
-            place.job(JobSpec.of(place.framework.name, Shard(number=number, of=of), self.profile, self.selection, self.memory))
-            for number in range(1, of + 1)
-            for place in places
-        ]
+
+        def spec(place: JobTarget, number: int) -> JobSpec:
+            return JobSpec(
+                framework=place.framework.name,
+                shard=Shard(number=number, of=of),
+                profile=self.profile.name,
+                seed=self.profile.budget.seed,
+                timeout=self.profile.timeout,
+                memory=self.memory,
+                selection=replace(self.selection, subjects=()),
+            )
+
+        return [Job(spec(place, number), place) for number in range(1, of + 1) for place in places]
 
     def execute(self, places: Sequence[JobTarget], progress: ProgressCallback = lambda done, planned: None) -> list[Path]:  # noqa: ARG005 - nobody need watch
         """Work on everything that is missing; returns the results files there are. What failed is in ``failed``."""

@@ -1,19 +1,25 @@
-"""What a job is asked to do: one shard of one framework's run, said in plain types so that it can travel."""
+"""What a job is asked to do: one shard of one framework's run, said in plain types so that it can travel, and where it is done."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict
 
+from conformance.cluster.package import dependencies
+from conformance.frameworks.info import FrameworkInfo
 from conformance.results.records import Shard
 from conformance.run.plan import Selection
-from conformance.run.profiles import Profile, profile_of
+from conformance.specs.targets import VersionEnvironment
 
-_SELECTED = ("devices", "modes", "dtypes", "operations", "implementations", "checks")
-"""What a specification takes over from a selection."""
+_RAY_NAMES = {"cuda": "GPU", "gpu": "GPU", "tpu": "TPU"}
 
 
 class JobSpec(BaseModel):
-    """One shard of one framework's run, as its process reads it from its standard input."""
+    """One shard of one framework's run, as its process reads it from its standard input.
+
+    Subject files stay at home: they may import whatever lies beside them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,28 +28,38 @@ class JobSpec(BaseModel):
     profile: str
     seed: int | None
     timeout: float
-    memory: int | None = None
-    devices: tuple[str, ...] = ()
-    modes: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = ()
-    operations: tuple[str, ...] = ()
-    implementations: tuple[str, ...] = ()
-    checks: tuple[str, ...] = ()
+    memory: int | None
+    selection: Selection
 
-    @classmethod
-    def of(cls, framework: str, shard: Shard, profile: Profile, selection: Selection, memory: int | None) -> JobSpec:
-        """The specification of a shard of a run. Subject files stay at home: they may import whatever lies beside them."""
-        return cls(
-            framework=framework,
-            shard=shard,
-            profile=profile.name,
-            seed=profile.budget.seed,
-            timeout=profile.timeout,
-            memory=memory,
-            **{name: tuple(getattr(selection, name)) for name in _SELECTED},
-        )
 
-    def asked(self) -> tuple[Profile, Selection]:
-        """The profile and the selection of the run that the shard is of."""
-        profile = profile_of(self.profile, self.seed, self.timeout)
-        return profile, Selection(frameworks=(self.framework,), **{name: getattr(self, name) for name in _SELECTED})
+@dataclass(frozen=True)
+class JobTarget:
+    """A framework and the environment to run it in; without one it is run as it is found."""
+
+    framework: FrameworkInfo
+    environment: VersionEnvironment | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A specification, and where it is run."""
+
+    spec: JobSpec
+    target: JobTarget
+
+    @property
+    def stem(self) -> str:
+        """What its results file is called, less its ending."""
+        made = self.target.environment
+        return f"{made.name if made else self.spec.framework}-{self.spec.shard.number}-of-{self.spec.shard.of}"
+
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        """Those that it can use, as Ray calls them."""
+        return tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in self.target.framework.device_kinds if kind in _RAY_NAMES))
+
+    @property
+    def wanted(self) -> tuple[str, tuple[str, ...], str]:
+        """What a machine is asked for: the specification, and of its environment the requirements (none: as it is there) and the Python."""
+        made = self.target.environment
+        return self.spec.model_dump_json(), (*made.requirements, *dependencies()) if made else (), made.python if made else ""

@@ -14,15 +14,16 @@ from pathlib import Path
 import conformance
 from conformance.cluster.job import JobSpec
 from conformance.frameworks.registry import frameworks
-from conformance.run.engine import Observer, default_memory, new_run
+from conformance.run.engine import Run, default_memory
+from conformance.run.profiles import profile_of
 from conformance.specs.load import load
 
 
 def run_shard(spec: JobSpec, folder: Path, specs_root: Path) -> Path:
     """Run the shard; its results file is in the folder, and has its footer."""
-    profile, selection = spec.asked()
+    profile = profile_of(spec.profile, spec.seed, spec.timeout)
     memory = spec.memory or default_memory()  # of the machine that this is
-    run = new_run(load(specs_root), profile, selection, folder, Observer(), shard=spec.shard, memory=memory)
+    run = Run(load(specs_root), profile, spec.selection, folder, shard=spec.shard, memory=memory)
     (path,) = run.execute([frameworks()[spec.framework]], 1)
     return path
 

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from conformance.frameworks.info import FrameworkInfo
+from conformance.mistake import Mistake
 
 if TYPE_CHECKING:
     from conformance.frameworks.base import Framework
@@ -21,7 +22,7 @@ FOLDERS = ("numpy", "tensorflow", "torch", "jax", "keras", "sklearn", "torchmetr
 """The folders of the suite's own frameworks, in the order of the matrix."""
 
 
-class UnknownFramework(Exception):
+class UnknownFramework(Mistake):
     """A name that no registered framework has; the message is one sentence that lists those there are."""
 
 

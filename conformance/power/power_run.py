@@ -12,9 +12,8 @@ from pathlib import Path
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
 from conformance.power.variants import Variant, VariantError, VariantFile
-from conformance.power.verdicts import CheckReply, Verdict
-from conformance.results.records import Outcome
-from conformance.run.plan import PlannedCheck, Selection, plan
+from conformance.power.verdicts import Verdict
+from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
@@ -106,15 +105,8 @@ class PowerRun:
             self.progress(self._done, self._total)
 
     def _ask(self, item: PlannedCheck, seed: int) -> CheckReply:
-        worker = self._worker(item.target.framework)
-        try:
-            if not worker.alive:
-                worker.start()
-            assert item.budget is not None, "a planned check has a budget"
-            reply = worker.run(replace(item, budget=replace(item.budget, seed=seed)).request, self.profile.timeout)
-        except WorkerDied as lost:
-            return CheckReply(item.cells(Outcome.ERROR, str(lost)), uses_random_inputs=False, lost=True)
-        return CheckReply(reply.cells, reply.uses_random_inputs)
+        assert item.budget is not None, "a planned check has a budget"
+        return replace(item, budget=replace(item.budget, seed=seed)).ask(self._worker(item.target.framework), self.profile.timeout)
 
     def _worker(self, framework: str) -> Worker:
         """The worker of the running thread; only one framework at a time stays in memory."""

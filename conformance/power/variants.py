@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.frameworks.registry import frameworks
+from conformance.mistake import Mistake
 from conformance.subject import SubjectError
 from conformance.workers.subjects import inspect
 
@@ -21,7 +22,7 @@ EQUIVALENT = "equivalent"
 """What equivalent variants have instead of a group."""
 
 
-class VariantError(Exception):
+class VariantError(Mistake):
     """A file that holds no variants; the message is one sentence."""
 
 

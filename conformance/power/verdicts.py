@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
 from conformance.power.variants import Variant
 from conformance.results.records import Cell, Outcome
-from conformance.run.plan import PlannedCheck
+from conformance.run.plan import CheckReply, PlannedCheck
 
 REJECTS = frozenset({Outcome.FAIL, Outcome.ERROR})
 How = Literal["killed", "survived", "accepted", "accused"]
-
-
-@dataclass(frozen=True)
-class CheckReply:
-    """What one check said of a variant.
-
-    ``uses_random_inputs``: with another seed it may say something else. ``lost``: it took its worker down.
-    """
-
-    cells: Sequence[Cell]
-    uses_random_inputs: bool
-    lost: bool = False
 
 
 @dataclass

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from conformance.mistake import Mistake
+
 LOCK = ".lock"
 
 

@@ -16,10 +16,11 @@ from pydantic import (
     ValidationError,
 )
 
+from conformance.mistake import Mistake
 from conformance.results.records import MAX_CELLS, MAX_LINE, Cell, Footer, Header
 
 
-class ResultsError(Exception):
+class ResultsError(Mistake):
     """A results file that cannot be believed; the message names file, line, what was found and what was expected."""
 
 

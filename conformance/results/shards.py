@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from conformance.mistake import Mistake
 from conformance.results.reading import Results
 from conformance.results.records import MAX_SHARDS, Cell, Footer, Shard, Target
 
 _FORM = re.compile(r"([0-9]{1,4})/([0-9]{1,4})", re.ASCII)
 
 
-class ShardError(ValueError):
+class ShardError(Mistake):
     """Not a shard; the message is one sentence."""
 
 
@@ -26,7 +27,7 @@ def shard_of(text: str) -> Shard:
     match = _FORM.fullmatch(text)
     number, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= number <= of <= MAX_SHARDS:
-        raise ShardError(f"found {text[:40]!a}, expected i/n with i from 1 to n, and n at most {MAX_SHARDS}, such as 2/8")
+        raise ShardError(f"--shard: found {text[:40]!a}, expected i/n with i from 1 to n, and n at most {MAX_SHARDS}, such as 2/8")
     return Shard(number=number, of=of)
 
 

@@ -56,17 +56,21 @@ class Run:
     profile: Profile
     selection: Selection
     folder: Path
-    observer: Observer
-    checks: dict[str, Check]
-    ledger: DeviationLedger
+    observer: Observer = field(default_factory=Observer)
     shard: Shard | None = None
     resume: bool = False
     memory: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     ran: list[tuple[str, str]] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
+    checks: dict[str, Check] = field(init=False)
+    ledger: DeviationLedger = field(init=False)
     _lock: Lock = field(default_factory=Lock)
     _workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.checks = all_checks(self.specs)
+        self.ledger = DeviationLedger.today(self.specs.deviations)
 
     def execute(self, chosen: Sequence[FrameworkInfo], jobs: int) -> list[Path]:
         """Run the frameworks, ``jobs`` at a time; returns their results files in the matrix's order.
@@ -74,7 +78,7 @@ class Run:
         KeyboardInterrupt ends the workers and leaves files without footers: incomplete, and said to be. So does
 
         Raises:
-            WriteLost: a cell could not be written.
+            WriteError: a cell could not be written.
             ResumeError: a file that was to be gone on with is of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -130,9 +134,10 @@ class Run:
                 continue
             if self.stop.is_set():
                 return False
-            cells = self._item(worker, item)
+            reply = item.ask(worker, self.profile.timeout)
             if self.stop.is_set():
                 return False  # its worker was ended on purpose: the cell is not an error but was not run
+            cells = [self.ledger.apply(cell) for cell in reply.cells]
             writer.append(*cells)
             self.observer.finished(worker.framework, cells)
         return True
@@ -156,25 +161,6 @@ class Run:
 
     def _header(self, description: Description) -> Header:
         return header_of(description, self.specs, self.profile, self.selection, self.run_id, self.shard)
-
-    def _item(self, worker: Worker, item: PlannedCheck) -> list[Cell]:
-        try:
-            if item.skip_reason:
-                cells = item.cells(Outcome.NOT_RUN, item.skip_reason)
-            else:
-                cells = list(worker.run(item.request, self.profile.timeout).cells)
-        except WorkerDied as lost:
-            cells = item.cells(Outcome.ERROR, str(lost))
-            self._restart(worker)
-        return [self.ledger.apply(cell) for cell in cells]
-
-    def _restart(self, worker: Worker) -> None:
-        if self.stop.is_set():
-            return
-        try:
-            worker.start()
-        except WorkerDied:
-            return  # every further item then says that its worker is gone
 
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
         """The results file of a framework that cannot run here: every check, with the reason."""
@@ -221,19 +207,3 @@ def default_memory() -> int:
 def default_jobs() -> int:
     """As many workers at a time as there are processors to run them on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def new_run(
-    specs: Specs,
-    profile: Profile,
-    selection: Selection,
-    folder: Path,
-    observer: Observer,
-    *,
-    shard: Shard | None = None,
-    resume: bool = False,
-    memory: int | None = None,
-) -> Run:
-    """A run of the selected checks, ready to be executed."""
-    ledger = DeviationLedger.today(specs.deviations)
-    return Run(specs, profile, selection, folder, observer, all_checks(specs), ledger, shard, resume, memory)

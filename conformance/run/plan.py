@@ -15,6 +15,7 @@ from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.vmap import VMAP
 from conformance.results.records import Cell, Outcome, Target
 from conformance.run.profiles import Candidate, Profile
+from conformance.workers.process import Worker, WorkerDied
 from conformance.workers.protocol import Description, ImplementationDescription, Request
 
 
@@ -22,7 +23,6 @@ from conformance.workers.protocol import Description, ImplementationDescription,
 class Selection:
     """What the user asked for; an empty tuple selects everything. ``operations``, ``checks`` and ``implementations`` are globs."""
 
-    frameworks: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
@@ -68,6 +68,18 @@ def _matches(globs: Sequence[str], name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class CheckReply:
+    """What came of a planned check.
+
+    ``uses_random_inputs``: with another seed it may say something else. ``lost``: it took its worker down.
+    """
+
+    cells: Sequence[Cell]
+    uses_random_inputs: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True)
 class PlannedCheck:
     """One check on one target: what a worker is asked for, and a pytest item."""
 
@@ -86,6 +98,16 @@ class PlannedCheck:
         return Request(
             check=self.check.id, implementation=t.implementation, device=t.device, mode=t.mode, dtype=t.dtype, budget=self.budget
         )
+
+    def ask(self, worker: Worker, timeout: float) -> CheckReply:
+        """What the worker says of it in so many seconds: an error if that costs the worker, nothing but the reason if it is not run."""
+        if self.skip_reason:
+            return CheckReply(self.cells(Outcome.NOT_RUN, self.skip_reason))
+        try:
+            reply = worker.run(self.request, timeout)
+        except WorkerDied as lost:
+            return CheckReply(self.cells(Outcome.ERROR, str(lost)), lost=True)
+        return CheckReply(reply.cells, reply.uses_random_inputs)
 
     def cells(self, outcome: Outcome, reason: str) -> list[Cell]:
         """The cells where the check gave no findings of its own."""

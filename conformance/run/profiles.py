@@ -31,11 +31,6 @@ class Candidate:
     of_subject: bool = False
 
     @property
-    def family(self) -> str:
-        """The group of the operation: ``mse``, ``training``, ``replicas``."""
-        return self.check.operation.partition("/")[0]
-
-    @property
     def mode(self) -> str:
         """The mode in which the implementation is mostly used: the framework's, where it has it."""
         return self.usual_mode if self.usual_mode in self.modes else next(iter(self.modes), "")
@@ -62,18 +57,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a profile leaves out: every check on a target to which it applies, for this reason."""
+    """What a profile leaves out: every check on a target to which it applies, for this reason, where ``{c}`` stands for the two."""
 
     applies: Callable[[Candidate], bool]
-    reason: str | Callable[[Candidate], str]
+    reason: str
     limits_cases: bool = False
     """Whether it is about the length of pinned cases."""
 
-    def skip_reason(self, candidate: Candidate) -> str:
-        """The reason, if it applies; empty otherwise."""
-        if not self.applies(candidate):
-            return ""
-        return self.reason if isinstance(self.reason, str) else self.reason(candidate)
+    def unless_named(self) -> Rule:
+        """The same rule, that spares what is named."""
+        return replace(self, applies=lambda c: not c.named and self.applies(c))
 
 
 @dataclass(frozen=True)
@@ -96,28 +89,21 @@ class Profile:
 
     def skip_reason(self, candidate: Candidate) -> str:
         """Why this profile does not run a check on a target; empty where it does."""
-        return next((reason for rule in self.rules if (reason := rule.skip_reason(candidate))), "")
+        return next((rule.reason.format(c=candidate) for rule in self.rules if rule.applies(candidate)), "")
 
     def budget_for(self, candidate: Candidate) -> Budget:
         """What a check may spend on a target, whatever else is run."""
         budget = replace(self.budget, compiles_each_shape=candidate.compiles_each_shape)
+        batched = candidate.target.mode == VMAP
         if not candidate.of_subject:
-            first = candidate.is_first and candidate.check.operation in (self.first_of or (candidate.check.operation,))
-            foremost = first and (candidate.in_usual_mode or candidate.target.mode == VMAP)
+            first = candidate.is_first and (not self.first_of or candidate.check.operation in self.first_of)
+            foremost = first and (candidate.in_usual_mode or batched)
             budget = replace(budget, **(self.first if foremost else self.further))  # type: ignore[arg-type]  # fields of a budget, by name
-        return replace(budget, batch=self.vmap_batch) if candidate.target.mode == VMAP and self.vmap_batch else budget
+        return replace(budget, batch=self.vmap_batch) if batched and self.vmap_batch else budget
 
     def with_long_cases(self) -> Profile:
         """The same profile, with pinned cases of any length."""
         return replace(self, rules=tuple(rule for rule in self.rules if not rule.limits_cases))
-
-    def with_seed(self, seed: int | None) -> Profile:
-        """The same profile, drawing from another seed."""
-        return replace(self, budget=replace(self.budget, seed=seed))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
 
 
 def _draws_little(check: Check) -> bool:
@@ -130,53 +116,52 @@ def _is_searched(check: Check) -> bool:
     return check.kind == "bound" and check.name not in {"growth", "accuracy"}
 
 
-def _few_of_everything(primary: Sequence[str]) -> tuple[Rule, ...]:
-    """Only the first implementation of the primary operations runs all checks, in its usual mode; whatever is named runs in full.
-
-    In its other modes it runs cases, families and exact arithmetic in float32; all else runs cases and exact arithmetic, in float32 and
-    one mode.
-    """
-    one = f"the profile quick runs one implementation of {_listed(primary)}"
-
-    def is_primary(c: Candidate) -> bool:
-        return c.check.operation in primary and (c.is_first or (c.check.rarely_offered and c.in_float32))
-
-    def elsewhere(c: Candidate) -> bool:
-        """A primary target outside its usual mode."""
-        return is_primary(c) and not c.in_usual_mode
-
-    rules = (
-        Rule(lambda c: c.family == "replicas", "the profile quick starts no processes beside a framework's own: a fuller one does"),
-        Rule(
-            lambda c: c.family == "training" and not c.is_first,  # a training step is compiled for each run anew
-            lambda c: f"the profile quick runs one implementation of {c.check.operation}: a fuller one runs them all",
-        ),
-        Rule(
-            lambda c: elsewhere(c) and not c.in_float32,
-            lambda c: f"{one} in every mode in float32, and in every dtype in {c.mode} mode: a fuller one runs them all",
-        ),
-        Rule(
-            lambda c: elsewhere(c) and not (_draws_little(c.check) or _is_searched(c.check)),
-            lambda c: f"{one} on all laws in {c.mode} mode, on cases and families in every mode: a fuller one runs them all",
-        ),
-        Rule(
-            lambda c: not is_primary(c) and not c.in_float32,
-            f"{one} in every dtype, and the others in float32: a fuller one runs them all",
-        ),
-        Rule(
-            lambda c: not is_primary(c) and bool(c.modes) and not c.in_usual_mode,
-            lambda c: f"{one} in every mode, and the others in one, {c.mode} where they have it: a fuller one runs more of them",
-        ),
-        Rule(
-            lambda c: not is_primary(c) and not _draws_little(c.check),
-            f"{one} on all checks, and the others on pinned cases and exact arithmetic: a fuller one runs them all",
-        ),
-    )
-    return tuple(_unless_named(rule) for rule in rules)
+def _is_mean(c: Candidate) -> bool:
+    """Whether the implementation is the one that the profile quick puts to all checks."""
+    return c.check.operation == "mse/mean" and (c.is_first or (c.check.rarely_offered and c.in_float32))
 
 
-def _unless_named(rule: Rule) -> Rule:
-    return replace(rule, applies=lambda c: not c.named and rule.applies(c))
+def _is_mean_elsewhere(c: Candidate) -> bool:
+    """That implementation outside its usual mode."""
+    return _is_mean(c) and not c.in_usual_mode
+
+
+_ONE = "the profile quick runs one implementation of mse/mean"
+_FEW_OF_EVERYTHING = (
+    Rule(
+        lambda c: c.check.operation.startswith("replicas/"),
+        "the profile quick starts no processes beside a framework's own: a fuller one does",
+    ),
+    Rule(
+        lambda c: c.check.operation.startswith("training/") and not c.is_first,  # a training step is compiled for each run anew
+        "the profile quick runs one implementation of {c.check.operation}: a fuller one runs them all",
+    ),
+    Rule(
+        lambda c: _is_mean_elsewhere(c) and not c.in_float32,
+        f"{_ONE} in every mode in float32, and in every dtype in {{c.mode}} mode: a fuller one runs them all",
+    ),
+    Rule(
+        lambda c: _is_mean_elsewhere(c) and not (_draws_little(c.check) or _is_searched(c.check)),
+        f"{_ONE} on all laws in {{c.mode}} mode, on cases and families in every mode: a fuller one runs them all",
+    ),
+    Rule(
+        lambda c: not _is_mean(c) and not c.in_float32,
+        f"{_ONE} in every dtype, and the others in float32: a fuller one runs them all",
+    ),
+    Rule(
+        lambda c: not _is_mean(c) and bool(c.modes) and not c.in_usual_mode,
+        f"{_ONE} in every mode, and the others in one, {{c.mode}} where they have it: a fuller one runs more of them",
+    ),
+    Rule(
+        lambda c: not _is_mean(c) and not _draws_little(c.check),
+        f"{_ONE} on all checks, and the others on pinned cases and exact arithmetic: a fuller one runs them all",
+    ),
+)
+"""Only the first implementation of the mean runs all checks, in its usual mode; whatever is named runs in full.
+
+In its other modes it runs cases, families and exact arithmetic in float32; all else runs cases and exact arithmetic, in float32 and
+one mode.
+"""
 
 
 def _longest_case(profile: str, most: int) -> Rule:
@@ -202,14 +187,10 @@ def _dear(
     ``batched`` and ``compiled``: the operations of which one implementation runs in vmap mode and by ``torch.compile``; ``case_shapes``:
     those of the pinned cases that run where each shape is compiled.
     """
-
-    def compiled_at_all(c: Candidate) -> bool:
-        return c.is_primary(compiled) and c.target.dtype in compiled_dtypes
-
     return (
         Rule(
             lambda c: c.target.mode == VMAP and not (c.is_primary(batched) and c.in_float32),
-            f"the profile {profile} batches one implementation of {_listed(batched)} in float32: a fuller one runs more of them",
+            f"the profile {profile} batches one implementation of {' and '.join(batched)} in float32: a fuller one runs more of them",
         ),
         Rule(
             lambda c: not (c.is_primary(primary) or c.named or c.in_float32) and (c.target.mode != "eager" or c.compiles_each_shape),
@@ -220,8 +201,8 @@ def _dear(
             f"the profile {profile} compiles value and gradients only: a fuller one compiles further functions",
         ),
         Rule(
-            lambda c: c.target.mode == "compile" and not compiled_at_all(c),
-            f"the profile {profile} compiles one implementation of {_listed(compiled)} in {_listed(compiled_dtypes)}: "
+            lambda c: c.target.mode == "compile" and not (c.is_primary(compiled) and c.target.dtype in compiled_dtypes),
+            f"the profile {profile} compiles one implementation of {' and '.join(compiled)} in {' and '.join(compiled_dtypes)}: "
             "a fuller one runs them all",
         ),
         Rule(
@@ -239,23 +220,30 @@ def _dear(
 
 _SHAPES: tuple[Shape, ...] = ((1,), (2,), (3,), (7,), (16,), (33,), (64,), (3, 5), (4, 8), (2, 3, 4), (100,), (2, 1, 3, 2))
 _COMPILED: tuple[Shape, ...] = ((4,), (64,), (5, 8))
-_SOME_LENGTHS = (*range(1, 36), *range(63, 67), *range(127, 131))
+_FULL_BUDGET = Budget(
+    examples=5,
+    batch=4,
+    draws=4,
+    eager_shapes=_SHAPES,
+    compiled_shapes=_COMPILED,
+    growth_sizes=(1_000, 1_000_000),
+    lengths=(*range(1, 36), *range(63, 67), *range(127, 131)),
+    pair_stride=5,
+)
 
 _QUICK = Profile(
     name="quick",
     timeout=120.0,
-    budget=Budget(
+    budget=replace(
+        _FULL_BUDGET,
         examples=3,
-        batch=4,
         draws=2,
         eager_shapes=((1,), (7,), (64,), (3, 5), (2, 3, 4)),
         compiled_shapes=((4,), (5, 8)),
         growth_sizes=(1_000, 100_000),
-        lengths=_SOME_LENGTHS,
-        pair_stride=5,
     ),
     rules=(
-        *_few_of_everything(("mse/mean",)),
+        *(rule.unless_named() for rule in _FEW_OF_EVERYTHING),
         *_dear(
             "quick",
             primary=("mse/mean",),
@@ -263,7 +251,7 @@ _QUICK = Profile(
             compiled=("mse/mean",),
             compiled_dtypes=("float32",),
             case_shapes=frozenset({(2,), (4,)}),
-            long_cases=(_unless_named(_longest_case("quick", 4_096)), _longest_case("quick", 70_000)),
+            long_cases=(_longest_case("quick", 4_096).unless_named(), _longest_case("quick", 70_000)),
         ),
     ),
     first_of=("mse/mean",),
@@ -273,16 +261,7 @@ _QUICK = Profile(
 _FULL = Profile(
     name="full",
     timeout=120.0,
-    budget=Budget(
-        examples=5,
-        batch=4,
-        draws=4,
-        eager_shapes=_SHAPES,
-        compiled_shapes=_COMPILED,
-        growth_sizes=(1_000, 1_000_000),
-        lengths=_SOME_LENGTHS,
-        pair_stride=5,
-    ),
+    budget=_FULL_BUDGET,
     rules=_dear(
         "full",
         primary=("mse/mean", "mse/sum", "mse/none", "mse/last-axis"),
@@ -316,5 +295,6 @@ PROFILES = {profile.name: profile for profile in (_QUICK, _FULL, _DEEP)}
 
 def profile_of(name: str, seed: int | None, timeout: float | None = None) -> Profile:
     """A profile by name, with its own seed and timeout or others."""
-    profile = PROFILES[name] if seed is None else PROFILES[name].with_seed(seed)
-    return profile if timeout is None else replace(profile, timeout=timeout)
+    profile = PROFILES[name]
+    budget = profile.budget if seed is None else replace(profile.budget, seed=seed)
+    return replace(profile, budget=budget, timeout=profile.timeout if timeout is None else timeout)

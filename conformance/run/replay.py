@@ -6,6 +6,7 @@ from pathlib import Path
 
 from conformance.checks.catalogue import all_checks
 from conformance.frameworks.registry import frameworks
+from conformance.mistake import Mistake
 from conformance.results.records import Cell, split_id
 from conformance.run.ledger import DeviationLedger
 from conformance.run.plan import Selection, plan
@@ -14,7 +15,7 @@ from conformance.specs.model import Specs
 from conformance.workers.process import WorkerDied, WorkerOptions, running
 
 
-class ReplayError(Exception):
+class ReplayError(Mistake):
     """A cell that cannot be run again here; the message is one sentence."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from conformance.mistake import Mistake
 from conformance.results.reading import Results, ResultsError, read
 from conformance.results.records import MAX_LINE, Cell, Header
 from conformance.results.writing import Writer
@@ -16,7 +17,7 @@ _OWN = ("run", "started")
 """What the header of every run has of its own."""
 
 
-class ResumeError(Exception):
+class ResumeError(Mistake):
     """A results file that this run cannot go on with; the message is one sentence."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from conformance.mistake import Mistake
 from conformance.numerics.exact.number import Number
 from conformance.specs.arrays import Numbers, parse_array
 from conformance.specs.literals import LiteralError, parse
@@ -26,7 +27,7 @@ class Problem:
         return f"{': '.join(part for part in parts if part)}: found {_one_line(self.found)}, expected {_one_line(self.expected)}"
 
 
-class SpecError(Exception):
+class SpecError(Mistake):
     """A spec that cannot be used; the message is its first problem, and ``problem`` the same in parts."""
 
     def __init__(self, problem: Problem) -> None:

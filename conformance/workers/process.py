@@ -45,7 +45,7 @@ class WorkerOptions:
 
 
 class Worker:
-    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerDied` start it again, if it is to go on.
+    """One process with one framework in it. Start it, ask it, close it; after :class:`WorkerDied` the next question starts it again.
 
     The process ends with the thread that started it, where the system can see to that.
     """
@@ -117,12 +117,6 @@ class Worker:
             raise WorkerDied(f"it could not start: {description.failed}")
         return description
 
-    @property
-    def alive(self) -> bool:
-        """Whether there is a process to ask."""
-        process = self._process
-        return process is not None and process.poll() is None
-
     @staticmethod
     def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
         assert process.stdout is not None
@@ -136,7 +130,8 @@ class Worker:
         deadline = time.monotonic() + timeout
         line = None
         while (left := deadline - time.monotonic()) > 0:
-            ended = not self.alive
+            process = self._process
+            ended = process is None or process.poll() is not None
             with suppress(queue.Empty):
                 line = self._lines.get(timeout=min(left, 1.0))
                 break
@@ -163,16 +158,16 @@ class Worker:
         return "; ".join(filter(None, (f"the worker died with {how} while {doing}", words)))
 
     def run(self, request: Request, timeout: float) -> Reply:
-        """One check on one target.
+        """One check on one target, by a new process where there is none.
 
         Raises:
             WorkerLost: no valid answer came in ``timeout`` seconds.
         """
-        if self._spoiled_by not in ("", request.implementation):
-            self.start()  # what one implementation changed is none of another's business
+        if self._process is None or self._spoiled_by not in ("", request.implementation):
+            self.start()  # again: after a death, or as what one implementation changed is none of another's business
         process = self._process
         if process is None or process.stdin is None:
-            raise WorkerDied("its worker could not be started again")
+            raise WorkerDied("its worker was ended")
         doing = f"running {request.check}"
         try:
             process.stdin.write(request.model_dump_json() + "\n")

@@ -13,28 +13,29 @@ from typing import Any
 import pytest
 
 from conformance.cluster import node
-from conformance.cluster.backends import Done, Job, LocalExecutor, NoExecutor, RayExecutor
-from conformance.cluster.distributed_run import DistributedRun, JobTarget
+from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor
+from conformance.cluster.distributed_run import DistributedRun
+from conformance.cluster.job import Job, JobTarget
 from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import frameworks
 from conformance.results.merging import merge
 from conformance.results.reading import Results, read
 from conformance.results.shards import combined
-from conformance.run.engine import Observer, new_run
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets
 
 SPECS = load()
-SOME = Selection(frameworks=("numpy",), operations=("mse/none",), dtypes=("float32", "float64"), checks=("*/case/*",))
+SOME = Selection(operations=("mse/none",), dtypes=("float32", "float64"), checks=("*/case/*",))
 NUMPY = [JobTarget(frameworks()["numpy"])]
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The cells of the run without jobs."""
-    run = new_run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"), Observer())
+    run = Run(SPECS, PROFILES["quick"], SOME, tmp_path_factory.mktemp("plain"))
     return cells([read(path) for path in run.execute([frameworks()["numpy"]], 1)])
 
 

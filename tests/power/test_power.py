@@ -24,8 +24,8 @@ from conformance.frameworks.base import Device
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.power.power_run import PowerRun
 from conformance.power.variants import EQUIVALENT, GROUPS, Variant, VariantError, examine, group_of, own_files, own_folder
-from conformance.power.verdicts import CheckReply, Verdict
-from conformance.run.plan import PlannedCheck, Selection, plan
+from conformance.power.verdicts import Verdict
+from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import PROFILES, Profile
 from conformance.specs.load import load
 from conformance.subject import DTYPES, Subject, load_subjects

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from conformance.run.profiles import PROFILES
 from conformance.cli.output import read_results
 from conformance.frameworks.registry import frameworks
 from conformance.reports.table import ResultTable
@@ -17,8 +16,9 @@ from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read
 from conformance.results.records import Shard, Target
 from conformance.results.shards import ShardError, combined, holds, shard_of
-from conformance.run.engine import Observer, new_run
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
+from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 
 CHECKS = ("*/case/*-thirds", "*/law/swap")
@@ -31,7 +31,7 @@ def run(folder: Path, shard: Shard | None = None) -> Path:
     """NumPy's own entry points, and devices that are not here."""
     selection = Selection(operations=OPERATIONS, checks=CHECKS)
     info = replace(frameworks()["numpy"], device_kinds=("cpu", "cuda", "tpu"))
-    (path,) = new_run(load(), PROFILES["quick"], selection, folder, Observer(), shard=shard).execute([info], jobs=1)
+    (path,) = Run(load(), PROFILES["quick"], selection, folder, shard=shard).execute([info], jobs=1)
     return path
 
 
@@ -139,7 +139,7 @@ def test_what_is_no_shard_is_refused_in_a_sentence(text: str) -> None:
 
 def test_a_shard_makes_no_complaint_of_deviations_that_it_did_not_meet(tmp_path: Path) -> None:
     for shard, count in ((None, 1), (Shard(number=1, of=2), 0)):
-        task = new_run(load(), PROFILES["quick"], Selection(), tmp_path, Observer(), shard=shard)
+        task = Run(load(), PROFILES["quick"], Selection(), tmp_path, shard=shard)
         task.ran.append(("numpy", "2.4.6"))
         assert bool([found for found in task.complaints() if "matched no cell" in found]) == count
 

@@ -18,7 +18,7 @@ from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.registry import frameworks
 from conformance.results.reading import Results, read
 from conformance.results.records import Outcome
-from conformance.run.engine import Observer, new_run
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
@@ -29,7 +29,7 @@ CASES = ("mse/mean/case/mean-thirds", "mse/mean/case/mean-integers", "mse/mean/c
 
 def run(folder: Path, subject: Path, *, timeout: float = 60, info: FrameworkInfo | None = None, checks: tuple[str, ...] = CASES) -> Results:
     selection = Selection(subjects=(subject,), checks=checks)
-    task = new_run(load(), replace(PROFILES["quick"], timeout=timeout), selection, folder, Observer())
+    task = Run(load(), replace(PROFILES["quick"], timeout=timeout), selection, folder)
     (path,) = task.execute([info or frameworks()["numpy"]], jobs=1)
     return read(path)
 
@@ -113,7 +113,7 @@ def test_a_missing_framework_is_not_run_with_the_command_that_installs_it(tmp_pa
 def test_a_device_that_is_not_here_is_not_run(tmp_path: Path) -> None:
     selection = Selection(operations=("mse/none",), checks=("*/law/exact-arithmetic",), dtypes=("float32",))
     info = replace(frameworks()["numpy"], device_kinds=("cpu", "tpu"))
-    task = new_run(load(), PROFILES["quick"], selection, tmp_path, Observer())
+    task = Run(load(), PROFILES["quick"], selection, tmp_path)
     (path,) = task.execute([info], jobs=1)
     absent = [c for c in read(path).cells if c.target.device == "tpu"]
     assert absent

@@ -17,9 +17,9 @@ from conformance.results.lock import FolderLocked, lock_folder
 from conformance.results.reading import Results, read
 from conformance.results.records import Header, Outcome
 from conformance.results.writing import WriteError, Writer
-from conformance.run.engine import Observer, Run, new_run
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
-from conformance.run.profiles import PROFILES, Profile
+from conformance.run.profiles import PROFILES, Profile, profile_of
 from conformance.run.resume import ResumeError, load_resume_point
 from conformance.specs.load import load
 from conformance.workers.process import Worker
@@ -29,7 +29,7 @@ from conformance.workers.protocol import Reply, Request
 def task(
     folder: Path, subject: Path, *, resume: bool = False, profile: Profile = PROFILES["quick"], checks: tuple[str, ...] = CASES
 ) -> Run:
-    return new_run(load(), profile, Selection(subjects=(subject,), checks=checks), folder, Observer(), resume=resume)
+    return Run(load(), profile, Selection(subjects=(subject,), checks=checks), folder, resume=resume)
 
 
 def execute(run: Run, info: FrameworkInfo | None = None) -> Path:
@@ -140,7 +140,7 @@ def test_a_framework_that_is_gone_costs_no_cells(finished: tuple[Path, Path], in
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"profile": PROFILES["quick"].with_seed(7)}, "seed: found 0, expected 7 as of this run"),
+        ({"profile": profile_of("quick", 7)}, "seed: found 0, expected 7 as of this run"),
         ({"profile": PROFILES["full"]}, "profile: found 'quick', expected 'full'"),
         ({"checks": CASES[:1]}, r"selection: found \{'check'"),
     ],
@@ -184,10 +184,10 @@ def test_a_file_that_is_no_results_file_is_not_overwritten(finished: tuple[Path,
 def test_a_deviation_that_was_kept_is_still_one(tmp_path: Path) -> None:
     """The ledger sees it a second time, and complains no more and no less than the first time."""
     selection = Selection(operations=("mse/mean",), implementations=("written-out.mean",), dtypes=("bfloat16",), checks=("*/case/*",))
-    first = new_run(load(), PROFILES["quick"], selection, tmp_path, Observer())
+    first = Run(load(), PROFILES["quick"], selection, tmp_path)
     before = read(execute(first))
     assert any(cell.outcome is Outcome.DEVIATION for cell in before.cells)
-    again = new_run(load(), PROFILES["quick"], selection, tmp_path, Observer(), resume=True)
+    again = Run(load(), PROFILES["quick"], selection, tmp_path, resume=True)
     assert read(execute(again)) == before
     assert again.complaints() == first.complaints()
 

@@ -169,7 +169,8 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path, given: list[str], senten
 
 
 def test_a_cell_selects_its_target() -> None:
-    found = _selected(f"{CHECK}:value@jax/written-out.mean/cpu/eager/float16", (), (), ())
+    found = _selected(f"{CHECK}:value@jax/written-out.mean/cpu/eager/float16", {})
     target = ["--implementation", "written-out.mean", "--device", "cpu", "--mode", "eager", "--dtype", "float16"]
     assert found == ["--check", CHECK, *target]
-    assert _selected(CHECK, ("written-out.*",), ("jit",), ()) == ["--check", CHECK, "--implementation", "written-out.*", "--mode", "jit"]
+    given = {"modes": ("jit",), "implementations": ("written-out.*",)}
+    assert _selected(CHECK, given) == ["--check", CHECK, "--implementation", "written-out.*", "--mode", "jit"]

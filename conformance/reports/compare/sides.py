@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from conformance.mistake import Mistake
 from conformance.reports.compare.expression import read as read_entry
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read, read_header
@@ -24,7 +25,7 @@ _COMMON_KEYWORDS = frozenset({"reduction", "dtype", "weight", "sample_weight"})
 _ABBREVIATED = ("mse", "meansquarederror")
 
 
-class SideError(Exception):
+class SideError(Mistake):
     """A side of a comparison that the results do not have; the message says what was found and what there is."""
 
 
