@@ -1,4 +1,4 @@
-"""What can be read off an entry point as a person writes it: a Python expression, of which nothing is known where it is none."""
+"""What can be read off an entry point as a person writes it: a Python expression, or a sentence that begins with one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INPUTS = {"prediction", "target"}
 
 @dataclass(frozen=True)
 class Expression:
-    """The parts of one that a reader goes by; all are empty where the text is no expression."""
+    """The parts of one that a reader goes by; all are empty where the text begins with none."""
 
     callee: str = ""
     """What is called first of all: ``torch.mean`` of ``torch.mean(…) / 2``."""
@@ -29,10 +29,7 @@ class Expression:
 def read(text: str) -> Expression:
     """The parts of an entry point's text."""
     source = text.replace("…", "___")  # a value that is left out, in as many bytes
-    try:
-        nodes = list(ast.walk(ast.parse(source, mode="eval")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Expression()
+    nodes = _nodes(source)
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     callee = next((name for call in calls if call.col_offset == 0 and (name := _dotted(call.func))), "")
     keywords = sorted(
@@ -48,6 +45,17 @@ def read(text: str) -> Expression:
         (ast.get_source_segment(source, reduction) or "") if reduction else "",
         plain=not parts and not inner,
     )
+
+
+def _nodes(source: str) -> list[ast.AST]:
+    """All nodes of an expression, or of what a sentence begins with as far as that is one."""
+    try:
+        return list(ast.walk(ast.parse(source, mode="eval")))
+    except SyntaxError as error:
+        begins = source[: max((error.offset or 1) - 1, 0)].rstrip(" ,") if error.lineno == 1 else ""
+        return _nodes(begins) if 0 < len(begins) < len(source) else []
+    except (ValueError, RecursionError, MemoryError):
+        return []
 
 
 def _takes_inputs(call: ast.Call) -> bool:

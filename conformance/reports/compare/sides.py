@@ -60,7 +60,7 @@ class Entry:
         None of a formula, of a call inside another one, and of one whose other keywords, or parts of its arguments, say what it does.
         """
         found = read_entry(self.text)
-        if not found.callee or not found.plain or self.formula or self.streamed or found.keywords - _COMMON_KEYWORDS:
+        if not found.callee or not found.plain or self.formula or self.streamed or set(_KEYWORD.findall(self.text)) - _COMMON_KEYWORDS:
             return None
         name = found.callee.rpartition(".")[2].lower().replace("_", "")
         name = name.replace(*_ABBREVIATED) if name.startswith(_ABBREVIATED[0]) else name
