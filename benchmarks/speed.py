@@ -42,7 +42,7 @@ from conformance.inputs.families import make_stack
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 from conformance.results.writing import Writer
-from conformance.run.engine import header_of
+from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
 from conformance.workers.protocol import Request
@@ -225,7 +225,7 @@ def run_suite(bench: Harness, budget: Budget, folder: Path, mode: str = "eager")
     description = bench.description()
     budget = replace(budget, compiles_each_shape=mode in description.compiling_modes)
     request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32", budget=budget)
-    header = header_of(description, bench.specs, PROFILES["full"], Selection(), "speed")  # once a run, whatever its length
+    header = Run(bench.specs, PROFILES["full"], Selection(), folder, run_id="speed").header(description)  # once a run, whatever its length
     started = time.process_time()
     with Writer(folder / "one.jsonl", header) as writer:
         cells = bench.answer(request).cells

@@ -3,3 +3,5 @@
 
 class Mistake(Exception):
     """Something that was asked for cannot be had; the message is one sentence on what was found and what was expected."""
+
+    exit_code = 2

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.results.records import Cell
+    from conformance.results.records import Cell, Header
     from conformance.results.writing import Writer
-    from conformance.run.plan import PlannedCheck, Selection
+    from conformance.run.plan import PlannedCheck
     from conformance.workers.process import Worker
-    from conformance.workers.protocol import Description
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,8 +62,7 @@ class Session:
     """The workers of one pytest session: started when first asked, restarted when lost, ended with the session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from conformance.checks.catalogue import all_checks
-        from conformance.run.ledger import DeviationLedger
+        from conformance.run.engine import Run
         from conformance.run.plan import Selection
         from conformance.run.profiles import profile_of
         from conformance.specs.load import load
@@ -72,61 +70,60 @@ class Session:
         def option(name: str) -> tuple[str, ...]:
             return tuple(config.getoption(f"--conformance-{name}"))
 
-        self.profile = profile_of(config.getoption("--conformance-profile"), config.getoption("--conformance-seed"))
-        self.subjects = tuple(Path(path).resolve() for path in option("subject"))
-        self.names = option("framework")
-        self.selection: Selection = Selection(
-            devices=option("device"), modes=option("mode"), dtypes=option("dtype"), operations=option("operation"), subjects=self.subjects
+        of_xdist: dict[str, str] = getattr(config, "workerinput", {})
+        self._part = of_xdist.get("workerid", "")
+        self._names = option("framework")
+        self._subjects = tuple(Path(path).resolve() for path in option("subject"))
+        self._output: Path | None = config.getoption("--conformance-output")
+        self._run = Run(
+            load(),
+            profile_of(config.getoption("--conformance-profile"), config.getoption("--conformance-seed")),
+            Selection(option("device"), option("mode"), option("dtype"), option("operation"), subjects=self._subjects),
+            self._output or Path(),
+            run_id=of_xdist.get("testrunuid") or uuid.uuid4().hex,
         )
-        self.specs = load()
-        self.checks = all_checks(self.specs)
-        self.ledger = DeviationLedger.today(self.specs.deviations)
         self._workers: dict[str, Worker] = {}
         self._writers: dict[str, Writer] = {}
-        self._descriptions: dict[str, Description] = {}
+        self._headers: dict[str, Header] = {}
         self._started = time.perf_counter()
-        self.output: Path | None = config.getoption("--conformance-output")
-        of_xdist: dict[str, str] = getattr(config, "workerinput", {})
-        self._run_id = of_xdist.get("testrunuid") or uuid.uuid4().hex
-        self._part = of_xdist.get("workerid", "")
 
     def frameworks(self) -> list[str]:
         """The frameworks to run: those named, or those the subject files need, or all."""
         from conformance.frameworks.registry import select
         from conformance.workers.subjects import inspect
 
-        needed = [framework for path in self.subjects for framework, _ in inspect(path)]
-        return list(select([*self.names, *needed]))
+        needed = [framework for path in self._subjects for framework, _ in inspect(path)]
+        return list(select([*self._names, *needed]))
 
-    def describe(self, framework: str) -> Description:
-        """Start the worker of a framework, and what it has.
+    def plan(self, framework: str) -> list[PlannedCheck]:
+        """Start the worker of a framework, and plan its items.
 
         Raises:
-            WorkerLost: it could not be started.
+            WorkerDied: it could not be started.
         """
+        from conformance.run.plan import plan
         from conformance.workers.process import Worker, WorkerOptions
 
-        self._workers[framework] = Worker(framework, WorkerOptions(self.specs.root, self.subjects))
-        self._descriptions[framework] = self._workers[framework].start()
-        return self._descriptions[framework]
+        self._workers[framework] = Worker(framework, WorkerOptions(self._run.specs.root, self._subjects))
+        description = self._workers[framework].start()
+        self._headers[framework] = self._run.header(description)
+        return plan(description, self._run.checks, self._run.selection, self._run.profile)
 
     def _record(self, framework: str, cells: Iterable[Cell]) -> None:
         """Append to the framework's results file; each process of a distributed session writes a file of its own."""
         from conformance.results.writing import Writer
-        from conformance.run.engine import header_of
 
-        if self.output is None:
+        if self._output is None:
             return
         if framework not in self._writers:
             name = "-".join(filter(None, [framework, self._part]))
-            header = header_of(self._descriptions[framework], self.specs, self.profile, self.selection, self._run_id)
-            self._writers[framework] = Writer(self.output / f"{name}.jsonl", header)
+            self._writers[framework] = Writer(self._output / f"{name}.jsonl", self._headers[framework])
         self._writers[framework].append(*cells)
 
     def run(self, item: PlannedCheck) -> list[Cell]:
         """The cells of one item, from its worker."""
-        reply = item.ask(self._workers[item.target.framework], self.profile.timeout)
-        cells = [self.ledger.apply(cell) for cell in reply.cells]
+        reply = item.ask(self._workers[item.target.framework], self._run.profile.timeout)
+        cells = [self._run.ledger.apply(cell) for cell in reply.cells]
         self._record(item.target.framework, cells)
         return cells
 
@@ -160,7 +157,6 @@ class SuiteFile(pytest.File):
         """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
         from conformance.frameworks.registry import frameworks
         from conformance.mistake import Mistake
-        from conformance.run.plan import plan
         from conformance.workers.process import WorkerDied
 
         try:
@@ -174,12 +170,12 @@ class SuiteFile(pytest.File):
                 yield AbsentItem.from_parent(self, name=f"{name}[not-run]", reason=reason, broken=False)
                 continue
             try:
-                description = session.describe(name)
+                planned = session.plan(name)
             except WorkerDied as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue
-            for planned in plan(description, session.checks, session.selection, session.profile):
-                yield CheckItem.from_parent(self, name=f"{planned.check.id}@{planned.target.id}", planned=planned)
+            for item in planned:
+                yield CheckItem.from_parent(self, name=f"{item.check.id}@{item.target.id}", planned=item)
 
 
 class AbsentItem(pytest.Item):

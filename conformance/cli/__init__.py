@@ -36,10 +36,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Mistake as error:
-            fail(error)
+            fail(error, error.exit_code)
         except KeyboardInterrupt:
-            click.echo("conformance: interrupted", err=True)
-            ctx.exit(INCOMPLETE)
+            fail("interrupted", INCOMPLETE)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

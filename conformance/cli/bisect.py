@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conformance.cli.options import CONFORMS, DTYPE, FORMAT, IMPLEMENTATION, INCOMPLETE, MODE, chosen_frameworks, fail, many, profile_option
+from conformance.cli.options import CONFORMS, DTYPE, FORMAT, IMPLEMENTATION, MODE, chosen_frameworks, fail, many, profile_option
 
 if TYPE_CHECKING:
     from conformance.results.records import Cell
@@ -58,7 +58,7 @@ def command(
     """
     from conformance.specs.load import load
     from conformance.versions.environments import EnvironmentBuilder
-    from conformance.versions.search import BisectError, search
+    from conformance.versions.search import search
 
     chosen = chosen_frameworks([framework])
     if len(chosen) != 1:
@@ -67,13 +67,9 @@ def command(
     targets, table = _table(specs.root, chosen[0].name, package)
     options = [*_selected(check, target), "--profile", profile]
     builder = EnvironmentBuilder(specs, targets, table, extra, tuple(options), cache, lambda line: click.echo(line, err=True))
-    try:
-        releases = builder.releases(good, bad)
-        click.echo(f"{len(releases)} releases of {table.distribution} from {releases[0]} to {releases[-1]}", err=True)
-        found = search(releases, builder.run_release)
-    except BisectError as error:
-        click.echo(f"conformance: {error}", err=True)
-        sys.exit(INCOMPLETE)
+    releases = builder.releases(good, bad)
+    click.echo(f"{len(releases)} releases of {table.distribution} from {releases[0]} to {releases[-1]}", err=True)
+    found = search(releases, builder.run_release)
     if as_format == "json":
         click.echo(json.dumps(_as_dict(found, table.distribution), allow_nan=False))
     else:
@@ -135,14 +131,14 @@ def _said(cell: Cell | None) -> str:
 
 
 def _as_dict(found: Found, distribution: str) -> dict[str, object]:
-    sides = {"before": (found.before, found.cell_before), "after": (found.after, found.cell_after)}
+    def side(version: str, cell: Cell | None) -> dict[str, object]:
+        return {"version": version, "cell": cell and cell.model_dump(mode="json", exclude_defaults=True)}
+
     return {
         "distribution": distribution,
         "cell": found.cell,
-        **{
-            name: {"version": version, "cell": None if cell is None else cell.model_dump(mode="json", exclude_defaults=True)}
-            for name, (version, cell) in sides.items()
-        },
+        "before": side(found.before, found.cell_before),
+        "after": side(found.after, found.cell_after),
         "others": list(found.others),
         "skipped": dict(found.skipped),
         "looked": found.looked,

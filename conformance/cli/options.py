@@ -20,10 +20,10 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 PROFILE_NAMES = ("quick", "full", "deep")
 
 
-def fail(sentence: object) -> NoReturn:
-    """One sentence on stderr and exit code 2."""
+def fail(sentence: object, code: int = USAGE) -> NoReturn:
+    """One sentence on stderr and an exit code."""
     click.echo(f"conformance: {sentence}", err=True)
-    sys.exit(USAGE)
+    sys.exit(code)
 
 
 def many(*names: str, help: str, **options: Any) -> Callable[[_Command], _Command]:  # noqa: A002 - click's own name for it

@@ -38,7 +38,7 @@ def command(
     from rich.console import Console
 
     from conformance.power.power_run import PowerRun
-    from conformance.power.report import Power, show
+    from conformance.power.report import show, summary
     from conformance.power.variants import GROUPS, examine, own_files
     from conformance.run.engine import default_jobs
     from conformance.run.profiles import PROFILES
@@ -52,9 +52,9 @@ def command(
     found = examine(files or own_files(), group, at_once)
     with counting("variants") as progress:
         task = PowerRun(specs, PROFILES[profile], range(seeds), found, at_once, stop_at_first_kill, progress)
-        shown = Power(task.execute(), task.seeds, profile, found)
+        task.execute()
     if as_format == "json":
-        click.echo(json.dumps(shown.summary(), allow_nan=False))
+        click.echo(json.dumps(summary(task), allow_nan=False))
     else:
-        show(shown, Console(width=None if sys.stdout.isatty() else 140))
-    sys.exit(INCOMPLETE if not shown.verdicts else CONFORMS if shown.proven else NONCONFORMING)
+        show(task, Console(width=None if sys.stdout.isatty() else 140))
+    sys.exit(INCOMPLETE if not task.verdicts else CONFORMS if task.proven else NONCONFORMING)

@@ -28,13 +28,11 @@ from conformance.cli.options import (
 from conformance.cli.output import finish
 
 if TYPE_CHECKING:
-    from conformance.cluster.backends import Executor
     from conformance.cluster.distributed_run import DistributedRun
     from conformance.cluster.job import JobTarget
     from conformance.frameworks.info import FrameworkInfo
     from conformance.results.reading import Results
     from conformance.run.engine import Run
-    from conformance.run.progress import ProgressDisplay
     from conformance.specs.model import Specs
 
     Complain = Callable[[Sequence[Results]], Sequence[str]]
@@ -105,13 +103,13 @@ def command(
     **selected: tuple[str, ...],
 ) -> None:
     """Run what is installed, write results and reports into DIR, print the matrix."""
+    from conformance.cluster.backends import LocalExecutor, RayExecutor
     from conformance.cluster.distributed_run import DistributedRun
     from conformance.results.lock import lock_folder
     from conformance.results.shards import shard_of
     from conformance.results.writing import WriteError
     from conformance.run.engine import Run, default_jobs, default_memory
     from conformance.run.profiles import profile_of
-    from conformance.run.progress import ProgressDisplay
     from conformance.specs.load import load
 
     part = None if shard is None else shard_of(shard)
@@ -124,31 +122,27 @@ def command(
     if executor == "ray" or environment:
         if subject or part:
             fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
-        run = DistributedRun(*asked, executor_of(executor, address, jobs or default_jobs()), shards_per_framework, resume, limit)
+        where = RayExecutor(address) if executor == "ray" else LocalExecutor(jobs or default_jobs())
+        run = DistributedRun(*asked, where, shards_per_framework, resume, limit)
         work = partial(_run_jobs, run, job_targets(specs, chosen, environment))
     else:
-        display = ProgressDisplay([info.name for info in chosen])
-        task = Run(*asked, display, shard=part, resume=resume, memory=limit or default_memory())
-        work = partial(_run_here, task, display, chosen, jobs or default_jobs())
+        task = Run(*asked, shard=part, resume=resume, memory=limit or default_memory())
+        work = partial(_run_here, task, chosen, jobs or default_jobs())
     try:
         with lock_folder(output / "results"):
             files, complain = work()
             finish(specs, files, output, as_format, complain, strict=strict, subjects=bool(subject), alone=part is not None)
     except KeyboardInterrupt:
-        click.echo(f"conformance: interrupted; what had finished is in {output / 'results'}: --resume goes on with it", err=True)
-        sys.exit(INCOMPLETE)
+        fail(f"interrupted; what had finished is in {output / 'results'}: --resume goes on with it", INCOMPLETE)
     except WriteError as lost:
-        click.echo(f"conformance: {lost}; what had finished is there: --resume goes on with it", err=True)
-        sys.exit(INCOMPLETE)
+        fail(f"{lost}; what had finished is there: --resume goes on with it", INCOMPLETE)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
 
 
-def _run_here(task: Run, display: ProgressDisplay, chosen: Sequence[FrameworkInfo], jobs: int) -> tuple[list[Path], Complain]:
+def _run_here(task: Run, chosen: Sequence[FrameworkInfo], jobs: int) -> tuple[list[Path], Complain]:
     """Run the frameworks on this machine: their results files, and what names wrong documented deviations."""
-    with display:
-        files = task.execute(chosen, jobs)
-    return files, lambda _: task.complaints()
+    return task.execute(chosen, jobs), lambda _: task.complaints()
 
 
 def _run_jobs(run: DistributedRun, targets: Sequence[JobTarget]) -> tuple[list[Path], Complain]:
@@ -162,13 +156,6 @@ def _run_jobs(run: DistributedRun, targets: Sequence[JobTarget]) -> tuple[list[P
     if not files:
         sys.exit(INCOMPLETE)
     return files, run.complaints
-
-
-def executor_of(name: str, address: str | None, jobs: int) -> Executor:
-    """Who works: threads of this machine, or a Ray cluster."""
-    from conformance.cluster.backends import LocalExecutor, RayExecutor
-
-    return RayExecutor(address) if name == "ray" else LocalExecutor(jobs)
 
 
 def job_targets(specs: Specs, chosen: Sequence[FrameworkInfo], globs: Sequence[str]) -> list[JobTarget]:

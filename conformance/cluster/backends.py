@@ -36,10 +36,6 @@ class Executor(Protocol):
         """Work on all of them; ``on_done`` is called with each as it ends, in the thread that called."""
 
 
-class NoExecutor(Mistake):
-    """The executor cannot be used; the message is one sentence."""
-
-
 @dataclass(frozen=True)
 class LocalExecutor:
     """Jobs in processes of this machine, ``processes`` at a time."""
@@ -74,20 +70,20 @@ class RayExecutor:
         """Connect.
 
         Raises:
-            NoExecutor: Ray is not installed, or there is no cluster at the address.
+            Mistake: Ray is not installed, or there is no cluster at the address.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray  # an extra, and slow to import
         except ImportError:
-            raise NoExecutor("ray is not installed: pip install 'mse-conformance[ray]'") from None
+            raise Mistake("ray is not installed: pip install 'mse-conformance[ray]'") from None
         self._ray: Any = ray
         if not ray.is_initialized():
             try:
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 first = (str(error).splitlines() or ["no reason given"])[0]
-                raise NoExecutor(f"found no Ray cluster at {address or 'the default address'}: {first}") from None
+                raise Mistake(f"found no Ray cluster at {address or 'the default address'}: {first}") from None
 
     def capacity(self) -> Mapping[str, float]:
         """What the machines of the cluster have together."""

@@ -67,7 +67,10 @@ class DistributedRun:
             if done.data is None:
                 self.failed.append(done)
             else:
-                _write(paths[done.job.stem], done.data)
+                path = paths[done.job.stem]
+                fresh = path.with_suffix(".part")
+                fresh.write_bytes(done.data)
+                fresh.replace(path)  # whole or not at all
             finished += 1
             progress(finished, len(jobs))
 
@@ -90,10 +93,3 @@ class DistributedRun:
         header, spec = found.header, job.spec
         asked = (self.specs.digest, self.profile.name, self.profile.budget.seed, spec.shard, self.selection.stated)
         return found.complete and asked == (header.specs_digest, header.profile, header.seed, header.shard, header.selection)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file, whole or not at all."""
-    fresh = path.with_suffix(".part")
-    fresh.write_bytes(data)
-    fresh.replace(path)

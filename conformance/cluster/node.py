@@ -67,15 +67,14 @@ def environment(requirements: Sequence[str], python: str = "", overrides: str = 
     """
     version = python or f"{sys.version_info.major}.{sys.version_info.minor}"
     wanted = "\n".join([version, *requirements, "", overrides])
-    folder = _once(_home() / f"environment-{_digest(wanted.encode())}", lambda fresh: _install(fresh, requirements, version, overrides))
-    return folder / "bin" / "python"
 
+    def make(folder: Path) -> None:
+        try:
+            create_environment(folder, version, requirements, overrides)
+        except JobFailed as error:
+            raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {error}") from None
 
-def _install(folder: Path, requirements: Sequence[str], version: str, overrides: str) -> None:
-    try:
-        create_environment(folder, version, requirements, overrides)
-    except JobFailed as error:
-        raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {error}") from None
+    return _once(_home() / f"environment-{_digest(wanted.encode())}", make) / "bin" / "python"
 
 
 def create_environment(folder: Path, python: str, requirements: Sequence[str], overrides: str) -> Path:
@@ -116,10 +115,8 @@ def uv() -> str:
 
 def uv_variables() -> dict[str, str]:
     """The variables of this process; where pip finds wheels, uv finds them too."""
-    found = dict(os.environ)
-    if "PIP_FIND_LINKS" in found:
-        found.setdefault("UV_FIND_LINKS", found["PIP_FIND_LINKS"])
-    return found
+    pip = os.environ.get("PIP_FIND_LINKS")
+    return {**({} if pip is None else {"UV_FIND_LINKS": pip}), **os.environ}
 
 
 def _home() -> Path:

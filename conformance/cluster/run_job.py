@@ -19,15 +19,6 @@ from conformance.run.profiles import profile_of
 from conformance.specs.load import load
 
 
-def run_shard(spec: JobSpec, folder: Path, specs_root: Path) -> Path:
-    """Run the shard; its results file is in the folder, and has its footer."""
-    profile = profile_of(spec.profile, spec.seed, spec.timeout)
-    memory = spec.memory or default_memory()  # of the machine that this is
-    run = Run(load(specs_root), profile, spec.selection, folder, shard=spec.shard, memory=memory)
-    (path,) = run.execute([frameworks()[spec.framework]], 1)
-    return path
-
-
 def _end_with_whoever_asked() -> None:
     sys.stdin.read()
     os._exit(1)
@@ -37,7 +28,10 @@ def main() -> None:
     """Entry point."""
     spec = JobSpec.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
-    run_shard(spec, Path(sys.argv[1]), Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
+    specs = load(Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
+    memory = spec.memory or default_memory()  # of the machine that this is
+    run = Run(specs, profile_of(spec.profile, spec.seed, spec.timeout), spec.selection, Path(sys.argv[1]), spec.shard, memory=memory)
+    run.execute([frameworks()[spec.framework]], 1)
     os._exit(0)  # its thread waits for input: an ordinary end would wait for it
 
 

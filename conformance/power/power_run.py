@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
 
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
-from conformance.power.variants import Variant, VariantError, VariantFile
+from conformance.mistake import Mistake
+from conformance.power.variants import Variant, VariantFile
 from conformance.power.verdicts import Verdict
 from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import Profile
@@ -46,7 +46,7 @@ class PowerRun:
         """Run the checks on every variant.
 
         Raises:
-            VariantError: a variant cannot be planned: its file does not load, or claims an operation that there is not.
+            Mistake: a variant cannot be planned: its file does not load, or claims an operation that there is not.
         """
         self.checks = all_checks(self.specs)
         pool = ThreadPoolExecutor(max_workers=self.jobs)
@@ -68,19 +68,47 @@ class PowerRun:
         self.verdicts.sort(key=lambda verdict: verdict.variant)
         return self.verdicts
 
-    def _subjects(self, framework: str) -> tuple[Path, ...]:
-        return tuple(file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run)
+    @property
+    def mutants(self) -> list[Verdict]:
+        """Those of the mutants."""
+        return [v for v in self.verdicts if v.variant.is_mutant]
+
+    @property
+    def equivalent(self) -> list[Verdict]:
+        """Those of the equivalent variants."""
+        return [v for v in self.verdicts if not v.variant.is_mutant]
+
+    @property
+    def survivors(self) -> list[Verdict]:
+        """Mutants that at least one seed lets through."""
+        return [v for v in self.mutants if v.how(self.seeds) == "survived"]
+
+    @property
+    def accused(self) -> list[Verdict]:
+        """Equivalent variants that some check rejects."""
+        return [v for v in self.equivalent if v.how(self.seeds) == "accused"]
+
+    @property
+    def proven(self) -> bool:
+        """Every mutant killed with every seed, no equivalent variant accused, and there was something to judge."""
+        return bool(self.verdicts) and not self.survivors and not self.accused
+
+    def group(self, name: str) -> list[Verdict]:
+        """The mutants of one group."""
+        return [v for v in self.mutants if v.variant.group == name]
 
     def _options(self, framework: str) -> WorkerOptions:
-        return WorkerOptions(self.specs.root, self._subjects(framework))
+        paths = [file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run]
+        return WorkerOptions(self.specs.root, paths)
 
     def _plan(self, framework: str) -> list[Portion]:
         """On the CPU, as variants are about mistakes and not about devices; with long cases, as some are wrong in long inputs only."""
+        options = self._options(framework)
         try:
-            with running(framework, self._options(framework)) as (_, started):
+            with running(framework, options) as (_, started):
                 description = started
         except WorkerDied as lost:
-            raise VariantError(f"the variants of {framework} cannot be run: {lost}") from None
+            raise Mistake(f"the variants of {framework} cannot be run: {lost}") from None
         groups, verdicts = {file.path.name: file.group for file in self.files}, {}
         for i in description.implementations:
             file = i.entry.partition(":")[0]
@@ -91,7 +119,7 @@ class PowerRun:
         def place(item: PlannedCheck) -> tuple[str, str, str]:
             return item.check.operation, item.target.mode, item.target.dtype
 
-        selection = Selection(devices=("cpu",), subjects=self._subjects(framework))
+        selection = Selection(devices=("cpu",), subjects=tuple(options.subjects))
         planned = sorted(plan(description, self.checks, selection, self.profile.with_long_cases()), key=place)
         return [[(verdicts[item.target.implementation], item) for item in together] for _, together in groupby(planned, key=place)]
 
@@ -105,7 +133,6 @@ class PowerRun:
             self.progress(self._done, self._total)
 
     def _ask(self, item: PlannedCheck, seed: int) -> CheckReply:
-        assert item.budget is not None, "a planned check has a budget"
         return replace(item, budget=replace(item.budget, seed=seed)).ask(self._worker(item.target.framework), self.profile.timeout)
 
     def _worker(self, framework: str) -> Worker:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
 
 from conformance.checks.base import Kind
-from conformance.power.variants import GROUPS, VariantFile
+from conformance.power.power_run import PowerRun
+from conformance.power.variants import GROUPS
 from conformance.power.verdicts import Verdict
 from conformance.reports.text import plural, printable
 from conformance.results.records import Cell
@@ -19,68 +19,30 @@ from conformance.results.records import Cell
 KINDS: tuple[Kind, ...] = ("law", "case", "bound", "behaviour")
 
 
-@dataclass(frozen=True)
-class Power:
-    """The verdicts of a run, and what could not be run."""
-
-    verdicts: Sequence[Verdict]
-    seeds: Sequence[int]
-    profile: str
-    files: Sequence[VariantFile]
-
-    @property
-    def mutants(self) -> list[Verdict]:
-        """Those of the mutants."""
-        return [v for v in self.verdicts if v.variant.is_mutant]
-
-    @property
-    def equivalent(self) -> list[Verdict]:
-        """Those of the equivalent variants."""
-        return [v for v in self.verdicts if not v.variant.is_mutant]
-
-    @property
-    def survivors(self) -> list[Verdict]:
-        """Mutants that at least one seed lets through."""
-        return [v for v in self.mutants if v.how(self.seeds) == "survived"]
-
-    @property
-    def accused(self) -> list[Verdict]:
-        """Equivalent variants that some check rejects."""
-        return [v for v in self.equivalent if v.how(self.seeds) == "accused"]
-
-    @property
-    def proven(self) -> bool:
-        """Every mutant killed with every seed, no equivalent variant accused, and there was something to judge."""
-        return bool(self.verdicts) and not self.survivors and not self.accused
-
-    def group(self, name: str) -> list[Verdict]:
-        """The mutants of one group."""
-        return [v for v in self.mutants if v.variant.group == name]
-
-    def summary(self) -> dict[str, Any]:
-        """All of it in plain types."""
-        return {
-            "profile": self.profile,
-            "seeds": list(self.seeds),
-            "groups": {
-                name: {"mutants": len(found), "killed": len(found) - len(survivors), "survivors": survivors}
-                for name in GROUPS
-                for found in [self.group(name)]
-                for survivors in [[v.variant.name for v in found if v in self.survivors]]
-            },
-            "mutants": [_mutant(v, self.seeds) for v in self.mutants],
-            "equivalent-variants": [
-                {
-                    "name": v.variant.name,
-                    "file": v.variant.file,
-                    "passes": v.passes,
-                    "accusations": [_accusation(*a) for a in v.accusations],
-                }
-                for v in self.equivalent
-            ],
-            "not-run": {file.path.name: file.not_run for file in self.files if file.not_run},
-            "proven": self.proven,
-        }
+def summary(power: PowerRun) -> dict[str, Any]:
+    """All of it in plain types."""
+    return {
+        "profile": power.profile.name,
+        "seeds": list(power.seeds),
+        "groups": {
+            name: {"mutants": len(found), "killed": len(found) - len(survivors), "survivors": survivors}
+            for name in GROUPS
+            for found in [power.group(name)]
+            for survivors in [[v.variant.name for v in found if v in power.survivors]]
+        },
+        "mutants": [_mutant(v, power.seeds) for v in power.mutants],
+        "equivalent-variants": [
+            {
+                "name": v.variant.name,
+                "file": v.variant.file,
+                "passes": v.passes,
+                "accusations": [_accusation(*a) for a in v.accusations],
+            }
+            for v in power.equivalent
+        ],
+        "not-run": {file.path.name: file.not_run for file in power.files if file.not_run},
+        "proven": power.proven,
+    }
 
 
 def _mutant(verdict: Verdict, seeds: Sequence[int]) -> dict[str, Any]:
@@ -103,7 +65,7 @@ def _accusation(seed: int, cell: Cell) -> dict[str, Any]:
     return {"seed": seed, "cell": cell.id, "outcome": cell.outcome.value, "reason": cell.reason, "witness": shown}
 
 
-def show(power: Power, console: Console) -> None:
+def show(power: PowerRun, console: Console) -> None:
     """Print it: details first, so that the verdict stands where the eye is."""
     console.print(_by_mutant(power))
     console.print(_by_group(power))
@@ -122,12 +84,12 @@ def show(power: Power, console: Console) -> None:
     killed = len(power.mutants) - len(power.survivors)
     console.print(
         f"{killed} of {plural(len(power.mutants), 'mutant')} killed with each of {plural(len(power.seeds), 'seed')}, "
-        f"{len(power.accused)} of {plural(len(power.equivalent), 'equivalent variant')} accused, profile {power.profile}",
+        f"{len(power.accused)} of {plural(len(power.equivalent), 'equivalent variant')} accused, profile {power.profile.name}",
         style="bold",
     )
 
 
-def _by_mutant(power: Power) -> Grid:
+def _by_mutant(power: PowerRun) -> Grid:
     grid = Grid("mutant", "first killer", "laws", "cases", "bounds", "behaviours", title="What kills what", box=None)
     for verdict in sorted(power.mutants, key=lambda v: (GROUPS.index(v.variant.group), v.variant)):
         kinds = Counter(cell.kind for cell in verdict.kills.values())
@@ -136,7 +98,7 @@ def _by_mutant(power: Power) -> Grid:
     return grid
 
 
-def _by_group(power: Power) -> Grid:
+def _by_group(power: PowerRun) -> Grid:
     grid = Grid("group", "mutants", "killed", "survivors", title=f"Killed with each of {plural(len(power.seeds), 'seed')}", box=None)
     for name in GROUPS:
         found = power.group(name)

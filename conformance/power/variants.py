@@ -12,7 +12,6 @@ from pathlib import Path
 
 from conformance.frameworks.registry import frameworks
 from conformance.mistake import Mistake
-from conformance.subject import SubjectError
 from conformance.workers.subjects import inspect
 
 GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
@@ -20,10 +19,6 @@ GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "s
 
 EQUIVALENT = "equivalent"
 """What equivalent variants have instead of a group."""
-
-
-class VariantError(Mistake):
-    """A file that holds no variants; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def group_of(path: Path) -> str:
     """The group that a file's name tells.
 
     Raises:
-        VariantError: it tells none.
+        Mistake: it tells none.
     """
     first, _, rest = path.stem.partition("_")
     if first == "variants":
@@ -76,7 +71,7 @@ def group_of(path: Path) -> str:
     group = rest.partition("_")[0]
     if first != "mutants" or group not in GROUPS:
         expected = f"variants….py or mutants_<group>….py with one of the groups {', '.join(GROUPS)}"
-        raise VariantError(f"{path}: found a name that does not say what the file holds, expected {expected}")
+        raise Mistake(f"{path}: found a name that does not say what the file holds, expected {expected}")
     return group
 
 
@@ -84,7 +79,7 @@ def examine(paths: Sequence[Path], groups: Sequence[str], jobs: int) -> list[Var
     """What the files hold: each is run once, in a process of its own. ``groups``: only mutants of these, and all equivalent variants.
 
     Raises:
-        VariantError: a name that tells no group, or a file that does not run.
+        Mistake: a name that tells no group, or a file that does not run.
     """
     wanted = [path for path in paths if group_of(path) in {EQUIVALENT, *(groups or GROUPS)}]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -96,8 +91,4 @@ def _examine(path: Path) -> VariantFile:
     needed = path.stem.rpartition("_")[2]  # a framework that the name tells need not be there
     if (info := frameworks().get(needed)) and (reason := info.why_missing()):
         return VariantFile(path, group, (needed,), reason)
-    try:
-        found = inspect(path)
-    except SubjectError as error:
-        raise VariantError(str(error)) from None
-    return VariantFile(path, group, tuple(dict.fromkeys(framework for framework, _ in found)))
+    return VariantFile(path, group, tuple(dict.fromkeys(framework for framework, _ in inspect(path))))

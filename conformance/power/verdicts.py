@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal
 
 from conformance.power.variants import Variant
 from conformance.results.records import Cell, Outcome
 from conformance.run.plan import CheckReply, PlannedCheck
 
 REJECTS = frozenset({Outcome.FAIL, Outcome.ERROR})
-How = Literal["killed", "survived", "accepted", "accused"]
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Verdict:
         """The seeds with which nothing rejected it."""
         return [] if self.always else [seed for seed in seeds if seed not in self.killed_with]
 
-    def how(self, seeds: Collection[int]) -> How:
+    def how(self, seeds: Collection[int]) -> str:
         """In a word: a mutant is killed only if every seed kills it, an equivalent variant accepted only if something passed."""
         if self.variant.is_mutant:
             return "survived" if self.survived(seeds) else "killed"

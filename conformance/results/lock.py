@@ -13,25 +13,21 @@ from conformance.mistake import Mistake
 LOCK = ".lock"
 
 
-class FolderLocked(Mistake):
-    """Another run writes into the folder; the message is one sentence."""
-
-
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder, which is made if it is not there. The system frees it with the process that held it, however that ended.
 
     Raises:
-        FolderLocked: another run holds it.
+        Mistake: another run holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise FolderLocked(f"{folder}: found another run that writes into this folder, expected a folder of its own: -o DIR") from None
+        raise Mistake(f"{folder}: found another run that writes into this folder, expected a folder of its own: -o DIR") from None
     except NotImplementedError:
-        raise FolderLocked(f"{folder}: found a file system without locks, expected one on which no two runs can mix: -o DIR") from None
+        raise Mistake(f"{folder}: found a file system without locks, expected one on which no two runs can mix: -o DIR") from None
     try:
         yield
     finally:

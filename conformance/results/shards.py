@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,20 +15,16 @@ from conformance.results.records import MAX_SHARDS, Cell, Footer, Shard, Target
 _FORM = re.compile(r"([0-9]{1,4})/([0-9]{1,4})", re.ASCII)
 
 
-class ShardError(Mistake):
-    """Not a shard; the message is one sentence."""
-
-
 def shard_of(text: str) -> Shard:
     """The shard that ``2/8`` names.
 
     Raises:
-        ShardError: it names none.
+        Mistake: it names none.
     """
     match = _FORM.fullmatch(text)
     number, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= number <= of <= MAX_SHARDS:
-        raise ShardError(f"--shard: found {text[:40]!a}, expected i/n with i from 1 to n, and n at most {MAX_SHARDS}, such as 2/8")
+        raise Mistake(f"--shard: found {text[:40]!a}, expected i/n with i from 1 to n, and n at most {MAX_SHARDS}, such as 2/8")
     return Shard(number=number, of=of)
 
 
@@ -69,19 +66,15 @@ def _together(shards: dict[int, Results]) -> Results:
     assert first.header.shard is not None
     lacking = tuple(number for number in range(1, first.header.shard.of + 1) if number not in shards)
     cells = tuple(sorted((cell for part in parts for cell in part.cells), key=_place))
+    footers = [part.footer for part in parts if part.footer]
+    footer = None
+    if len(footers) == len(parts):
+        counts = Counter(cell.outcome for cell in cells)
+        footer = Footer(cells=len(cells), counts=dict(counts), seconds=round(sum(one.seconds for one in footers), 3))
     platforms = dict.fromkeys(part.header.environment.platform for part in parts)
     environment = first.header.environment.model_copy(update={"platform": "; ".join(platforms)})
     header = first.header.model_copy(update={"started": min(part.header.started for part in parts), "environment": environment})
-    return replace(first, header=header, cells=cells, footer=_footer(parts, cells), lacking=lacking)
-
-
-def _footer(parts: Iterable[Results], cells: tuple[Cell, ...]) -> Footer | None:
-    """A footer of all parts, if each of them has one."""
-    footers = [part.footer for part in parts]
-    if not all(footers):
-        return None
-    counts = {outcome: sum(footer.counts.get(outcome, 0) for footer in footers if footer) for outcome in {c.outcome for c in cells}}
-    return Footer(cells=len(cells), counts=counts, seconds=round(sum(footer.seconds for footer in footers if footer), 3))
+    return replace(first, header=header, cells=cells, footer=footer, lacking=lacking)
 
 
 def _place(cell: Cell) -> tuple[bool, str, str, str, str, str]:

@@ -22,26 +22,11 @@ from conformance.results.writing import Writer
 from conformance.run.ledger import DeviationLedger
 from conformance.run.plan import PlannedCheck, Selection, not_run_cells, plan
 from conformance.run.profiles import Profile
+from conformance.run.progress import ProgressDisplay
 from conformance.run.resume import ResumePoint, load_resume_point
 from conformance.specs.model import Specs
 from conformance.workers.process import Worker, WorkerDied, WorkerOptions
 from conformance.workers.protocol import Description
-
-
-class Observer:
-    """Receives the progress events of a run, and ignores them: the progress display does not."""
-
-    def starting(self, framework: str) -> None:
-        """Its worker is being started."""
-
-    def planned(self, framework: str, count: int) -> None:
-        """A framework is loaded and has this many checks."""
-
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
-        """One check is done."""
-
-    def ended(self, framework: str, note: str) -> None:
-        """A framework is done; ``note`` says why it could not run, if it could not."""
 
 
 @dataclass
@@ -56,7 +41,6 @@ class Run:
     profile: Profile
     selection: Selection
     folder: Path
-    observer: Observer = field(default_factory=Observer)
     shard: Shard | None = None
     resume: bool = False
     memory: int | None = None
@@ -67,6 +51,7 @@ class Run:
     ledger: DeviationLedger = field(init=False)
     _lock: Lock = field(default_factory=Lock)
     _workers: list[Worker] = field(default_factory=list)
+    _display: ProgressDisplay = field(init=False)
 
     def __post_init__(self) -> None:
         self.checks = all_checks(self.specs)
@@ -79,14 +64,16 @@ class Run:
 
         Raises:
             WriteError: a cell could not be written.
-            ResumeError: a file that was to be gone on with is of another run.
+            Mistake: a file that was to be gone on with is of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._display = ProgressDisplay([info.name for info in chosen])
         first = sorted(chosen, key=lambda info: info.start_rank)
         pool = ThreadPoolExecutor(max_workers=max(1, jobs))
         futures = {info.name: pool.submit(self._framework, info) for info in first}
         try:
-            return [futures[info.name].result() for info in chosen]
+            with self._display:
+                return [futures[info.name].result() for info in chosen]
         finally:
             self.stop.set()
             with self._lock:
@@ -98,9 +85,32 @@ class Run:
         """What is wrong with the documented deviations after this run; of those that no cell met a shard knows nothing."""
         return self.ledger.complaints(self.ran, everything=self.selection.is_everything and self.shard is None)
 
+    def header(self, description: Description) -> Header:
+        """The header of the results file of one worker."""
+        return Header(
+            run=self.run_id,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            suite_version=conformance.__version__,
+            specs_digest=self.specs.digest,
+            profile=self.profile.name,
+            seed=self.profile.budget.seed,
+            selection=self.selection.stated,
+            shard=self.shard,
+            environment=RunEnvironment(
+                framework=description.framework,
+                version=description.version,
+                python=description.python,
+                platform=description.platform,
+                packages=description.packages,
+                flags=description.flags,
+                devices=tuple(d.name for d in description.devices),
+            ),
+            entries={i.name: i.entry for i in description.implementations},
+        )
+
     def _framework(self, info: FrameworkInfo) -> Path:
         started = time.perf_counter()
-        self.observer.starting(info.name)
+        self._display.starting(info.name)
         path = self.folder / f"{info.name}{f'-{self.shard.number}-of-{self.shard.of}' if self.shard else ''}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
@@ -114,23 +124,28 @@ class Run:
         with self._lock:
             self.ran.append((info.name, description.version))
         planned = [one for one in plan(description, self.checks, self.selection, self.profile) if holds(self.shard, one.target)]
-        earlier = self._earlier(path, self._header(description), planned)
-        self.observer.planned(info.name, len(planned))
+        earlier = self._earlier(path, self.header(description), planned)
+        self._display.planned(info.name, len(planned))
         if not earlier.complete:
             with earlier.writer() as writer:
                 if not self._run(worker, planned, earlier, writer):
                     return path
-                writer.append(*(cell for cell in self._devices_not_here(info, description) if cell.id not in earlier.ids))
-                writer.close(round(earlier.seconds + time.perf_counter() - started, 3))
+                here = {device.kind for device in description.devices}
+                kinds = [] if self.selection.subjects else [kind for kind in info.device_kinds if kind not in here]
+                absent = self._not_here(info, kinds, f"{info.name} sees no such device on this machine")
+                kept = {cell.id: cell.seconds for cell in earlier.cells}
+                writer.append(*(cell for cell in absent if cell.id not in kept))
+                writer.close(round(sum(kept.values()) + time.perf_counter() - started, 3))
         worker.shutdown()
-        self.observer.ended(info.name, "")
+        self._display.ended(info.name, "")
         return path
 
     def _run(self, worker: Worker, planned: Sequence[PlannedCheck], earlier: ResumePoint, writer: Writer) -> bool:
         """Run what is missing; False if the run was stopped meanwhile."""
+        done = {(cell.check, cell.target.id) for cell in earlier.cells}
         for item in planned:
-            if earlier.has(item):
-                self.observer.finished(worker.framework, ())
+            if (item.check.id, item.target.id) in done:
+                self._display.checked(worker.framework, ())
                 continue
             if self.stop.is_set():
                 return False
@@ -139,7 +154,7 @@ class Run:
                 return False  # its worker was ended on purpose: the cell is not an error but was not run
             cells = [self.ledger.apply(cell) for cell in reply.cells]
             writer.append(*cells)
-            self.observer.finished(worker.framework, cells)
+            self._display.checked(worker.framework, cells)
         return True
 
     def _earlier(self, path: Path, header: Header, planned: Sequence[PlannedCheck]) -> ResumePoint:
@@ -151,52 +166,18 @@ class Run:
             self.ledger.apply(cell)
         return earlier
 
-    def _devices_not_here(self, info: FrameworkInfo, description: Description) -> list[Cell]:
-        here = {device.kind for device in description.devices}
-        missing = [] if self.selection.subjects else [kind for kind in info.device_kinds if kind not in here]
-        return self._not_here(info, missing, f"{info.name} sees no such device on this machine")
-
     def _not_here(self, info: FrameworkInfo, kinds: Sequence[str], reason: str) -> list[Cell]:
         return [cell for cell in not_run_cells(info, self.checks, self.selection, kinds, reason) if holds(self.shard, cell.target)]
-
-    def _header(self, description: Description) -> Header:
-        return header_of(description, self.specs, self.profile, self.selection, self.run_id, self.shard)
 
     def _absent(self, path: Path, info: FrameworkInfo, reason: str, outcome: Outcome = Outcome.NOT_RUN) -> Path:
         """The results file of a framework that cannot run here: every check, with the reason."""
         cells = [cell.model_copy(update={"outcome": outcome}) for cell in self._not_here(info, info.device_kinds, reason)]
-        self.observer.planned(info.name, 0)
-        with self._earlier(path, self._header(Description(framework=info.name)), ()).writer() as writer:
+        self._display.planned(info.name, 0)
+        with self._earlier(path, self.header(Description(framework=info.name)), ()).writer() as writer:
             writer.append(*cells)
             writer.close(0.0)
-        self.observer.ended(info.name, reason)
+        self._display.ended(info.name, reason)
         return path
-
-
-def header_of(
-    description: Description, specs: Specs, profile: Profile, selection: Selection, run_id: str, shard: Shard | None = None
-) -> Header:
-    """The header of the results file of one worker."""
-    return Header(
-        run=run_id,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        suite_version=conformance.__version__,
-        specs_digest=specs.digest,
-        profile=profile.name,
-        seed=profile.budget.seed,
-        selection=selection.stated,
-        shard=shard,
-        environment=RunEnvironment(
-            framework=description.framework,
-            version=description.version,
-            python=description.python,
-            platform=description.platform,
-            packages=description.packages,
-            flags=description.flags,
-            devices=tuple(d.name for d in description.devices),
-        ),
-        entries={i.name: i.entry for i in description.implementations},
-    )
 
 
 def default_memory() -> int:

@@ -123,18 +123,11 @@ class DeviationLedger:
         found = list(self._complaints)
         if not everything:
             return found
-        for i, deviation in enumerate(self._deviations):
-            relevant = any(
-                covers(
-                    deviation,
-                    deviation.check,
-                    deviation.quantity,
-                    {**{k: v[0] for k, v in deviation.where.items()}, "framework": f, "version": v},
-                )
-                for f, v in frameworks_run
-            )
-            if i not in self._met and relevant:
-                found.append(f"{deviation.file.name}: {deviation.check}: it matched no cell of this run")
+        for i, d in enumerate(self._deviations):
+            somewhere = {k: v[0] for k, v in d.where.items()}
+            ran = [{**somewhere, "framework": framework, "version": version} for framework, version in frameworks_run]
+            if i not in self._met and any(covers(d, d.check, d.quantity, target) for target in ran):
+                found.append(f"{d.file.name}: {d.check}: it matched no cell of this run")
         return found
 
 
@@ -143,21 +136,14 @@ def complaints(specs: Specs, results: Iterable[Results], *, everything: bool) ->
     frameworks: dict[str, list[Results]] = {}
     for part in results:
         frameworks.setdefault(part.header.environment.framework, []).append(part)
-    return [
-        complaint
-        for framework, parts in frameworks.items()
-        for complaint in _of_framework([d for d in specs.deviations if framework in d.where["framework"]], parts, everything=everything)
-    ]
-
-
-def _of_framework(deviations: Sequence[Deviation], parts: Sequence[Results], *, everything: bool) -> list[str]:
-    """Each cell is held against the deviations of its own framework only: there are hundreds of them all."""
-    ledger = DeviationLedger.today(deviations)
-    for part in parts:
-        for cell in part.cells:
+    found = []
+    for framework, parts in frameworks.items():
+        ledger = DeviationLedger.today([d for d in specs.deviations if framework in d.where["framework"]])  # of hundreds of them all
+        for cell in (cell for part in parts for cell in part.cells):
             ledger.apply(cell)
-    environments = [part.header.environment for part in parts]
-    return ledger.complaints([(e.framework, e.version) for e in environments if e.version], everything=everything)
+        versions = [part.header.environment.version for part in parts]
+        found += ledger.complaints([(framework, version) for version in versions if version], everything=everything)
+    return found
 
 
 def complaints_of_shards(specs: Specs, results: Sequence[Results]) -> list[str]:
@@ -166,6 +152,5 @@ def complaints_of_shards(specs: Specs, results: Sequence[Results]) -> list[str]:
     Of a run by other specs, or of a selection, nothing is said.
     """
     whole = [part for part in results if part.header.shard and part.complete]
-    return complaints(
-        specs, [part for part in whole if part.header.specs_digest == specs.digest and not part.header.selection], everything=True
-    )
+    ours = [part for part in whole if part.header.specs_digest == specs.digest and not part.header.selection]
+    return complaints(specs, ours, everything=True)

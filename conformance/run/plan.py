@@ -34,21 +34,14 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether nothing was left out."""
-        return not any((self.devices, self.modes, self.dtypes, self.operations, self.checks, self.implementations, self.subjects))
+        return not any(vars(self).values())
 
     @property
     def stated(self) -> dict[str, tuple[str, ...]]:
         """What the header of a results file says of it: whatever was restricted, and of subject files their digests."""
-        named = {
-            "device": self.devices,
-            "mode": self.modes,
-            "dtype": self.dtypes,
-            "operation": self.operations,
-            "check": self.checks,
-            "implementation": self.implementations,
-            "subject": tuple(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.subjects),
-        }
-        return {option: tuple(values) for option, values in named.items() if values}
+        digests = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.subjects]
+        given = {**vars(self), "subjects": digests}
+        return {name.removesuffix("s"): tuple(values) for name, values in given.items() if values}
 
     def wants_check(self, check: Check) -> bool:
         """Whether the check was selected."""
@@ -85,15 +78,13 @@ class PlannedCheck:
 
     check: Check
     target: Target
-    budget: Budget | None = None
-    """What the check may spend; None where nothing is to be run."""
+    budget: Budget
     skip_reason: str = ""
     """Why the profile does not run it; its cells are then ``not-run`` for this reason."""
 
     @property
     def request(self) -> Request:
         """The message to the worker."""
-        assert self.budget is not None, "asked to run what was not planned to be run"
         t = self.target
         return Request(
             check=self.check.id, implementation=t.implementation, device=t.device, mode=t.mode, dtype=t.dtype, budget=self.budget
@@ -102,28 +93,29 @@ class PlannedCheck:
     def ask(self, worker: Worker, timeout: float) -> CheckReply:
         """What the worker says of it in so many seconds: an error if that costs the worker, nothing but the reason if it is not run."""
         if self.skip_reason:
-            return CheckReply(self.cells(Outcome.NOT_RUN, self.skip_reason))
+            return CheckReply(cells_without_findings(self.check, self.target, Outcome.NOT_RUN, self.skip_reason))
         try:
             reply = worker.run(self.request, timeout)
         except WorkerDied as lost:
-            return CheckReply(self.cells(Outcome.ERROR, str(lost)), lost=True)
+            return CheckReply(cells_without_findings(self.check, self.target, Outcome.ERROR, str(lost)), lost=True)
         return CheckReply(reply.cells, reply.uses_random_inputs)
 
-    def cells(self, outcome: Outcome, reason: str) -> list[Cell]:
-        """The cells where the check gave no findings of its own."""
-        return [
-            Cell(
-                check=self.check.id,
-                kind=self.check.kind,
-                level=self.check.level,
-                operation=self.check.operation,
-                quantity=quantity.value,
-                target=self.target,
-                outcome=outcome,
-                reason=reason,
-            )
-            for quantity in self.check.quantities
-        ]
+
+def cells_without_findings(check: Check, target: Target, outcome: Outcome, reason: str) -> list[Cell]:
+    """The cells of a check on a target where it gave no findings of its own."""
+    return [
+        Cell(
+            check=check.id,
+            kind=check.kind,
+            level=check.level,
+            operation=check.operation,
+            quantity=quantity.value,
+            target=target,
+            outcome=outcome,
+            reason=reason,
+        )
+        for quantity in check.quantities
+    ]
 
 
 def plan(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[PlannedCheck]:
@@ -136,12 +128,23 @@ def plan(description: Description, checks: dict[str, Check], selection: Selectio
     by_operation: dict[str, list[Check]] = {}
     for check in checks.values():
         by_operation.setdefault(check.operation, []).append(check)
-    planned = [
-        _planned(description, implementation, check, target, selection, profile)
-        for implementation, target in targets_of(description, selection)
-        for check in by_operation.get(implementation.operation, [])
-        if target.dtype in check.dtypes and selection.wants_check(check) and (target.mode != VMAP or check.supports_vmap)
-    ]
+    first = {i.operation: i.name for i in reversed(description.implementations)}
+    planned = []
+    for implementation, target in targets_of(description, selection):
+        for check in by_operation.get(implementation.operation, []):
+            if target.dtype not in check.dtypes or not selection.wants_check(check) or (target.mode == VMAP and not check.supports_vmap):
+                continue
+            candidate = Candidate(
+                check,
+                target,
+                implementation.modes,
+                description.usual_mode,
+                target.mode in description.compiling_modes,
+                is_first=bool(selection.subjects) or implementation.name == first[implementation.operation],
+                named=bool(selection.subjects or selection.operations or selection.implementations),
+                of_subject=bool(selection.subjects),
+            )
+            planned.append(PlannedCheck(check, target, profile.budget_for(candidate), profile.skip_reason(candidate)))
     order = {check_id: place for place, check_id in enumerate(checks)}
 
     def sort_key(p: PlannedCheck) -> tuple[str, str, str, str, str, int]:
@@ -172,28 +175,6 @@ def targets_of(description: Description, selection: Selection) -> Iterator[tuple
             )
 
 
-def _planned(
-    description: Description,
-    implementation: ImplementationDescription,
-    check: Check,
-    target: Target,
-    selection: Selection,
-    profile: Profile,
-) -> PlannedCheck:
-    first = next(i for i in description.implementations if i.operation == implementation.operation)
-    candidate = Candidate(
-        check,
-        target,
-        implementation.modes,
-        description.usual_mode,
-        target.mode in description.compiling_modes,
-        is_first=bool(selection.subjects) or implementation is first,
-        named=bool(selection.subjects or selection.operations or selection.implementations),
-        of_subject=bool(selection.subjects),
-    )
-    return PlannedCheck(check, target, profile.budget_for(candidate), profile.skip_reason(candidate))
-
-
 def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Selection, kinds: Sequence[str], reason: str) -> Iterator[Cell]:
     """One ``not-run`` cell for each check and device kind of a framework that cannot run here, so that nothing is silently absent."""
     for kind in kinds:
@@ -202,4 +183,4 @@ def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Sele
         target = Target(framework=info.name, version="", implementation="*", device=kind, mode="*", dtype="*")
         for check in checks.values():
             if selection.wants_check(check):
-                yield from PlannedCheck(check, target).cells(Outcome.NOT_RUN, reason)
+                yield from cells_without_findings(check, target, Outcome.NOT_RUN, reason)

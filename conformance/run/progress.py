@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from conformance.results.records import Cell, Outcome
-from conformance.run.engine import Observer
 
 ProgressCallback = Callable[[int, int], None]
 """Told how much of some work is done, and how much there is."""
@@ -19,12 +16,12 @@ ProgressCallback = Callable[[int, int], None]
 _BAD = {Outcome.FAIL, Outcome.ERROR}
 
 
-class ProgressDisplay(Observer):
-    """Observes a run and draws it; use as a context manager."""
+class ProgressDisplay(Progress):
+    """Told the progress of a run, and draws it; use as a context manager."""
 
     def __init__(self, frameworks: Sequence[str]) -> None:
         console = Console(stderr=True)
-        self._progress = Progress(
+        super().__init__(
             TextColumn("{task.description:<17}"),
             BarColumn(bar_width=28),
             MofNCompleteColumn(),
@@ -33,37 +30,28 @@ class ProgressDisplay(Observer):
             console=console,
             disable=not console.is_terminal,
         )
-        self._tasks: dict[str, TaskID] = {
-            name: self._progress.add_task(name, total=None, start=False, note="waiting") for name in frameworks
-        }
+        self._of: dict[str, TaskID] = {name: self.add_task(name, total=None, start=False, note="waiting") for name in frameworks}
         self._bad: dict[str, int] = dict.fromkeys(frameworks, 0)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
 
     def starting(self, framework: str) -> None:
         """Its worker is importing it."""
-        self._progress.start_task(self._tasks[framework])
-        self._progress.update(self._tasks[framework], note="importing")
+        self.start_task(self._of[framework])
+        self.update(self._of[framework], note="importing")
 
     def planned(self, framework: str, count: int) -> None:
         """It is loaded and has this many items."""
-        self._progress.update(self._tasks[framework], total=count, note="")
+        self.update(self._of[framework], total=count, note="")
 
-    def finished(self, framework: str, cells: Sequence[Cell]) -> None:
+    def checked(self, framework: str, cells: Sequence[Cell]) -> None:
         """One item is done."""
         self._bad[framework] += sum(cell.outcome in _BAD for cell in cells)
         note = f"{self._bad[framework]} not conforming" if self._bad[framework] else ""
-        self._progress.update(self._tasks[framework], advance=1, note=note)
+        self.update(self._of[framework], advance=1, note=note)
 
     def ended(self, framework: str, note: str) -> None:
         """It is done, or could not run."""
         if note:
-            self._progress.update(self._tasks[framework], total=1, completed=1, note=note[:80])
+            self.update(self._of[framework], total=1, completed=1, note=note[:80])
 
 
 @contextmanager

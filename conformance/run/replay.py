@@ -15,29 +15,25 @@ from conformance.specs.model import Specs
 from conformance.workers.process import WorkerDied, WorkerOptions, running
 
 
-class ReplayError(Mistake):
-    """A cell that cannot be run again here; the message is one sentence."""
-
-
 def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path, ...]) -> list[tuple[Cell, str]]:
     """The cells of one check on one target, with the implementation's entry point; only one if the id names a quantity.
 
     Raises:
-        ReplayError: the id is not that of a cell, or its target cannot run here.
+        Mistake: the id is not that of a cell, or its target cannot run here.
     """
     check, quantity, target = split_id(identifier)
     parts = target.split("/")
     checks = all_checks(specs)
     if check not in checks:
-        raise ReplayError(f"unknown check {check!r}: expected an id from `conformance list checks`")
+        raise Mistake(f"unknown check {check!r}: expected an id from `conformance list checks`")
     if len(parts) != 5:
-        raise ReplayError(f"{identifier}: found the target {target!r}, expected framework/implementation/device/mode/dtype after an @")
+        raise Mistake(f"{identifier}: found the target {target!r}, expected framework/implementation/device/mode/dtype after an @")
     framework, implementation, device, mode, dtype = parts
     known = frameworks()
     if framework not in known:
-        raise ReplayError(f"unknown framework {framework!r}: expected one of {', '.join(known)}")
+        raise Mistake(f"unknown framework {framework!r}: expected one of {', '.join(known)}")
     if reason := known[framework].why_missing():
-        raise ReplayError(reason)
+        raise Mistake(reason)
     selection = Selection(
         implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,), subjects=subjects
     )
@@ -45,12 +41,12 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
         with running(framework, WorkerOptions(specs.root, subjects)) as (worker, description):
             planned = plan(description, {check: checks[check]}, selection, profile)
             if not planned:
-                raise ReplayError(
+                raise Mistake(
                     f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
                 )
             cells = worker.run(planned[0].request, profile.timeout).cells
             entry = next(i.entry for i in description.implementations if i.name == implementation)
     except WorkerDied as lost:
-        raise ReplayError(f"{identifier}: {lost}") from None
+        raise Mistake(f"{identifier}: {lost}") from None
     ledger = DeviationLedger.today(specs.deviations)
     return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from conformance.mistake import Mistake
-from conformance.results.reading import Results, ResultsError, read
+from conformance.results.reading import Results, read
 from conformance.results.records import MAX_LINE, Cell, Header
 from conformance.results.writing import Writer
 from conformance.run.plan import PlannedCheck
 
 _OWN = ("run", "started")
 """What the header of every run has of its own."""
-
-
-class ResumeError(Mistake):
-    """A results file that this run cannot go on with; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +30,12 @@ class ResumePoint:
         """Appends to what is kept, or begins the file."""
         return Writer(self.path, self.header, self.cells, self.size)
 
-    @cached_property
-    def ids(self) -> frozenset[str]:
-        """The ids of the cells that are kept."""
-        return frozenset(cell.id for cell in self.cells)
-
-    @property
-    def seconds(self) -> float:
-        """What the cells that are kept took."""
-        return sum(cell.seconds for cell in self.cells)
-
-    def has(self, item: PlannedCheck) -> bool:
-        """Whether nothing of the item remains to be run."""
-        return (item.check.id, item.target.id) in self._items
-
-    @cached_property
-    def _items(self) -> frozenset[tuple[str, str]]:
-        return frozenset((cell.check, cell.target.id) for cell in self.cells)
-
 
 def load_resume_point(path: Path, header: Header, planned: Sequence[PlannedCheck]) -> ResumePoint:
     """What a results file holds of the run that the header describes; nothing where there is no file, or none of a framework that ran.
 
     Raises:
-        ResumeError: the file cannot be read, or is of another run.
+        Mistake: the file cannot be read, or is of another run.
     """
     found = _read(path)
     if found is None:
@@ -77,10 +54,7 @@ def _read(path: Path) -> Results | None:
     with path.open("rb") as file:
         if not file.readline(MAX_LINE).endswith(b"\n"):
             return None
-    try:
-        found = read(path)
-    except ResultsError as error:
-        raise ResumeError(error) from None
+    found = read(path)
     return found if found.header.environment.version else None
 
 
@@ -90,7 +64,7 @@ def _require_same(found: Results, asked: Header) -> None:
     differing = [key for key in now if key not in _OWN and before[key] != now[key]]
     if differing:
         key = differing[0]
-        raise ResumeError(
+        raise Mistake(
             f"{found.path}: {key.replace('_', ' ')}: found {_shown(before[key])}, expected {_shown(now[key])} as of this run: "
             "go on as it was begun, or run without --resume"
         )

@@ -80,12 +80,11 @@ class ProcessState:
 
         return inside
 
-    def rebaseline(self) -> None:
-        """Take the framework's arithmetic and locale as they are: what it sets while it is imported is how it runs."""
-        self.restore()
-
     def restore(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Name what was changed: what is undone hereby, and what lasts."""
+        """Name what was changed: what is undone hereby, and what lasts.
+
+        After the framework is imported, that is how it runs.
+        """
         with self.framework_state():
             before, self._fp_fingerprint = self._fp_fingerprint, _arithmetic()
         changed = []

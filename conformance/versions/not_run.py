@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance.checks.base import Check
-from conformance.checks.catalogue import all_checks
 from conformance.frameworks.registry import frameworks
 from conformance.results.writing import Writer
-from conformance.run.engine import header_of
+from conformance.run.engine import Run
 from conformance.run.plan import Selection, not_run_cells
 from conformance.run.profiles import PROFILES
 from conformance.specs.grammar import MATRIX
@@ -25,11 +23,14 @@ REASON = "the environment {name} wrote no results: it was not made, could not be
 
 def mark(folder: Path, specs: Specs, environments: list[VersionEnvironment], options: Selection) -> list[str]:
     """Write a results file for every environment that has none in ``folder``; return their names."""
-    checks = all_checks(specs)
-    missing = [one for one in environments if one.label == MATRIX and not _results(folder / one.name)]
-    for environment in missing:
-        _write(folder / environment.name / "results" / f"{environment.framework}.jsonl", environment, specs, checks, options)
-    return [environment.name for environment in missing]
+    run, known = Run(specs, PROFILES["quick"], options, folder, run_id=NOT_RUN), frameworks()
+    missing = [one for one in environments if one.label == MATRIX and not any((folder / one.name).rglob("*.jsonl"))]
+    for one in missing:
+        header = run.header(Description(framework=one.framework, version=one.version))
+        with Writer(folder / one.name / "results" / f"{one.framework}.jsonl", header) as writer:
+            writer.append(*not_run_cells(known[one.framework], run.checks, options, ("cpu",), REASON.format(name=one.name)))
+            writer.close(0.0)
+    return [one.name for one in missing]
 
 
 def selection(options: tuple[str, ...]) -> Selection:
@@ -40,19 +41,6 @@ def selection(options: tuple[str, ...]) -> Selection:
         return tuple(value for name, value in pairs if name == option)
 
     return Selection(operations=given("--operation"), checks=given("--check"))
-
-
-def _results(folder: Path) -> bool:
-    return any(folder.rglob("*.jsonl"))
-
-
-def _write(path: Path, environment: VersionEnvironment, specs: Specs, checks: dict[str, Check], chosen: Selection) -> None:
-    info = frameworks()[environment.framework]
-    description = Description(framework=environment.framework, version=environment.version)
-    with Writer(path, header_of(description, specs, PROFILES["quick"], chosen, NOT_RUN)) as writer:
-        for cell in not_run_cells(info, checks, chosen, ("cpu",), REASON.format(name=environment.name)):
-            writer.append(cell)
-        writer.close(0.0)
 
 
 def main() -> None:

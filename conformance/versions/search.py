@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from conformance.mistake import Mistake
 from conformance.results.records import Cell, Outcome
 
 State = tuple[str, ...]
@@ -15,8 +16,10 @@ _DEVIATES = {Outcome.FAIL, Outcome.DEVIATION}
 """A deviation is one whether or not it is documented for the version at hand."""
 
 
-class BisectError(Exception):
+class BisectError(Mistake):
     """There is nothing to search for; the message is one sentence."""
+
+    exit_code = 3
 
 
 class EnvironmentUnavailable(Exception):

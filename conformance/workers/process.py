@@ -64,7 +64,7 @@ class Worker:
         """Start the process and wait for what it has.
 
         Raises:
-            WorkerLost: it died, hung or could not load its framework, or did so several times in a row and is not started any more.
+            WorkerDied: it died, hung or could not load its framework, or did so several times in a row and is not started any more.
         """
         self._end()
         if self._closed.is_set():
@@ -161,7 +161,7 @@ class Worker:
         """One check on one target, by a new process where there is none.
 
         Raises:
-            WorkerLost: no valid answer came in ``timeout`` seconds.
+            WorkerDied: no valid answer came in ``timeout`` seconds.
         """
         if self._process is None or self._spoiled_by not in ("", request.implementation):
             self.start()  # again: after a death, or as what one implementation changed is none of another's business

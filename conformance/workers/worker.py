@@ -245,7 +245,7 @@ def open_harness(name: str, specs_root: Path | None = None, subjects: Sequence[P
         own = () if subjects else framework.implementations()
         mine = [s.implementation() for path in subjects for s in load_subjects(path) if s.adapter == name]
         version = framework.environment().version
-    process_state.rebaseline()
+    process_state.restore()
     if subjects:
         specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
     implementations = {i.name: i for i in (*own, *mine) if i.operation in specs.titles}

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from conformance.cluster import node
-from conformance.cluster.backends import Done, LocalExecutor, NoExecutor, RayExecutor
+from conformance.cluster.backends import Done, LocalExecutor, RayExecutor
 from conformance.cluster.distributed_run import DistributedRun
 from conformance.cluster.job import Job, JobTarget
 from conformance.cluster.package import dependencies, packed
 from conformance.frameworks.registry import frameworks
+from conformance.mistake import Mistake
 from conformance.results.merging import merge
 from conformance.results.reading import Results, read
 from conformance.results.shards import combined
@@ -174,7 +175,7 @@ def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: P
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(NoExecutor, match=r"pip install 'mse-conformance\[ray\]'"):
+    with pytest.raises(Mistake, match=r"pip install 'mse-conformance\[ray\]'"):
         RayExecutor()
 
 

@@ -22,8 +22,9 @@ import pytest
 from conformance.checks.context import ExpectationCache
 from conformance.frameworks.base import Device
 from conformance.frameworks.numpy.adapter import NumpyFramework
+from conformance.mistake import Mistake
 from conformance.power.power_run import PowerRun
-from conformance.power.variants import EQUIVALENT, GROUPS, Variant, VariantError, examine, group_of, own_files, own_folder
+from conformance.power.variants import EQUIVALENT, GROUPS, Variant, examine, group_of, own_files, own_folder
 from conformance.power.verdicts import Verdict
 from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import PROFILES, Profile
@@ -82,7 +83,6 @@ def verdict_on(path: Path, subject: Subject, on: Harness, seeds: Sequence[int], 
     order = {check: place for place, check in enumerate(on.checks)}
 
     def ask(item: PlannedCheck, seed: int) -> CheckReply:
-        assert item.budget is not None
         on.cache = expectations(item.check.operation, item.target.dtype, flushes=item.target.dtype in flushing)
         reply = on.answer(replace(item, budget=replace(item.budget, seed=seed)).request)
         return CheckReply(reply.cells, reply.uses_random_inputs)
@@ -176,7 +176,7 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
 
 def test_every_file_tells_its_group() -> None:
     assert {group_of(path) for path in own_files()} <= {EQUIVALENT, *GROUPS}
-    with pytest.raises(VariantError, match=r"mutants_taste\.py: found a name that does not say what the file holds"):
+    with pytest.raises(Mistake, match=r"mutants_taste\.py: found a name that does not say what the file holds"):
         group_of(Path("mutants_taste.py"))
 
 

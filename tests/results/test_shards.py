@@ -10,12 +10,13 @@ import pytest
 
 from conformance.cli.output import read_results
 from conformance.frameworks.registry import frameworks
+from conformance.mistake import Mistake
 from conformance.reports.table import ResultTable
 from conformance.reports.write import write_all
 from conformance.results.merging import find, merge
 from conformance.results.reading import Results, read
 from conformance.results.records import Shard, Target
-from conformance.results.shards import ShardError, combined, holds, shard_of
+from conformance.results.shards import combined, holds, shard_of
 from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
@@ -132,7 +133,7 @@ def test_the_hash_is_the_same_everywhere_and_in_every_version() -> None:
 
 @pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "1/0", "1/1001", "a/b", "1/3/5", "-1/3", "1 / 3", "٣/٣", "1/99999999999999"])
 def test_what_is_no_shard_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(ShardError, match=r"found .*, expected i/n with i from 1 to n, and n at most 1000, such as 2/8"):
+    with pytest.raises(Mistake, match=r"found .*, expected i/n with i from 1 to n, and n at most 1000, such as 2/8"):
         shard_of(text)
     assert shard_of("2/8") == Shard(number=2, of=8)
 

@@ -13,14 +13,15 @@ from test_engine import CASES
 
 from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.registry import frameworks
-from conformance.results.lock import FolderLocked, lock_folder
+from conformance.mistake import Mistake
+from conformance.results.lock import lock_folder
 from conformance.results.reading import Results, read
 from conformance.results.records import Header, Outcome
 from conformance.results.writing import WriteError, Writer
 from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES, Profile, profile_of
-from conformance.run.resume import ResumeError, load_resume_point
+from conformance.run.resume import load_resume_point
 from conformance.specs.load import load
 from conformance.workers.process import Worker
 from conformance.workers.protocol import Reply, Request
@@ -132,7 +133,7 @@ def test_a_framework_that_was_not_there_is_run_once_it_is(finished: tuple[Path, 
 def test_a_framework_that_is_gone_costs_no_cells(finished: tuple[Path, Path], interrupted: Callable[[int], Path]) -> None:
     path = interrupted(ends(finished[0])[3])
     before = path.read_bytes()
-    with pytest.raises(ResumeError, match=r"numpy\.jsonl: version: found '2.*', expected none as of this run: go on"):
+    with pytest.raises(Mistake, match=r"numpy\.jsonl: version: found '2.*', expected none as of this run: go on"):
         execute(task(path.parent, finished[1], resume=True), FrameworkInfo("numpy", ("no_such_module",)))
     assert path.read_bytes() == before
 
@@ -150,7 +151,7 @@ def test_another_run_is_refused(
 ) -> None:
     path = interrupted(ends(finished[0])[3])
     before = path.read_bytes()
-    with pytest.raises(ResumeError, match=sentence) as refused:
+    with pytest.raises(Mistake, match=sentence) as refused:
         execute(task(path.parent, finished[1], resume=True, **options))
     assert str(refused.value).isprintable()
     assert path.read_bytes() == before
@@ -161,7 +162,7 @@ def test_every_other_header_is_another_run(key: str, finished: tuple[Path, Path]
     header = read(finished[0]).header
     changes: dict[str, Any] = {"environment": header.environment.model_copy(update={"version": "1.0"}), "entries": {"a": "b"}}
     other = Header.model_validate(header.model_dump() | {key: changes.get(key, "other")})
-    with pytest.raises(ResumeError, match="go on as it was begun, or run without --resume"):
+    with pytest.raises(Mistake, match="go on as it was begun, or run without --resume"):
         load_resume_point(finished[0], other, ())
 
 
@@ -169,14 +170,14 @@ def test_a_changed_subject_is_another_run(finished: tuple[Path, Path], tmp_path:
     (tmp_path / "a").mkdir()
     changed = subjects.write(tmp_path / "a", subjects.RIGHT, "# changed")
     path = execute(task(tmp_path, finished[1]))
-    with pytest.raises(ResumeError, match="selection"):
+    with pytest.raises(Mistake, match="selection"):
         execute(task(path.parent, changed, resume=True))
 
 
 def test_a_file_that_is_no_results_file_is_not_overwritten(finished: tuple[Path, Path], interrupted: Callable[[int], Path]) -> None:
     path = interrupted(10)
     path.write_text("notes\n", "utf-8")
-    with pytest.raises(ResumeError, match=r":1: .*Invalid JSON"):
+    with pytest.raises(Mistake, match=r":1: .*Invalid JSON"):
         execute(task(path.parent, finished[1], resume=True))
     assert path.read_text("utf-8") == "notes\n"
 
@@ -195,7 +196,7 @@ def test_a_deviation_that_was_kept_is_still_one(tmp_path: Path) -> None:
 def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
     with (
         lock_folder(tmp_path / "out"),
-        pytest.raises(FolderLocked, match="found another run that writes into this folder"),
+        pytest.raises(Mistake, match="found another run that writes into this folder"),
         lock_folder(tmp_path / "out"),
     ):
         pass

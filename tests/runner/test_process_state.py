@@ -59,7 +59,7 @@ def test_an_exception_leaves_the_side_too() -> None:
 def test_what_was_set_during_the_import_is_no_change() -> None:
     process_state = ProcessState()
     process_state.called(flush_to_zero)()
-    process_state.rebaseline()
+    process_state.restore()
     assert process_state.restore() == ((), ())
     assert process_state.called(halved)() == 0
 
