@@ -87,6 +87,7 @@ class Run:
 
     def header(self, description: Description) -> Header:
         """The header of the results file of one worker."""
+        described = description.model_dump(include=RunEnvironment.model_fields.keys() - {"devices"})
         return Header(
             run=self.run_id,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -96,15 +97,7 @@ class Run:
             seed=self.profile.budget.seed,
             selection=self.selection.stated,
             shard=self.shard,
-            environment=RunEnvironment(
-                framework=description.framework,
-                version=description.version,
-                python=description.python,
-                platform=description.platform,
-                packages=description.packages,
-                flags=description.flags,
-                devices=tuple(d.name for d in description.devices),
-            ),
+            environment=RunEnvironment(**described, devices=tuple(d.name for d in description.devices)),
             entries={i.name: i.entry for i in description.implementations},
         )
 

@@ -72,7 +72,11 @@ class Worker:
         if self._failed_starts == MAX_STARTS:
             raise WorkerDied(f"its worker could not be started, {MAX_STARTS} times in a row")
         self._failed_starts += 1
-        description = self._start()
+        try:
+            description = self._start()
+        except WorkerDied:
+            self._end()
+            raise
         self._failed_starts = 0
         return description
 
@@ -99,21 +103,17 @@ class Worker:
                 start_new_session=True,
             )
         except OSError as error:  # no memory, no room, too many processes
-            self._end()
             raise WorkerDied(f"the system could not start it: {error.strerror or error}") from None
         assert process.stderr is not None
         self._log = Log(process.stderr)
         threading.Thread(target=self._read, args=(process, self._lines), daemon=True).start()
         if self._closed.is_set():  # since this began
-            self._end()
             raise WorkerDied("its worker was ended")
         try:
             description = Description.model_validate_json(self._next(START_TIMEOUT, "starting"))
         except ValidationError:
-            self._end()
             raise WorkerDied("the worker's first line was not a description of its framework") from None
         if description.failed:
-            self._end()
             raise WorkerDied(f"it could not start: {description.failed}")
         return description
 
