@@ -28,15 +28,16 @@ def launch(tmp_path: Path) -> Iterator[ReplicaLauncher]:
     (tmp_path / "a_child.py").write_text(
         textwrap.dedent(
             """
-            import os
+            import os, sys
             import numpy as np
             from act import act
             from conformance.frameworks.child_processes import Replica, serve
 
-            def run(order):
-                act(order)
-                place = order.variant or f"process {os.getpid()}"
-                return [Replica(order.rank, place, "eager", order.task.parameters, np.float32(os.getpid()))]
+            def run(task, variant):
+                rank = int(sys.argv[1])
+                act(rank)
+                place = variant or f"process {os.getpid()}"
+                return [Replica(rank, place, "eager", task.parameters, np.float32(os.getpid()))]
 
             serve(run)
             """
@@ -51,13 +52,13 @@ def launch(tmp_path: Path) -> Iterator[ReplicaLauncher]:
 
 
 def act(folder: Path, body: str) -> None:
-    """What each child does with an order before it answers."""
-    (folder / "act.py").write_text(f"import os, sys, time\n\ndef act(order):\n    {body}\n")
+    """What each child does, told its rank, before it answers."""
+    (folder / "act.py").write_text(f"import os, sys, time\n\ndef act(rank):\n    {body}\n")
 
 
 def pids(launch: ReplicaLauncher) -> list[float]:
     """The process ids of the children, which is what they say that the loss is."""
-    return sorted(float(x) for x in launch.perform("")(TASK, SETTING).arrays[Quantity.LOSS].values())
+    return sorted(float(x) for x in launch.perform("", TASK, SETTING).arrays[Quantity.LOSS].values())
 
 
 def alive(pid: float) -> bool:
@@ -85,7 +86,7 @@ def test_children_end_when_nobody_can_ask_them_any_more(launch: ReplicaLauncher)
     [
         ("os._exit(3)", "a process of the replicas ended with exit status 3, without an answer"),
         ('raise ValueError("two\\nlines")', "a replica raised ValueError: two"),
-        ("print('noise')\n    if order.rank: os._exit(4)\n    time.sleep(600)", "ended with exit status 4, without an answer"),
+        ("print('noise')\n    if rank: os._exit(4)\n    time.sleep(600)", "ended with exit status 4, without an answer"),
         ("os.close(0); os.write(1, b'not an answer')\n    os._exit(0)", "ended with exit status 0, without an answer"),
     ],
 )
@@ -118,9 +119,9 @@ def test_children_that_hang_are_ended(launch: ReplicaLauncher, tmp_path: Path, m
 
 def test_replicas_in_one_place_are_not_attested(launch: ReplicaLauncher) -> None:
     with pytest.raises(ExecutionMismatch, match="asked for 2 replicas apart from each other, they ran on one place and one place"):
-        launch.perform("one place")(TASK, SETTING)
+        launch.perform("one place", TASK, SETTING)
 
 
 def test_other_devices_are_not_offered(launch: ReplicaLauncher) -> None:
     with pytest.raises(Unsupported, match="logical devices of the CPU"):
-        launch.perform("")(TASK, ExecutionSetting("cuda:0", "eager", "float32"))
+        launch.perform("", TASK, ExecutionSetting("cuda:0", "eager", "float32"))

@@ -61,7 +61,7 @@ class JaxFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The operations written out, replicas, and where it is installed optax, and training with it."""
-        return (*IMPLEMENTATIONS, *replicas.implementations(), *(training.implementations() if HAS_OPTAX else ()))
+        return (*IMPLEMENTATIONS, *replicas.IMPLEMENTATIONS, *(training.IMPLEMENTATIONS if HAS_OPTAX else ()))
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""

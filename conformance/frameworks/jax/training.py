@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,16 +15,7 @@ from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.training_log import train
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, OUTPUT_BIAS, OUTPUT_WEIGHT, TrainingTask
 
-ENTRY = "optax.sgd(rate).update(gradients, state), with gradients of jnp.mean(jnp.square(prediction - target){})"
 Parameters = dict[str, jax.Array]
-
-
-def implementations() -> Sequence[Implementation]:
-    """The two losses, with and without weights."""
-    return (
-        Implementation("optax.sgd", ENTRY.format(""), "training/sgd", perform, MODES, DTYPES),
-        Implementation("optax.sgd-weighted", ENTRY.format(" * weight[:, None]"), "training/sgd-weighted", perform, MODES, DTYPES),
-    )
 
 
 def _loss(parameters: Parameters, inputs: jax.Array, targets: jax.Array, weight: jax.Array | None) -> jax.Array:
@@ -58,3 +47,10 @@ def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
 
     log = train(task, lambda array: jax.device_put(array, device), step, lambda *batch: measure(parameters, *batch), lambda: parameters)
     return log.produced(place(parameters[OUTPUT_BIAS]), "jit" if traced == {True} else "eager")
+
+
+ENTRY = "optax.sgd(rate).update(gradients, state), with gradients of jnp.mean(jnp.square(prediction - target){})"
+IMPLEMENTATIONS = (
+    Implementation("optax.sgd", ENTRY.format(""), "training/sgd", perform, MODES, DTYPES),
+    Implementation("optax.sgd-weighted", ENTRY.format(" * weight[:, None]"), "training/sgd-weighted", perform, MODES, DTYPES),
+)

@@ -13,12 +13,10 @@ from conformance.frameworks.base import Implementation
 from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.training_log import TrainingLog
-from conformance.numerics.formats import Array
-from conformance.numerics.tasks import HIDDEN_WEIGHT, LOSS, METRIC, OUTPUT_BIAS, PARAMETERS, WEIGHTED_METRIC, TrainingTask
+from conformance.numerics.tasks import HIDDEN_WEIGHT, LOSS, METRIC, OUTPUT_BIAS, PARAMETERS, WEIGHTED_METRIC, Samples, TrainingTask
 
 MODES = {"tensorflow": ("graph", "eager", "xla"), "torch": ("eager",), "jax": ("jit", "eager")}
 """For each backend its modes, that of a plain ``compile`` first. Keras on PyTorch is compiled nowhere by default."""
-_COMPILED = ("xla", "jit")
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,15 @@ def implementations(keras: Any, backend: Backend) -> Sequence[Implementation]:
         ("own", "keras.Sequential", "lambda y_true, y_pred: ops.mean(ops.square(y_pred - y_true), axis=-1)", lambda: per_sample),
         ("own-scalar", "keras.Sequential", "lambda y_true, y_pred: ops.mean(ops.square(y_pred - y_true))", lambda: of_all),
     )
-    modes, made = MODES[backend.name], []
-    for operation, weight in (("sgd", ""), ("sgd-weighted", ", sample_weight=weight")):
+    made = []
+    for suffix, weight in (("", ""), ("-weighted", ", sample_weight=weight")):
         for way, model, said, loss in ways:
-            first = way == "string"  # the other ways say the same loss to the same machinery
             entry = f"{model}: compile(loss={said}); fit(inputs, targets{weight})"
             call = _Fit(keras, backend, loss, functional=model == "keras.Model")
-            name = f"fit.{way}{'-weighted' if weight else ''}"
-            made.append(
-                Implementation(name, entry, f"training/{operation}", call, modes if first else modes[:1], DTYPES if first else ("float32",))
-            )
+            modes, dtypes = MODES[backend.name], DTYPES
+            if way != "string":  # the other ways say the same loss to the same machinery
+                modes, dtypes = modes[:1], ("float32",)
+            made.append(Implementation(f"fit.{way}{suffix}", entry, f"training/sgd{suffix}", call, modes, dtypes))
     return made
 
 
@@ -79,32 +76,19 @@ class _Fit:
                 metrics=["mse"],
                 weighted_metrics=[] if task.samples.weight is None else ["mse"],
                 run_eagerly=setting.mode == "eager",
-                jit_compile=setting.mode in _COMPILED,
+                jit_compile=setting.mode in {"xla", "jit"},
             )
-            record = TrainingLog(task)
+            log = TrainingLog(task)
             kept = self.keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: record.keep(epoch + 1, _named(model))  # noqa: ARG005 - Keras passes both by name
+                on_epoch_end=lambda epoch, logs: log.keep(epoch + 1, dict(zip(PARAMETERS, model.get_weights())))  # noqa: ARG005 - Keras passes both by name
             )
-            samples = task.samples
-            history = model.fit(
-                samples.inputs,
-                samples.targets,
-                sample_weight=samples.weight,
-                batch_size=samples.batch,
-                epochs=task.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[kept],
-            ).history
-            record.losses = [float(x) for x in history["loss"]]
-            record.metrics = {name: [float(x) for x in history[key]] for key, name in _METRICS.items() if key in history}
-            if (last := task.evaluation) is not None:
-                found = model.evaluate(
-                    last.inputs, last.targets, sample_weight=last.weight, batch_size=last.batch, verbose=0, return_dict=True
-                )
-                record.evaluation = {name: float(found[key]) for key, name in {"loss": LOSS, **_METRICS}.items() if key in found}
-            ran = self._mode(model, traced)
-            return record.produced(self.backend.place(model.layers[-1].bias.value), ran)
+            reports = model.fit(**_given(task.samples), epochs=task.epochs, shuffle=False, callbacks=[kept]).history
+            found = {_NAMES[key]: [float(x) for x in values] for key, values in reports.items() if key in _NAMES}
+            log.losses, log.metrics = found.pop(LOSS), found
+            if task.evaluation is not None:
+                report = model.evaluate(**_given(task.evaluation), return_dict=True)
+                log.evaluation = {_NAMES[key]: float(value) for key, value in report.items() if key in _NAMES}
+            return log.produced(self.backend.place(model.layers[-1].bias.value), self._mode(model, traced))
 
     @contextmanager
     def _computing_in(self, setting: ExecutionSetting) -> Iterator[None]:
@@ -153,9 +137,10 @@ class _Fit:
         return "xla" if model.jit_compile else "graph"
 
 
-_METRICS = {"mse": METRIC, "weighted_mse": WEIGHTED_METRIC}
-"""How Keras calls what is compiled as ``metrics`` and as ``weighted_metrics``."""
+_NAMES = {"loss": LOSS, "mse": METRIC, "weighted_mse": WEIGHTED_METRIC}
+"""How Keras calls the loss, and what is compiled as ``metrics`` and as ``weighted_metrics``."""
 
 
-def _named(model: Any) -> dict[str, Array]:
-    return dict(zip(PARAMETERS, model.get_weights()))
+def _given(samples: Samples) -> dict[str, Any]:
+    """The arguments of ``fit`` and of ``evaluate``."""
+    return {"x": samples.inputs, "y": samples.targets, "sample_weight": samples.weight, "batch_size": samples.batch, "verbose": 0}

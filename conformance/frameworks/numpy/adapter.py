@@ -15,7 +15,7 @@ from conformance.frameworks.helpers import arguments, assemble, modified_argumen
 from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.numpy.info import INFO
 from conformance.frameworks.numpy.probe import NumpyProbe
-from conformance.frameworks.numpy.training import implementations
+from conformance.frameworks.numpy.training import IMPLEMENTATIONS as TRAINING
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 
@@ -50,7 +50,7 @@ class NumpyFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The four operations, the mean of a stream, and training, written out."""
-        return (*IMPLEMENTATIONS, *implementations())
+        return (*IMPLEMENTATIONS, *TRAINING)
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - one device, mode and rule
         """Plain calls, editing in place and streams: NumPy differentiates nothing."""

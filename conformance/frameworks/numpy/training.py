@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,16 +12,6 @@ from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.training_log import train
 from conformance.numerics.formats import Array
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, OUTPUT_BIAS, OUTPUT_WEIGHT, TrainingTask
-
-ENTRY = "parameter -= rate * gradient, with gradients by hand of np.mean(np.square(prediction - target){})"
-
-
-def implementations() -> Sequence[Implementation]:
-    """The two losses, with and without weights; the arithmetic is the same."""
-    return (
-        Implementation("by-hand.sgd", ENTRY.format(""), "training/sgd", perform, ("eager",), DTYPES),
-        Implementation("by-hand.sgd-weighted", ENTRY.format(" * weight"), "training/sgd-weighted", perform, ("eager",), DTYPES),
-    )
 
 
 def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:  # noqa: ARG001 - there is one device and one mode
@@ -50,3 +40,10 @@ def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:  
         return loss
 
     return train(task, np.asarray, step, lambda *batch: differentiated(*batch)[0], lambda: parameters).produced("cpu", "eager")
+
+
+ENTRY = "parameter -= rate * gradient, with gradients by hand of np.mean(np.square(prediction - target){})"
+IMPLEMENTATIONS = (
+    Implementation("by-hand.sgd", ENTRY.format(""), "training/sgd", perform, ("eager",), DTYPES),
+    Implementation("by-hand.sgd-weighted", ENTRY.format(" * weight"), "training/sgd-weighted", perform, ("eager",), DTYPES),
+)

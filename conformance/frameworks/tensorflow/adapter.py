@@ -71,7 +71,7 @@ class TensorflowFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The operations written out, the losses of ``tf.keras``, training with a tape, and replicas."""
-        return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
+        return (*IMPLEMENTATIONS, *training.IMPLEMENTATIONS, *replicas.IMPLEMENTATIONS)
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from conformance.frameworks.base import Implementation
-from conformance.frameworks.child_processes import Replica, ReplicaLauncher, ReplicaRequest, serve
+from conformance.frameworks.child_processes import Replica, ReplicaLauncher, serve
 from conformance.frameworks.tensorflow.tensors import constant, host, place, tf
-
-Loss = Callable[[Any, int], Any]
-"""Of the squares of one replica, and of how many rows there are on all of them."""
+from conformance.numerics.tasks import ReplicasTask
 
 
 def _mean(squares: Any, all_rows: int) -> Any:  # noqa: ARG001 - which is what is wrong with it
@@ -21,7 +18,7 @@ def _average(squares: Any, all_rows: int) -> Any:
     return tf.nn.compute_average_loss(tf.reduce_mean(squares, axis=-1), global_batch_size=all_rows)
 
 
-VARIANTS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
+VARIANTS: Mapping[str, tuple[Callable[[Any, int], Any], tf.distribute.ReduceOp, str]] = {
     "reduce_mean": (_mean, tf.distribute.ReduceOp.MEAN, "tf.reduce_mean(squares), then all_reduce(MEAN, gradient)"),
     "compute_average_loss": (
         _average,
@@ -29,23 +26,14 @@ VARIANTS: Mapping[str, tuple[Loss, tf.distribute.ReduceOp, str]] = {
         "tf.nn.compute_average_loss(per_row, global_batch_size=rows_of_all), then all_reduce(SUM, gradient)",
     ),
 }
+IMPLEMENTATIONS = ReplicaLauncher("conformance.frameworks.tensorflow.replicas", lambda _: {"CUDA_VISIBLE_DEVICES": "-1"}).implementations(
+    "MirroredStrategy", "graph", {name: f"tf.distribute.MirroredStrategy().run: {loss}" for name, (_, _, loss) in VARIANTS.items()}
+)
 
 
-_LAUNCH = ReplicaLauncher("conformance.frameworks.tensorflow.replicas", lambda _: {"CUDA_VISIBLE_DEVICES": "-1"})
-
-
-def implementations() -> Sequence[Implementation]:
-    """The mean of means, and the loss that is divided by the global batch size."""
-    return _LAUNCH.implementations(
-        "MirroredStrategy",
-        "graph",
-        {variant: f"tf.distribute.MirroredStrategy().run: {loss}" for variant, (_, _, loss) in VARIANTS.items()},
-    )
-
-
-def _run(order: ReplicaRequest) -> Sequence[Replica]:
+def _run(task: ReplicasTask, variant: str) -> Sequence[Replica]:
     """All replicas."""
-    task, (loss_of, operator, _) = order.task, VARIANTS[order.variant]
+    loss_of, operator, _ = VARIANTS[variant]
     shards = list(task.split())
     cpu = tf.config.list_physical_devices("CPU")[0]
     if tf.config.get_logical_device_configuration(cpu) is None:  # the first order

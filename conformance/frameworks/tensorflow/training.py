@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from conformance.frameworks.base import Implementation
@@ -12,17 +11,6 @@ from conformance.frameworks.tensorflow.implementations import MODES
 from conformance.frameworks.tensorflow.tensors import constant, host, place, running_on, tf
 from conformance.frameworks.training_log import train
 from conformance.numerics.tasks import HIDDEN_BIAS, HIDDEN_WEIGHT, OUTPUT_BIAS, OUTPUT_WEIGHT, TrainingTask
-
-ENTRY = "variable.assign_sub(rate * gradient), with gradients by tf.GradientTape of tf.reduce_mean(tf.square(prediction - target){})"
-
-
-def implementations() -> Sequence[Implementation]:
-    """The two losses, with and without weights."""
-    weighted = ENTRY.format(" * weight[:, None]")
-    return (
-        Implementation("GradientTape.sgd", ENTRY.format(""), "training/sgd", perform, MODES, DTYPES),
-        Implementation("GradientTape.sgd-weighted", weighted, "training/sgd-weighted", perform, MODES, DTYPES),
-    )
 
 
 def perform(task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
@@ -49,12 +37,20 @@ def _trained(task: TrainingTask, mode: str) -> ProcedureResult:
             variable.assign_sub(float(task.rate) * gradient)
         return value
 
-    run, measure = step, loss
-    if mode != "eager":
-        run, measure = (tf.function(body, jit_compile=mode == "xla" or None) for body in (step, loss))
-    log = train(task, constant, run, measure, lambda: {name: host(variable) for name, variable in parameters.items()})
+    def in_mode(body: Any) -> Any:
+        return body if mode == "eager" else tf.function(body, jit_compile=mode == "xla" or None)
+
+    run = in_mode(step)
+    log = train(task, constant, run, in_mode(loss), lambda: {name: host(variable) for name, variable in parameters.items()})
     ran = "eager"
     if True not in eagerly:  # as far as it was observed; XLA cannot fall back by itself
         traces = run._list_all_concrete_functions()  # noqa: SLF001 - the only list of what was traced
         ran = "xla" if all(one.function_def.attr["_XlaMustCompile"].b for one in traces) else "graph"
     return log.produced(place(parameters[OUTPUT_BIAS]), ran)
+
+
+ENTRY = "variable.assign_sub(rate * gradient), with gradients by tf.GradientTape of tf.reduce_mean(tf.square(prediction - target){})"
+IMPLEMENTATIONS = (
+    Implementation("GradientTape.sgd", ENTRY.format(""), "training/sgd", perform, MODES, DTYPES),
+    Implementation("GradientTape.sgd-weighted", ENTRY.format(" * weight[:, None]"), "training/sgd-weighted", perform, MODES, DTYPES),
+)

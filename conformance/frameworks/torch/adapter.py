@@ -77,7 +77,7 @@ class TorchFramework:
 
     def implementations(self) -> Sequence[Implementation]:
         """The function, the module, the written-out forms, and training and replicas with them."""
-        return (*IMPLEMENTATIONS, *training.implementations(), *replicas.implementations())
+        return (*IMPLEMENTATIONS, *training.IMPLEMENTATIONS, *replicas.IMPLEMENTATIONS)
 
     def probe(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Probe:  # noqa: ARG002 - the same for all
         """What goes beyond value and gradients, of single inputs."""

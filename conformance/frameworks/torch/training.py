@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -17,20 +17,9 @@ from conformance.frameworks.torch.tensors import place, to_array, to_tensor
 from conformance.frameworks.training_log import train
 from conformance.numerics.tasks import PARAMETERS, TrainingTask
 
-ENTRY = "torch.optim.SGD(model.parameters(), lr).step() after {}.backward()"
-
-
-def implementations() -> Sequence[Implementation]:
-    """The module's loss, and the weighted one that people write where the module takes no weights."""
-    plain = ENTRY.format("torch.nn.MSELoss()(model(inputs), targets)")
-    weighted = ENTRY.format('(weight * mse_loss(prediction, target, reduction="none").mean(dim=1)).mean()')
-    return (
-        Implementation("SGD.MSELoss", plain, "training/sgd", partial(_perform, nn.MSELoss()), MODES, DTYPES),
-        Implementation("SGD.weighted", weighted, "training/sgd-weighted", partial(_perform, _weighted), MODES, DTYPES),
-    )
-
 
 def _weighted(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """What people write where the module takes no weights."""
     return (weight * nn.functional.mse_loss(prediction, target, reduction="none").mean(dim=1)).mean()
 
 
@@ -70,3 +59,12 @@ def _perform(loss: Callable[..., Tensor], task: TrainingTask, setting: Execution
         lambda: {name: to_array(parameter.t()) for name, parameter in zip(PARAMETERS, model.parameters())},
     )
     return log.produced(place(output.weight), "compile" if marks == {True} and graphs() > before else "eager")
+
+
+ENTRY = "torch.optim.SGD(model.parameters(), lr).step() after {}.backward()"
+PLAIN = "torch.nn.MSELoss()(model(inputs), targets)"
+WEIGHTED = '(weight * mse_loss(prediction, target, reduction="none").mean(dim=1)).mean()'
+IMPLEMENTATIONS = (
+    Implementation("SGD.MSELoss", ENTRY.format(PLAIN), "training/sgd", partial(_perform, nn.MSELoss()), MODES, DTYPES),
+    Implementation("SGD.weighted", ENTRY.format(WEIGHTED), "training/sgd-weighted", partial(_perform, _weighted), MODES, DTYPES),
+)
