@@ -110,12 +110,12 @@ class QuantityRecord:
         if self.bits is not None:
             self.bits.update(observed.astype(np.float64).tobytes())
 
-    def fail(self, sentence: str, sight: Observation) -> None:
+    def fail(self, sentence: str, observation: Observation) -> None:
         """Keep the first failure."""
         if not self.failure:
-            self.failure, self.failed = sentence, sight
+            self.failure, self.failed = sentence, observation
 
-    def note(self, judgement: Judgement, sight: Observation, *, evaluations: int = 1) -> None:
+    def note(self, judgement: Judgement, observation: Observation, *, evaluations: int = 1) -> None:
         """Count conforming evaluations that were judged together, and keep what was seen of the worst if it is the worst so far."""
         self.evaluations += evaluations
         self.flags.update(dict.fromkeys(judgement.allowances))
@@ -124,7 +124,7 @@ class QuantityRecord:
         self.error_over_bound = max(self.error_over_bound, judgement.error_over_bound)
         if judgement.error_ulp > self.error_ulp or self.worst is None:
             self.error_ulp = max(self.error_ulp, judgement.error_ulp)
-            self.worst = sight
+            self.worst = observation
 
 
 def is_finite(observed: Array, judgement: Judgement) -> bool:

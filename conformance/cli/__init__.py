@@ -41,7 +41,11 @@ class _Commands(click.Group):
             fail("interrupted", INCOMPLETE)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    commands={name: click.Command(name) for name in COMMANDS},  # their names, of which click suggests one; get_command loads them
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(conformance.__version__, prog_name="conformance")
 def main() -> None:
     """Is this really the mean squared error? Holds implementations to exact values and derived bounds."""

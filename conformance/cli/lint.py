@@ -1,4 +1,4 @@
-"""Commands that say what there is, and why."""
+"""The command ``lint``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that read results files."""
+"""The command ``report``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that run checks."""
+"""The command ``run``."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -49,17 +50,16 @@ def frameworks() -> dict[str, FrameworkInfo]:
 
 @cache
 def info_of(name: str) -> FrameworkInfo:
-    """All that a framework says of itself: of one from elsewhere, what the attribute ``info`` of its adapter says, which is imported.
+    """All that a framework says of itself: of one from elsewhere, what the class attribute ``info`` of its adapter says, which is imported.
 
     Only the name, where there is no such framework, its adapter has no ``info``, or it cannot be imported.
     """
     if name in KNOWN:
         return KNOWN[name]
     entry = _entry_points().get(name)
-    try:
+    info = None
+    with suppress(Exception, SystemExit), redirect_stdout(sys.stderr):  # another distribution's module may do anything
         info = getattr(entry.load(), "info", None) if entry else None
-    except Exception:  # noqa: BLE001 - another distribution's module, which may raise anything
-        info = None
     return replace(info, name=name) if isinstance(info, FrameworkInfo) else FrameworkInfo(name)
 
 

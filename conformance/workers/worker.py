@@ -34,7 +34,7 @@ from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import FORMATS
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.packages import packages_of
-from conformance.runner.process import end_with_the_engine, limit_memory, private_pipe
+from conformance.runner.pipe_and_limits import end_with_the_engine, limit_memory, private_pipe
 from conformance.runner.process_state import ProcessState
 from conformance.specs.load import load
 from conformance.specs.model import Specs

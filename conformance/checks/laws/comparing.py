@@ -31,7 +31,7 @@ class Drawn:
 
 
 def draw(context: CheckContext, family: InputFamily, name: str, shape: Shape, seed: int, *, spread: int = 0, upstream: int = 0) -> Drawn:
-    """The inputs of one descriptor, in the trial's dtype."""
+    """The inputs of one descriptor, in the target's dtype."""
     descriptor = Descriptor(seed, shape, spread, upstream)
     return Drawn(make(family, descriptor, context.operation.definition, context.target.dtype), descriptor.recipe(name, 0, 1))
 

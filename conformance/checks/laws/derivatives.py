@@ -109,15 +109,15 @@ def curvature(context: CheckContext) -> None:
         for quantity, found in zip(GRADIENTS, context.probe.hvp(inputs, direction), strict=True):
             expectation = exactly(oracle, quantity, FORMATS[found.dtype.name])
             judgement = judge(expectation, found, flushes=context.flushes)
-            sight = Observation(
+            observation = Observation(
                 inputs, context.operation.definition.summands(inputs.shape), expectation, found, judgement.worst, drawn.recipe
             )
             if judgement.conforms:
-                tally.note(judgement, sight)
+                tally.note(judgement, observation)
             else:
                 which = "own" if quantity is Quantity.GRADIENT_PREDICTION else "mixed"
                 tally.evaluations += 1
-                tally.fail(f"{which} curvature: {sentence(expectation, found, judgement)}", sight)
+                tally.fail(f"{which} curvature: {sentence(expectation, found, judgement)}", observation)
 
 
 @law(

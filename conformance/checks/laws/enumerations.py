@@ -30,7 +30,7 @@ class OnlyTheDivisionRounds:
 
     @classmethod
     def of(cls, context: CheckContext) -> OnlyTheDivisionRounds:
-        """For the error model and the flush policy of a trial."""
+        """For the error model and the flush policy of a check."""
         return cls(tuple(step for step in context.error_model if step.step in _AFTER_THE_SUM), context.flushes)
 
     def __call__(self, oracle: Exact, quantity: Quantity, output: Format) -> Expectation:

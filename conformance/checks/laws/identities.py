@@ -89,9 +89,9 @@ def sign(context: CheckContext) -> None:
                 at = int(np.flatnonzero(wrong)[0])
                 seen = repr(float(value.ravel()[at]))
                 summands = context.operation.definition.summands(shape)
-                sight = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
+                observation = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
                 context.tallies[Quantity.VALUE].fail(
-                    f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", sight
+                    f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", observation
                 )
 
 

@@ -91,8 +91,8 @@ def layouts(context: CheckContext) -> None:
         except Exception as error:  # noqa: BLE001 - what a layout must not do is make it fail
             for quantity, tally in context.tallies.items():
                 said = f"raises {type(error).__name__}"
-                sight = Observation(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
-                tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", sight)
+                observation = Observation(plain.inputs, 1, None, wanted.value, 0, drawn.recipe, said, "the same result")
+                tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", observation)
             continue
         same_evaluation(context, found, wanted, plain, where)
 
@@ -127,8 +127,10 @@ def inputs_unchanged(context: CheckContext) -> None:
             tally.evaluations += 1
             if evaluation.changed:
                 names = " and ".join(evaluation.changed)
-                sight = Observation(drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before")
-                tally.fail(f"value: the {names} holds other bits after the call", sight)
+                observation = Observation(
+                    drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before"
+                )
+                tally.fail(f"value: the {names} holds other bits after the call", observation)
 
 
 @law(

@@ -157,7 +157,7 @@ def _hold(context: CheckContext, drawn: Drawn, split: Split, key: tuple[Hashable
 
 
 def _streamed(context: CheckContext, lengths: Sequence[int]) -> CheckContext:
-    """The trial, with a stream of batches wherever it would evaluate inputs as a whole. Its probe attests device and mode."""
+    """The context, with a stream of batches wherever it would evaluate inputs as a whole. Its probe attests device and mode."""
 
     def evaluate(inputs: Inputs) -> Evaluation:
         value = context.probe.accumulate(inputs, lengths)

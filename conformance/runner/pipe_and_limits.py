@@ -1,4 +1,4 @@
-"""The process of a runner: its private pipe, its end, and its memory."""
+"""What a worker process sets up before it imports a framework: its private pipe, its end with the engine, its memory."""
 
 from __future__ import annotations
 
