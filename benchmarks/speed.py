@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from conformance.checks import bounds, context, observe
+from conformance.checks import base, bounds, context, observe
 from conformance.checks.base import findings
 from conformance.checks.budget import Budget
 from conformance.checks.judge import judge
@@ -203,7 +203,7 @@ class Stopwatch:
 
         with ExitStack() as stack:
             stack.enter_context(patch.object(bounds, "make_stack", self.timed("drawing", make_stack)))
-            stack.enter_context(patch.object(bounds, "findings", self.timed("recording", findings)))
+            stack.enter_context(patch.object(base, "findings", self.timed("recording", findings)))
             stack.enter_context(patch.object(observe, "judge", self.timed("judging", judge)))
             stack.enter_context(patch.object(context.CheckContext, "expect", self.timed("exact value", worked_out)))
             stack.enter_context(patch.object(bench.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
