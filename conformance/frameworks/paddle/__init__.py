@@ -1,0 +1,1 @@
+"""All that the suite knows of PaddlePaddle; ``info`` says it without importing it."""

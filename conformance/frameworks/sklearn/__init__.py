@@ -1,0 +1,1 @@
+"""All that the suite knows of scikit-learn; ``info`` says it without importing it."""

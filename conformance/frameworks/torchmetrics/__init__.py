@@ -1,0 +1,1 @@
+"""All that the suite knows of torchmetrics; ``info`` says it without importing it."""
