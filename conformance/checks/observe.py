@@ -63,11 +63,11 @@ def observe_batch(
 ) -> Judged:
     """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
     results = _evaluated(context, batch.stack)
-    judge_them = _Judging(context, batch, results, expect, minimise)
+    everyone = _Judging(context, batch, results, expect, minimise, results.places)
     at_once = _at_once(context.operation.definition, batch.stack) if results.is_whole else 1
     judged: Judged = []
     for start in range(0, len(results.places), at_once):
-        part = judge_them.part(results.places[start : start + at_once])
+        part = everyone.part(results.places[start : start + at_once])
         for quantity, tally in context.tallies.items():
             judged += part.judged(quantity, tally)
     return judged
@@ -139,14 +139,14 @@ def stacked(definition: Definition, arrays: Inputs) -> tuple[Definition, Inputs]
 
 @dataclass(frozen=True)
 class _Judging:
-    """Judges members of a batch that follow each other: all that were evaluated, or the ``places`` of some."""
+    """Judges members of a batch that follow each other: those at ``places``."""
 
     context: CheckContext
     batch: Batch
     results: _Results
     expect: Expect | None
     minimise: bool
-    places: Sequence[int] = ()
+    places: Sequence[int]
 
     def part(self, places: Sequence[int]) -> _Judging:
         """Of these members only."""

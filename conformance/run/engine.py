@@ -60,7 +60,7 @@ class Run:
     def execute(self, chosen: Sequence[FrameworkInfo], jobs: int) -> list[Path]:
         """Run the frameworks, ``jobs`` at a time; returns their results files in the matrix's order.
 
-        KeyboardInterrupt ends the workers and leaves files without footers: incomplete, and said to be. So does
+        On KeyboardInterrupt, or one of the errors below, the workers end and the files get no footers: readers see them as incomplete.
 
         Raises:
             WriteError: a cell could not be written.
