@@ -7,6 +7,7 @@ A command's module is imported when the command is named, and other parts inside
 from __future__ import annotations
 
 import gc
+from collections import UserDict
 from importlib import import_module
 from typing import Any
 
@@ -20,17 +21,19 @@ COMMANDS = ("run", "report", "compare", "diff", "bisect", "list", "doctor", "lin
 """Each is the function ``command`` of the module of its name."""
 
 
+class _Modules(UserDict[str, click.Command]):
+    """The commands by name; the module of one is imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = import_module(f"conformance.cli.{super().__getitem__(name).name}").command
+        return command
+
+
 class _Commands(click.Group):
-    """Loads a command when it is asked for; every mistake is one sentence, and an interrupt leaves a command incomplete: click says 1."""
+    """Keeps the order of its commands; every mistake is one sentence, and an interrupt leaves a command incomplete: click says 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click passes it
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"conformance.cli.{cmd_name}").command
-        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -43,7 +46,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands={name: click.Command(name) for name in COMMANDS},  # their names, of which click suggests one; get_command loads them
+    commands=_Modules({name: click.Command(name) for name in COMMANDS}),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(conformance.__version__, prog_name="conformance")
