@@ -1,4 +1,4 @@
-"""The pytest plugin: ``pytest --pyargs conformance`` gives one item per check and target, run by the same workers.
+"""The pytest plugin: ``pytest --pyargs conformance`` gives one item per check and target, run by the same judges.
 
 Import-light, and does nothing unless the suite itself is collected. Its items ask worker processes, so a framework that
 crashes takes no pytest session down, and Keras on three backends fits into one session.
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from conformance.judges.process import JudgeProcess
     from conformance.results.records import Cell, Header
     from conformance.results.writing import Writer
     from conformance.run.plan import PlannedCheck
-    from conformance.workers.process import Worker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,7 +82,7 @@ class Session:
             self._output or Path(),
             run_id=of_xdist.get("testrunuid") or uuid.uuid4().hex,
         )
-        self._workers: dict[str, Worker] = {}
+        self._judges: dict[str, JudgeProcess] = {}
         self._writers: dict[str, Writer] = {}
         self._headers: dict[str, Header] = {}
         self._started = time.perf_counter()
@@ -96,16 +96,16 @@ class Session:
         return list(select([*self._names, *needed]))
 
     def plan(self, framework: str) -> list[PlannedCheck]:
-        """Start the worker of a framework, and plan its items.
+        """Start the judge of a framework, and plan its items.
 
         Raises:
-            WorkerDied: it could not be started.
+            ProcessLost: it could not be started.
         """
+        from conformance.judges.process import JudgeOptions, JudgeProcess
         from conformance.run.plan import plan
-        from conformance.workers.process import Worker, WorkerOptions
 
-        self._workers[framework] = Worker(framework, WorkerOptions(self._run.specs.root, self._subjects))
-        description = self._workers[framework].start()
+        self._judges[framework] = JudgeProcess(framework, JudgeOptions(self._subjects, specs=self._run.specs.root))
+        description = self._judges[framework].describe()
         self._headers[framework] = self._run.header(description)
         return plan(description, self._run.checks, self._run.selection, self._run.profile)
 
@@ -121,18 +121,18 @@ class Session:
         self._writers[framework].append(*cells)
 
     def run(self, item: PlannedCheck) -> list[Cell]:
-        """The cells of one item, from its worker."""
-        reply = item.ask(self._workers[item.target.framework], self._run.profile.timeout)
+        """The cells of one item, from its judge."""
+        reply = item.ask(self._judges[item.target.framework], self._run.profile.timeout)
         cells = [self._run.ledger.apply(cell) for cell in reply.cells]
         self._record(item.target.framework, cells)
         return cells
 
     def close(self) -> None:
-        """End every worker, and every results file with its footer."""
+        """End every judge, and every results file with its footer."""
         for writer in self._writers.values():
             writer.close(round(time.perf_counter() - self._started, 3))
-        for worker in self._workers.values():
-            worker.shutdown()
+        for judge in self._judges.values():
+            judge.shutdown()
 
 
 _SESSION = pytest.StashKey[Session]()
@@ -145,7 +145,7 @@ def _session(config: pytest.Config) -> Session:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the workers, if any were started."""
+    """End the judges, if any were started."""
     if _SESSION in config.stash:
         config.stash[_SESSION].close()
 
@@ -154,10 +154,10 @@ class SuiteFile(pytest.File):
     """Collects one item per check and target of the selected frameworks."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Start each framework's worker and plan its items; one that is not installed is a skipped item with the reason."""
+        """Start each framework's judge and plan its items; one that is not installed is a skipped item with the reason."""
         from conformance.frameworks.registry import frameworks
         from conformance.mistake import Mistake
-        from conformance.workers.process import WorkerDied
+        from conformance.workers.child import ProcessLost
 
         try:
             session = _session(self.config)
@@ -171,7 +171,7 @@ class SuiteFile(pytest.File):
                 continue
             try:
                 planned = session.plan(name)
-            except WorkerDied as lost:
+            except ProcessLost as lost:
                 yield AbsentItem.from_parent(self, name=f"{name}[error]", reason=str(lost), broken=True)
                 continue
             for item in planned:
@@ -205,7 +205,7 @@ class CheckItem(pytest.Item):
         self.add_marker(planned.check.kind)
 
     def runtest(self) -> None:
-        """Ask the worker; fail with every failing cell's sentence, skip where nothing ran."""
+        """Ask the judge; fail with every failing cell's sentence, skip where nothing ran."""
         from conformance.results.records import Outcome
 
         cells = _session(self.config).run(self.planned)

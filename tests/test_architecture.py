@@ -18,6 +18,7 @@ LAYERS = (
     ("versions",),
     ("cluster", "power"),
     ("run", "reports"),
+    ("judges",),
     ("workers",),
     ("checks", "runner"),
     ("inputs", "specs", "results"),
@@ -29,7 +30,7 @@ LAYERS = (
 """From the top down: a room imports only rooms below its own layer."""
 BESIDE_A_FRAMEWORK = ("frameworks", "runner", "__init__", "subject", "mistake")
 """What runs in the process of a framework."""
-DEFINITIONS = {f"conformance.numerics.{name}" for name in ("definition", "formats", "stack", "tasks")}
+DEFINITIONS = {f"conformance.numerics.{name}" for name in ("definition", "formats", "layout", "stack", "tasks")}
 """What of the numbers such a process may know: formats, and what is computed, but no exact value and no bound."""
 FOLDERS_OF_FRAMEWORKS = {path.parent for path in ROOT.glob("frameworks/*/__init__.py")}
 MOST_LOOSE_FILES = 5

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from conformance.checks.budget import Budget
 from conformance.checks.tally import QuantityRecord
-from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
+from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused
 from conformance.frameworks.probe import Probe
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Format, format_of
+from conformance.numerics.stack import Stack
 from conformance.results.records import Target
 from conformance.specs.model import Operation, Policy
 
@@ -50,13 +51,67 @@ class ExpectationCache:
         return made
 
 
+@dataclass(frozen=True, eq=False)
+class Group:
+    """What came back for members of a stack that follow each other: their arrays together, members first, or why they were refused."""
+
+    count: int
+    result: Evaluation | Refused
+
+
+def member_of(evaluation: Evaluation, number: int) -> Evaluation:
+    """What came back for one member of a group."""
+    gradients = {name: gradient[number, ...] for name, gradient in evaluation.gradients.items()}
+    return Evaluation(evaluation.value[number, ...], gradients, evaluation.executed_as, evaluation.no_gradient, evaluation.changed)
+
+
+class Evaluator(Protocol):
+    """A prepared implementation."""
+
+    def __call__(self, inputs: Inputs) -> Evaluation:
+        """Value and gradients of one input.
+
+        Raises:
+            Exception: whatever the implementation raises.
+        """
+        ...
+
+    def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
+        """Ask for all members of a stack; what is returned waits for the answer, and raises what the implementation raised."""
+        ...
+
+
+@dataclass(frozen=True)
+class FunctionEvaluator:
+    """A function of one input as an evaluator: the members of a stack are evaluated one by one."""
+
+    function: Callable[[Inputs], Evaluation]
+
+    def __call__(self, inputs: Inputs) -> Evaluation:
+        """What the function returns."""
+        return self.function(inputs)
+
+    def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
+        """Evaluates when it is waited for; each member is a group."""
+
+        def group(place: int) -> Group:
+            try:
+                found = self.function(stack.member(place))
+            except Refused as refusal:
+                return Group(1, refusal)
+            gradients = {name: gradient[None] for name, gradient in found.gradients.items()}
+            return Group(1, replace(found, value=found.value[None], gradients=gradients))
+
+        return lambda: [group(place) for place in range(len(stack))]
+
+
 @dataclass(frozen=True)
 class Sibling:
     """The same entry point's form of another operation: ``mse_loss.sum`` beside ``mse_loss.mean``."""
 
     name: str
     definition: Definition
-    evaluate: Evaluate
+    evaluate: Evaluator
 
 
 @dataclass
@@ -68,7 +123,7 @@ class CheckContext:
 
     target: Target
     operation: Operation
-    evaluate: Evaluate
+    evaluate: Evaluator
     error_model: Sequence[RoundingStep]
     flushes: bool
     budget: Budget
@@ -83,6 +138,8 @@ class CheckContext:
     """What the check has seen so far, of each of its quantities."""
     uses_random_inputs: bool = False
     """Whether the check asked for a seed: what it found without one holds whatever the seed."""
+    foreseen: dict[Quantity, Format] = field(default_factory=dict)
+    """The format in which each quantity came back last: so it will again, and what is expected of it can be made meanwhile."""
 
     @property
     def seed(self) -> int | None:

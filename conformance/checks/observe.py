@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 
-from conformance.checks.context import CheckContext, Expect
+from conformance.checks.context import CheckContext, Expect, Group, member_of
 from conformance.checks.judge import Judgement, conforms_without_allowance, judge, sentence
 from conformance.checks.tally import Observation, QuantityRecord, is_finite
 from conformance.frameworks.base import Evaluation, Refused
-from conformance.frameworks.vmap import Batched, member
 from conformance.inputs.shrink import shrink
 from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Weights
 from conformance.numerics.exact.oracle import BULK, Exact, exact
 from conformance.numerics.exact.representable import first_inexact_step
-from conformance.numerics.formats import FORMATS, Array, format_of
+from conformance.numerics.formats import FORMATS, Array, Format, format_of
 from conformance.numerics.stack import Stack
 
 Judged = list[tuple[Quantity, Judgement]]
@@ -62,7 +60,9 @@ def observe_batch(
     minimise: bool = True,
 ) -> Judged:
     """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
-    results = _evaluated(context, batch.stack)
+    finish = context.evaluate.begin(batch.stack)
+    _prepare(context, batch, expect)  # while the implementation computes
+    results = _results(context, batch.stack, finish())
     everyone = _Judging(context, batch, results, expect, minimise, results.places)
     at_once = _at_once(context.operation.definition, batch.stack) if results.is_whole else 1
     judged: Judged = []
@@ -71,6 +71,23 @@ def observe_batch(
         for quantity, tally in context.tallies.items():
             judged += part.judged(quantity, tally)
     return judged
+
+
+def _prepare(context: CheckContext, batch: Batch, expect: Expect | None) -> None:
+    """Make the expectations that will be asked for if results come back as they did the last time."""
+    if not (foreseen := {quantity: context.foreseen[quantity] for quantity in context.tallies if quantity in context.foreseen}):
+        return
+    nothing = _Results(range(len(batch.stack)), {}, _nobody, is_whole=True)
+    everyone = _Judging(context, batch, nothing, expect, minimise=False, places=nothing.places)
+    at_once = _at_once(context.operation.definition, batch.stack)
+    for start in range(0, len(batch.stack), at_once):
+        part = everyone.part(nothing.places[start : start + at_once])
+        for quantity, output in foreseen.items():
+            part.expectation(quantity, output)
+
+
+def _nobody(place: int) -> Evaluation:
+    raise LookupError(f"member {place} has not been evaluated")
 
 
 def _at_once(definition: Definition, stack: Stack) -> int:
@@ -93,23 +110,36 @@ class _Results:
     """Whether no member was refused."""
 
 
-def _evaluated(context: CheckContext, stack: Stack) -> _Results:
+def _results(context: CheckContext, stack: Stack, groups: Sequence[Group]) -> _Results:
     """Attested evaluations; a refusal is written into the tallies."""
-    if isinstance(context.evaluate, Batched):
-        with suppress(Refused):  # then the members are asked one by one
-            evaluation = context.as_asked(context.evaluate.together(stack))
-            together = {quantity: evaluation.of(quantity) for quantity in context.tallies}
-            return _Results(range(len(stack)), together, lambda place: member(evaluation, place), is_whole=True)
-    rows: dict[int, Evaluation] = {}
-    for place in range(len(stack)):
-        try:
-            rows[place] = context.evaluated(stack.member(place))
-        except Refused as refusal:
+    places: list[int] = []
+    evaluations: dict[int, tuple[Evaluation, int]] = {}
+    first = 0
+    for group in groups:
+        if isinstance(group.result, Refused):
             for tally in context.tallies.values():
-                tally.refused = str(refusal)
+                tally.refused = str(group.result)
                 tally.flags["refuses some inputs"] = None
-    of = {quantity: _one_array([row.of(quantity) for row in rows.values()]) for quantity in context.tallies}
-    return _Results(list(rows), of, rows.__getitem__, len(rows) == len(stack))
+        else:
+            evaluation = context.as_asked(group.result)
+            members = range(first, first + group.count)
+            places += members
+            evaluations.update((place, (evaluation, place - first)) for place in members)
+            for quantity in context.tallies:
+                if (found := evaluation.of(quantity)) is not None:
+                    context.foreseen[quantity] = format_of(found)
+                else:
+                    context.foreseen.pop(quantity, None)
+        first += group.count
+
+    def of_member(place: int) -> Evaluation:
+        return member_of(*evaluations[place])
+
+    if len(groups) == 1 and places:
+        whole, _ = evaluations[0]
+        return _Results(places, {quantity: whole.of(quantity) for quantity in context.tallies}, of_member, is_whole=True)
+    of = {quantity: _one_array([of_member(place).of(quantity) for place in places]) for quantity in context.tallies}
+    return _Results(places, of, of_member, len(places) == len(stack))
 
 
 def _one_array(parts: Sequence[Array | None]) -> Array | None:
@@ -168,6 +198,12 @@ class _Judging:
         assert self._whole is not None, "asked for the exact value of members that have none together"
         return exact(*self._whole)
 
+    def expectation(self, quantity: Quantity, output: Format) -> Expectation:
+        """What these members are held to, which is made once."""
+        alone = len(self.places) == 1
+        key = (self.batch.key, "alone", self.places[0]) if alone else (self.batch.key, self.places[0], len(self.places))
+        return self.context.expectation(key, quantity, output, self.expect, lambda: self._oracle)
+
     def judged(self, quantity: Quantity, tally: QuantityRecord) -> Judged:
         """Judge one quantity, of all members at once as far as that goes."""
         found = self._found(quantity)
@@ -175,8 +211,7 @@ class _Judging:
             return self._judge_one(quantity, tally, found)
         if self._whole is None or found is None or found.shape[1:] != self.context.shape_of(quantity, self._first):
             return [one for place in self.places for one in self.part([place]).judged(quantity, tally)]
-        key = (self.batch.key, self.places[0], len(self.places))
-        expectation = self.context.expectation(key, quantity, format_of(found), self.expect, lambda: self._oracle)
+        expectation = self.expectation(quantity, format_of(found))
         judgement = judge(expectation, found, flushes=self.context.flushes)
         if judgement.conforms and not judgement.allowances:
             self._note(tally, expectation, judgement, found)
@@ -219,8 +254,7 @@ class _Judging:
             summands = context.operation.definition.summands(inputs.shape)
             tally.fail(f"{quantity}: found {seen}, expected {due}", Observation(inputs, summands, None, observed, 0, recipe, seen, due))
             return []
-        key = (self.batch.key, "alone", self.places[0])
-        expectation = context.expectation(key, quantity, format_of(observed), self.expect, lambda: self._oracle)
+        expectation = self.expectation(quantity, format_of(observed))
         judgement = judge(expectation, observed, flushes=context.flushes)
         if judgement.conforms:
             self._note(tally, expectation, judgement, found)

@@ -30,14 +30,15 @@ def command(frameworks: tuple[str, ...], as_format: str) -> None:
 
 def _examine(info: FrameworkInfo) -> dict[str, Any]:
     """Start the framework's worker and ask it; plain types."""
-    from conformance.workers.process import WorkerDied, running
+    from conformance.judges.process import running
+    from conformance.workers.child import ProcessLost
 
     if reason := info.why_missing():
         return {"framework": info.name, "status": "missing", "reason": reason}
     try:
         with running(info.name) as (_, description):
             pass
-    except WorkerDied as lost:
+    except ProcessLost as lost:
         return {"framework": info.name, "status": "broken", "reason": str(lost)}
     devices = [{"name": d.name, "kind": d.kind, "flushes subnormals": list(d.flushes_subnormals)} for d in description.devices]
     here = {d.kind for d in description.devices}

@@ -44,14 +44,15 @@ def command(what: str, frameworks: tuple[str, ...], operations: tuple[str, ...],
 
 def _targets(info: FrameworkInfo, selection: Selection) -> Iterator[dict[str, str]]:
     """Every target of a framework; one that is not installed is a row with the reason."""
+    from conformance.judges.process import running
     from conformance.run.plan import targets_of
-    from conformance.workers.process import WorkerDied, running
+    from conformance.workers.child import ProcessLost
 
     try:
         if reason := info.why_missing():
-            raise WorkerDied(reason)
+            raise ProcessLost(reason)
         with running(info.name) as (_, description):
             entries = {i.name: f"{i.operation}  {i.entry}" for i in description.implementations}
             yield from ({"id": target.id, "title": entries[target.implementation]} for _, target in targets_of(description, selection))
-    except WorkerDied as lost:
+    except ProcessLost as lost:
         yield {"id": f"{info.name}/*", "title": f"not-run: {lost}"}

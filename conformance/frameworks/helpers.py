@@ -6,26 +6,23 @@ Imports no framework.
 from __future__ import annotations
 
 import ast
-import ctypes
 import linecache
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import reduce
+from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from typing import Any, Union
 from zlib import crc32
 
-import numpy as np
-
 from conformance.frameworks.base import Evaluation, ExecutionReport, Framework, Implementation, Stream, Unsupported
 from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import FORMATS, Array
+from conformance.numerics.layout import same_layout
 
 DTYPES = tuple(FORMATS)
-_ALIGNMENT = 64
-"""Bytes: the widest vector of today's processors, and a multiple of every element's size."""
 GRADIENTS = (Quantity.GRADIENT_PREDICTION.value, Quantity.GRADIENT_TARGET.value, Quantity.GRADIENT_WEIGHT.value)
 
 EntryRow = Union[tuple[str, str, str], tuple[str, str, str, Callable[..., Any]]]
@@ -77,6 +74,15 @@ def streamed(
     return tuple(made)
 
 
+def versions_of(*distributions: str) -> dict[str, str]:
+    """The versions of what is installed of these distributions."""
+    found = {}
+    for name in distributions:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 @contextmanager
 def keras_backend(name: str) -> Iterator[None]:
     """Choose the backend of Keras while it is imported, the only time it looks; then the variable is the user's again."""
@@ -112,23 +118,6 @@ def batches(inputs: Inputs, lengths: Sequence[int]) -> list[tuple[Array, ...]]:
 def sum_batches(call: Callable[..., Any]) -> Stream:
     """The stream of a sum: the sums of its batches, added one after the other."""
     return lambda batches: reduce(operator.add, (call(*batch) for batch in batches))
-
-
-def same_layout(array: Array) -> Array:
-    """A copy with the strides and the alignment of ``array``; memory that it shares within itself stays shared. It may be written to."""
-    if (array.flags.c_contiguous and array.flags.aligned) or not array.size:
-        return np.array(array, order="C")
-    address = array.ctypes.data
-    spans = [(length - 1) * stride for length, stride in zip(array.shape, array.strides)]
-    lowest = address + sum(span for span in spans if span < 0)
-    length = sum(abs(span) for span in spans) + array.itemsize
-    memory = np.frombuffer((ctypes.c_char * length).from_address(lowest), np.uint8)
-    shift = lowest % _ALIGNMENT
-    copy = np.zeros(length + 2 * _ALIGNMENT, np.uint8)
-    start = (shift - copy.ctypes.data) % _ALIGNMENT
-    copy[start : start + length] = memory
-    made: Array = np.ndarray(array.shape, array.dtype, copy, start + (address - lowest), array.strides)
-    return made
 
 
 def modified_arguments(inputs: Inputs, after: Sequence[Array]) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from conformance.frameworks.base import Implementation, Stream, Unsupported
-from conformance.frameworks.helpers import GRADIENTS, arguments, same_layout
+from conformance.frameworks.helpers import GRADIENTS, arguments
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
+from conformance.numerics.layout import same_layout
 
 
 @dataclass(frozen=True, eq=False)

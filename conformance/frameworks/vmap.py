@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch
+from conformance.frameworks.base import ExecutionMismatch
 from conformance.numerics.definition import Inputs, Shape
-from conformance.numerics.stack import Stack
 
 VMAP = "vmap"
 """The mode. What is prepared in it takes stacks: of all arrays, what goes in and what comes out, the first axis is that of the members."""
-
-
-class Batched:
-    """An evaluation in the batched mode: of a stack, or of one input, as a stack of one."""
-
-    def __init__(self, evaluate: Evaluate) -> None:
-        self._evaluate = evaluate
-
-    def __call__(self, inputs: Inputs) -> Evaluation:
-        """Value and gradients of one."""
-        return member(self.together(Stack.of([inputs])), 0)
-
-    def together(self, stack: Stack) -> Evaluation:
-        """Values and gradients of all of them."""
-        return self._evaluate(stack.arrays)
-
-
-def member(evaluation: Evaluation, number: int) -> Evaluation:
-    """What came back for one member of a stack."""
-    gradients = {name: gradient[number, ...] for name, gradient in evaluation.gradients.items()}
-    executed_as = replace(evaluation.executed_as, shape=member_shape(VMAP, evaluation.executed_as.shape))
-    return replace(evaluation, value=evaluation.value[number, ...], gradients=gradients, executed_as=executed_as)
 
 
 def member_shape(mode: str, shape: Shape) -> Shape:

@@ -12,9 +12,16 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
+
+try:
+    import ml_dtypes
+
+    BFLOAT16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+except ImportError:  # beside a framework that can do without; nothing is computed with it there
+    BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+"""bfloat16 in NumPy, which has none of its own: that of ml_dtypes, or where that is missing its bits."""
 
 Array = npt.NDArray[Any]
 
@@ -80,8 +87,8 @@ class Format:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype that holds the format (bfloat16 from ml_dtypes)."""
-        return np.dtype(ml_dtypes.bfloat16) if self.name == "bfloat16" else np.dtype(self.name)
+        """The NumPy dtype that holds the format."""
+        return BFLOAT16 if self.name == "bfloat16" else np.dtype(self.name)
 
     @property
     def accumulator(self) -> Format:

@@ -1,4 +1,4 @@
-"""Runs the checks on variants, in worker processes: everything with the first seed, then with further seeds what they can change."""
+"""Runs the checks on variants, by judges: everything with the first seed, then with further seeds what they can change."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import groupby
 
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
+from conformance.judges.process import JudgeOptions, JudgeProcess, running
 from conformance.mistake import Mistake
 from conformance.power.variants import Variant, VariantFile
 from conformance.power.verdicts import Verdict
@@ -17,7 +18,7 @@ from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerDied, WorkerOptions, running
+from conformance.workers.child import ProcessLost
 
 Portion = list[tuple[Verdict, PlannedCheck]]
 """What is planned for one operation of a framework in one mode and dtype: its variants see the same inputs and share their expectations."""
@@ -37,7 +38,7 @@ class PowerRun:
     verdicts: list[Verdict] = field(default_factory=list)
     checks: dict[str, Check] = field(default_factory=dict)
     _thread: threading.local = field(default_factory=threading.local)
-    _workers: list[Worker] = field(default_factory=list)
+    _judges: list[JudgeProcess] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _done: int = 0
     _total: int = 0
@@ -59,8 +60,8 @@ class PowerRun:
             list(pool.map(lambda pair: self._work(*pair), [(portion, seed) for portion in portions for seed in self.seeds[1:]]))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for worker in self._workers:
-                worker.close()
+            for judge in self._judges:
+                judge.close()
             pool.shutdown(wait=True)
         order = {id_: place for place, id_ in enumerate(self.checks)}
         for verdict in self.verdicts:
@@ -97,9 +98,9 @@ class PowerRun:
         """The mutants of one group."""
         return [v for v in self.mutants if v.variant.group == name]
 
-    def _options(self, framework: str) -> WorkerOptions:
+    def _options(self, framework: str) -> JudgeOptions:
         paths = [file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run]
-        return WorkerOptions(self.specs.root, paths)
+        return JudgeOptions(paths, specs=self.specs.root)
 
     def _plan(self, framework: str) -> list[Portion]:
         """On the CPU, as variants are about mistakes and not about devices; with long cases, as some are wrong in long inputs only."""
@@ -107,7 +108,7 @@ class PowerRun:
         try:
             with running(framework, options) as (_, started):
                 description = started
-        except WorkerDied as lost:
+        except ProcessLost as lost:
             raise Mistake(f"the variants of {framework} cannot be run: {lost}") from None
         groups, verdicts = {file.path.name: file.group for file in self.files}, {}
         for i in description.implementations:
@@ -133,14 +134,14 @@ class PowerRun:
             self.progress(self._done, self._total)
 
     def _ask(self, item: PlannedCheck, seed: int) -> CheckReply:
-        return replace(item, budget=replace(item.budget, seed=seed)).ask(self._worker(item.target.framework), self.profile.timeout)
+        return replace(item, budget=replace(item.budget, seed=seed)).ask(self._judge(item.target.framework), self.profile.timeout)
 
-    def _worker(self, framework: str) -> Worker:
-        """The worker of the running thread; only one framework at a time stays in memory."""
-        current: Worker | None = getattr(self._thread, "worker", None)
+    def _judge(self, framework: str) -> JudgeProcess:
+        """The judge of the running thread; only one framework at a time stays in memory."""
+        current: JudgeProcess | None = getattr(self._thread, "judge", None)
         if current is None or current.framework != framework:
             if current is not None:
                 current.close()
-            current = self._thread.worker = Worker(framework, self._options(framework))
-            self._workers.append(current)
+            current = self._thread.judge = JudgeProcess(framework, self._options(framework))
+            self._judges.append(current)
         return current

@@ -1,4 +1,4 @@
-"""plan → evaluate → judge → record: drives one worker per framework and writes one results file for each."""
+"""plan → evaluate → judge → record: drives one judge per framework and writes one results file for each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import conformance
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
 from conformance.frameworks.info import FrameworkInfo
+from conformance.judges.process import JudgeOptions, JudgeProcess
+from conformance.judges.protocol import Description
 from conformance.results.records import Cell, Header, Outcome, RunEnvironment, Shard
 from conformance.results.shards import holds
 from conformance.results.writing import Writer
@@ -25,8 +27,7 @@ from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressDisplay
 from conformance.run.resume import ResumePoint, load_resume_point
 from conformance.specs.model import Specs
-from conformance.workers.process import Worker, WorkerDied, WorkerOptions
-from conformance.workers.protocol import Description
+from conformance.workers.child import ProcessLost
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Run:
     """One run: what was selected, where it is written, and what came of it.
 
     ``shard`` is the part of it that is run, ``resume`` whether files of an earlier, interrupted one are gone on with; ``memory`` is what
-    each worker may use, in bytes.
+    each runner may use, in bytes.
     """
 
     specs: Specs
@@ -50,7 +51,7 @@ class Run:
     checks: dict[str, Check] = field(init=False)
     ledger: DeviationLedger = field(init=False)
     _lock: Lock = field(default_factory=Lock)
-    _workers: list[Worker] = field(default_factory=list)
+    _judges: list[JudgeProcess] = field(default_factory=list)
     _display: ProgressDisplay = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ class Run:
     def execute(self, chosen: Sequence[FrameworkInfo], jobs: int) -> list[Path]:
         """Run the frameworks, ``jobs`` at a time; returns their results files in the matrix's order.
 
-        On KeyboardInterrupt, or one of the errors below, the workers end and the files get no footers: readers see them as incomplete.
+        On KeyboardInterrupt, or one of the errors below, the judges end and the files get no footers: readers see them as incomplete.
 
         Raises:
             WriteError: a cell could not be written.
@@ -77,8 +78,8 @@ class Run:
         finally:
             self.stop.set()
             with self._lock:
-                for worker in self._workers:
-                    worker.close()
+                for judge in self._judges:
+                    judge.close()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def complaints(self) -> list[str]:
@@ -86,7 +87,7 @@ class Run:
         return self.ledger.complaints(self.ran, everything=self.selection.is_everything and self.shard is None)
 
     def header(self, description: Description) -> Header:
-        """The header of the results file of one worker."""
+        """The header of the results file of one framework."""
         described = description.model_dump(include=RunEnvironment.model_fields.keys() - {"devices"})
         return Header(
             run=self.run_id,
@@ -107,12 +108,12 @@ class Run:
         path = self.folder / f"{info.name}{f'-{self.shard.number}-of-{self.shard.of}' if self.shard else ''}.jsonl"
         if reason := info.why_missing():
             return self._absent(path, info, reason)
-        worker = Worker(info.name, WorkerOptions(self.specs.root, self.selection.subjects, self.memory))
+        judge = JudgeProcess(info.name, JudgeOptions(self.selection.subjects, self.memory, self.specs.root))
         with self._lock:
-            self._workers.append(worker)
+            self._judges.append(judge)
         try:
-            description = worker.start()
-        except WorkerDied as lost:
+            description = judge.describe()
+        except ProcessLost as lost:
             return path if self.stop.is_set() else self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
@@ -121,7 +122,7 @@ class Run:
         self._display.planned(info.name, len(planned))
         if not earlier.complete:
             with earlier.writer() as writer:
-                if not self._run(worker, planned, earlier, writer):
+                if not self._run(judge, planned, earlier, writer):
                     return path
                 here = {device.kind for device in description.devices}
                 kinds = [] if self.selection.subjects else [kind for kind in info.device_kinds if kind not in here]
@@ -129,25 +130,25 @@ class Run:
                 kept = {cell.id: cell.seconds for cell in earlier.cells}
                 writer.append(*(cell for cell in absent if cell.id not in kept))
                 writer.close(round(sum(kept.values()) + time.perf_counter() - started, 3))
-        worker.shutdown()
+        judge.shutdown()
         self._display.ended(info.name, "")
         return path
 
-    def _run(self, worker: Worker, planned: Sequence[PlannedCheck], earlier: ResumePoint, writer: Writer) -> bool:
+    def _run(self, judge: JudgeProcess, planned: Sequence[PlannedCheck], earlier: ResumePoint, writer: Writer) -> bool:
         """Run what is missing; False if the run was stopped meanwhile."""
         done = {(cell.check, cell.target.id) for cell in earlier.cells}
         for item in planned:
             if (item.check.id, item.target.id) in done:
-                self._display.checked(worker.framework, ())
+                self._display.checked(judge.framework, ())
                 continue
             if self.stop.is_set():
                 return False
-            reply = item.ask(worker, self.profile.timeout)
+            reply = item.ask(judge, self.profile.timeout)
             if self.stop.is_set():
-                return False  # its worker was ended on purpose: the cell is not an error but was not run
+                return False  # its judge was ended on purpose: the cell is not an error but was not run
             cells = [self.ledger.apply(cell) for cell in reply.cells]
             writer.append(*cells)
-            self._display.checked(worker.framework, cells)
+            self._display.checked(judge.framework, cells)
         return True
 
     def _earlier(self, path: Path, header: Header, planned: Sequence[PlannedCheck]) -> ResumePoint:
@@ -179,5 +180,5 @@ def default_memory() -> int:
 
 
 def default_jobs() -> int:
-    """As many workers at a time as there are processors to run them on."""
+    """As many judges at a time as there are processors to run them on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,10 +13,11 @@ from conformance.checks.base import Check
 from conformance.checks.budget import Budget
 from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.vmap import VMAP
+from conformance.judges.process import JudgeProcess
+from conformance.judges.protocol import Description, ImplementationDescription, Request
 from conformance.results.records import Cell, Outcome, Target
 from conformance.run.profiles import Candidate, Profile
-from conformance.workers.process import Worker, WorkerDied
-from conformance.workers.protocol import Description, ImplementationDescription, Request
+from conformance.workers.child import ProcessLost
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _matches(globs: Sequence[str], name: str) -> bool:
 class CheckReply:
     """What came of a planned check.
 
-    ``uses_random_inputs``: with another seed it may say something else. ``lost``: it took its worker down.
+    ``uses_random_inputs``: with another seed it may say something else. ``lost``: it took its runner or its judge down.
     """
 
     cells: Sequence[Cell]
@@ -74,7 +75,7 @@ class CheckReply:
 
 @dataclass(frozen=True)
 class PlannedCheck:
-    """One check on one target: what a worker is asked for, and a pytest item."""
+    """One check on one target: what a judge is asked for, and a pytest item."""
 
     check: Check
     target: Target
@@ -82,23 +83,28 @@ class PlannedCheck:
     skip_reason: str = ""
     """Why the profile does not run it; its cells are then ``not-run`` for this reason."""
 
-    @property
-    def request(self) -> Request:
-        """The message to the worker."""
+    def request(self, timeout: float) -> Request:
+        """The message to the judge; the timeout is that of a call."""
         t = self.target
         return Request(
-            check=self.check.id, implementation=t.implementation, device=t.device, mode=t.mode, dtype=t.dtype, budget=self.budget
+            check=self.check.id,
+            implementation=t.implementation,
+            device=t.device,
+            mode=t.mode,
+            dtype=t.dtype,
+            budget=self.budget,
+            timeout=timeout,
         )
 
-    def ask(self, worker: Worker, timeout: float) -> CheckReply:
-        """What the worker says of it in so many seconds: an error if that costs the worker, nothing but the reason if it is not run."""
+    def ask(self, judge: JudgeProcess, timeout: float) -> CheckReply:
+        """What the judge says of it: an error if that costs the judge, nothing but the reason if it is not run."""
         if self.skip_reason:
             return CheckReply(cells_without_findings(self.check, self.target, Outcome.NOT_RUN, self.skip_reason))
         try:
-            reply = worker.run(self.request, timeout)
-        except WorkerDied as lost:
+            reply = judge.run(self.request(timeout))
+        except ProcessLost as lost:
             return CheckReply(cells_without_findings(self.check, self.target, Outcome.ERROR, str(lost)), lost=True)
-        return CheckReply(reply.cells, reply.uses_random_inputs)
+        return CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
 
 
 def cells_without_findings(check: Check, target: Target, outcome: Outcome, reason: str) -> list[Cell]:
@@ -119,7 +125,7 @@ def cells_without_findings(check: Check, target: Target, outcome: Outcome, reaso
 
 
 def plan(description: Description, checks: dict[str, Check], selection: Selection, profile: Profile) -> list[PlannedCheck]:
-    """Every selected check on every selected target of one worker, also those that the profile leaves out.
+    """Every selected check on every selected target of one framework, also those that the profile leaves out.
 
     In vmap mode only checks that ask for values and gradients alone are planned.
 
@@ -154,7 +160,7 @@ def plan(description: Description, checks: dict[str, Check], selection: Selectio
 
 
 def targets_of(description: Description, selection: Selection) -> Iterator[tuple[ImplementationDescription, Target]]:
-    """The selected targets of one worker, each with its implementation."""
+    """The selected targets of one framework, each with its implementation."""
     for implementation in description.implementations:
         if not (_matches(selection.implementations, implementation.name) and selection.wants_operation(implementation.operation)):
             continue

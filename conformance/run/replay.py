@@ -6,13 +6,14 @@ from pathlib import Path
 
 from conformance.checks.catalogue import all_checks
 from conformance.frameworks.registry import frameworks
+from conformance.judges.process import JudgeOptions, running
 from conformance.mistake import Mistake
 from conformance.results.records import Cell, split_id
 from conformance.run.ledger import DeviationLedger
 from conformance.run.plan import Selection, plan
 from conformance.run.profiles import Profile
 from conformance.specs.model import Specs
-from conformance.workers.process import WorkerDied, WorkerOptions, running
+from conformance.workers.child import ProcessLost
 
 
 def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path, ...]) -> list[tuple[Cell, str]]:
@@ -38,15 +39,15 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
         implementations=(implementation,), devices=(device,), modes=(mode,), dtypes=(dtype,), checks=(check,), subjects=subjects
     )
     try:
-        with running(framework, WorkerOptions(specs.root, subjects)) as (worker, description):
+        with running(framework, JudgeOptions(subjects, specs=specs.root)) as (judge, description):
             planned = plan(description, {check: checks[check]}, selection, profile)
             if not planned:
                 raise Mistake(
                     f"{target}: found no such target in {framework} {description.version} here, expected one of `conformance list targets`"
                 )
-            cells = worker.run(planned[0].request, profile.timeout).cells
+            cells = judge.run(planned[0].request(profile.timeout)).cells
             entry = next(i.entry for i in description.implementations if i.name == implementation)
-    except WorkerDied as lost:
+    except ProcessLost as lost:
         raise Mistake(f"{identifier}: {lost}") from None
     ledger = DeviationLedger.today(specs.deviations)
     return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

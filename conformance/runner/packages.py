@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 10):
     from importlib.metadata import packages_distributions  # novermin
@@ -25,12 +23,12 @@ else:
 
 
 def packages_of(modules: Iterable[str]) -> dict[str, str]:
-    """Versions by canonical name, sorted; a module that no distribution claims is left out."""
+    """Versions by canonical name, sorted; modules that no distribution claims and requirements that are not installed are left out."""
     providers = packages_distributions()
     waiting = [name for module in modules for name in providers.get(module, ())]
     found: dict[str, str] = {}
     while waiting:
-        name = canonicalize_name(waiting.pop())
+        name = canonical(waiting.pop())
         if name in found:
             continue
         try:
@@ -42,10 +40,13 @@ def packages_of(modules: Iterable[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def canonical(name: str) -> str:
+    """The name of a distribution as all indices write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _applies(line: str) -> str:
-    """The name of a requirement that holds here without any extra; empty otherwise."""
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:  # of an old distribution; pip takes it or leaves it
-        return ""
-    return requirement.name if requirement.marker is None or requirement.marker.evaluate({"extra": ""}) else ""
+    """The name of a requirement that holds without any extra; empty otherwise."""
+    requirement, _, marker = line.partition(";")
+    name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+    return name[1] if name and "extra" not in marker else ""

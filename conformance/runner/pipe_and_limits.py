@@ -1,4 +1,4 @@
-"""What a worker process sets up before it imports a framework: its private pipe, its end with the engine, its memory."""
+"""What a worker process sets up before it imports a framework: its private pipe, its end with the judge, its memory."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ import os
 import resource
 import signal
 import sys
-from typing import TextIO
 
 
-def private_pipe() -> tuple[TextIO, TextIO]:
-    """The pipe to the engine and the requests from it, where no framework can print into them or read them away."""
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    requests = os.fdopen(os.dup(0), encoding="utf-8")
+def private_pipe() -> tuple[int, int]:
+    """The pipe to the judge, its end to read from and its end to write to, where no framework can print into it or read from it."""
+    reading, writing = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return pipe, requests
+    return reading, writing
 
 
-def end_with_the_engine() -> None:
+def end_with_the_judge() -> None:
     """Have the system end this process with the thread that started it, where it can: a framework that hangs would not notice."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from conformance.frameworks.registry import frameworks
+from conformance.judges.protocol import Description
 from conformance.results.writing import Writer
 from conformance.run.engine import Run
 from conformance.run.plan import Selection, not_run_cells
@@ -14,7 +15,6 @@ from conformance.specs.grammar import MATRIX
 from conformance.specs.load import load, specs_root
 from conformance.specs.model import Specs
 from conformance.specs.targets import VersionEnvironment, read_targets
-from conformance.workers.protocol import Description
 
 NOT_RUN = "not-run"
 """The run that such a file says it is of."""

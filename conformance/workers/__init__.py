@@ -1,1 +1,1 @@
-"""Where work runs: one worker process per framework, started, asked, timed and restarted from here."""
+"""The judge's side of a runner: it is started, asked, timed, limited and restarted from here."""

@@ -17,7 +17,7 @@ _SHOWN = 200
 class Log:
     """Reads a pipe until its last writer is gone, so that no process ever waits for room in it."""
 
-    def __init__(self, pipe: IO[str]) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         self._first, self._last = bytearray(), bytearray()
         self._size = 0
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class Log:
         begun, ended = _lines(first) or [""], _lines(last) or [""]
         return f"its first words: {begun[0]}; {cut:,} bytes that it wrote then were cut; its last words: {ended[-1]}"
 
-    def _read(self, pipe: IO[str]) -> None:
+    def _read(self, pipe: IO[bytes]) -> None:
         with pipe, suppress(OSError, ValueError):
             while chunk := os.read(pipe.fileno(), _CHUNK):
                 self._keep(chunk)

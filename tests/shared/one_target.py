@@ -9,17 +9,31 @@ from typing import Any
 from conformance.checks.budget import Budget
 from conformance.checks.catalogue import all_checks
 from conformance.frameworks import registry
-from conformance.frameworks.base import Implementation, Stream
+from conformance.frameworks.base import Framework, Implementation, Stream
 from conformance.frameworks.vmap import VMAP
+from conformance.judges.harness import Harness, open_harness
+from conformance.judges.protocol import Request
 from conformance.results.records import Cell
 from conformance.run.profiles import PROFILES
+from conformance.runner.session import Session
 from conformance.specs.load import load
-from conformance.specs.model import Policy
-from conformance.workers.protocol import Request
-from conformance.workers.worker import Harness
+from conformance.specs.model import Policy, Specs
+from conformance.workers.in_process import InProcess
 
 SPECS = load()
 CHECKS = all_checks(SPECS)
+
+
+def harness_of(framework: Framework, implementations: Sequence[Implementation], specs: Specs = SPECS) -> Harness:
+    """A judge of implementations in this process."""
+    session = Session(framework, {one.name: one for one in implementations}, registry.info_of(framework.name))
+    return open_harness(InProcess(session), specs)
+
+
+def own_harness(name: str) -> Harness:
+    """A judge of a framework's own entry points, in this process; of them nothing is declared."""
+    framework = registry.load(name)
+    return harness_of(framework, framework.implementations(), replace(SPECS, policies=()))
 
 
 def cells_of(
@@ -38,11 +52,10 @@ def cells_of(
     """The cells of one check (``mse/mean/law/swap``) on a function, of which nothing but ``policies`` is declared."""
     operation = "/".join(check.split("/")[:2])
     mine = Implementation("mine.form", "mine", operation, call, (mode,), (dtype,), own_gradient, stream)
-    specs = replace(SPECS, policies=tuple(policies))
-    harness = Harness(registry.load(framework), {i.name: i for i in (mine, *others)}, specs, "1", CHECKS)
+    harness = harness_of(registry.load(framework), (mine, *others), replace(SPECS, policies=tuple(policies)))
     info = registry.info_of(framework)
     budget = replace(budget, compiles_each_shape=budget.compiles_each_shape or info.compiles_each_shape(mode))
     if mode == VMAP:
         budget = replace(budget, batch=PROFILES["full"].vmap_batch or budget.batch)
-    request = Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype, budget=budget)
+    request = Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype, budget=budget, timeout=60)
     return list(harness.answer(request).cells)

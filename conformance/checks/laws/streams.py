@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext, Expect
+from conformance.checks.context import CheckContext, Expect, FunctionEvaluator
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
@@ -163,4 +163,4 @@ def _streamed(context: CheckContext, lengths: Sequence[int]) -> CheckContext:
         value = context.probe.accumulate(inputs, lengths)
         return Evaluation(value, {}, ExecutionReport(context.target.device, context.target.mode, value.dtype.name, value.shape))
 
-    return replace(context, evaluate=evaluate)
+    return replace(context, evaluate=FunctionEvaluator(evaluate))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA logs through the same switch; read at import
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionMismatch, ExecutionReport, Implementation
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.jax import replicas
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.jax.info import INFO
@@ -45,9 +43,7 @@ class JaxFramework:
 
     def environment(self) -> Environment:
         """Versions and the switches that change precision or types."""
-        packages = {"jaxlib": version("jaxlib"), "numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
-        if HAS_OPTAX:
-            packages["optax"] = version("optax")
+        packages = versions_of("jaxlib", "numpy", "ml_dtypes", "optax")
         flags = {
             **{switch: str(getattr(jax.config, switch)) for switch in SWITCHES},
             "optax": "installed" if HAS_OPTAX else "not installed: its implementations are left out",

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
-import ml_dtypes
 import mlx.core as mx
-import numpy as np
 
 from conformance.frameworks.base import (
     Device,
@@ -21,7 +19,7 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.mlx.info import INFO
 from conformance.frameworks.mlx.probe import MlxProbe
@@ -41,7 +39,7 @@ class MlxFramework:
 
     def environment(self) -> Environment:
         """Versions, and what MLX says of the device."""
-        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        packages = versions_of("numpy", "ml_dtypes")
         for package in _PACKAGES:
             with suppress(PackageNotFoundError):
                 packages[package] = version(package)

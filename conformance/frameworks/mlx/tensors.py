@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import ml_dtypes
 import mlx.core as mx
 import numpy as np
 
 from conformance.frameworks.base import Device, Unsupported
 from conformance.frameworks.helpers import no_device
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import BFLOAT16, Array
 
 _DEVICES = {"cpu": mx.cpu, "gpu": mx.gpu}
 
@@ -36,7 +35,7 @@ def to_mlx(array: Array) -> mx.array:
 def to_array(array: mx.array) -> Array:
     """An array of MLX as a host array of the same dtype; bfloat16, which NumPy knows only by extension, crosses as bits."""
     if array.dtype == mx.bfloat16:
-        return np.array(array.view(mx.uint16)).view(ml_dtypes.bfloat16)
+        return np.array(array.view(mx.uint16)).view(BFLOAT16)
     return np.array(array)
 
 

@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Sequence
 from inspect import signature
 
-import ml_dtypes
 import numpy as np
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.numpy.info import INFO
 from conformance.frameworks.numpy.probe import NumpyProbe
@@ -31,7 +30,7 @@ def _simd() -> str:
 
 
 class NumpyFramework:
-    """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes."""
+    """NumPy on the CPU; ``bfloat16`` is the extension dtype of ml_dtypes, where that is installed."""
 
     name = "numpy"
     info = INFO
@@ -42,7 +41,7 @@ class NumpyFramework:
         for variable in ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"):
             if variable in os.environ:
                 flags[variable] = os.environ[variable]
-        return Environment(self.name, np.__version__, {"ml_dtypes": ml_dtypes.__version__}, flags)
+        return Environment(self.name, np.__version__, versions_of("ml_dtypes"), flags)
 
     def devices(self) -> Sequence[Device]:
         """The host."""

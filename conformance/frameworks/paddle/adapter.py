@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # its log tells of every interpreter that it starts; read at import
 
-import ml_dtypes
-import numpy as np
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses tools with which extensions in C++ would be built
@@ -17,7 +15,7 @@ with warnings.catch_warnings():
     from paddle import Tensor
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.paddle.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.paddle.info import INFO
 from conformance.frameworks.paddle.probe import PaddleProbe
@@ -44,7 +42,7 @@ class PaddleFramework:
         flags = {name: str(value) for name, value in paddle.get_flags(list(_FLAGS)).items()}
         flags["default_dtype"] = paddle.get_default_dtype()
         flags |= {name: os.environ[name] for name in ("OMP_NUM_THREADS", "CPU_NUM") if name in os.environ}
-        return Environment(self.name, paddle.__version__, {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}, flags)
+        return Environment(self.name, paddle.__version__, versions_of("numpy", "ml_dtypes"), flags)
 
     def devices(self) -> Sequence[Device]:
         """The CPU, which flushes no subnormals."""

@@ -11,7 +11,6 @@ from typing import Any
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # its log tells of every interpreter that it starts; read at import
 
-import ml_dtypes
 import numpy as np
 
 with warnings.catch_warnings():
@@ -22,7 +21,7 @@ with warnings.catch_warnings():
 
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
 from conformance.numerics.definition import Inputs
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import BFLOAT16, Array
 
 _NO_KERNEL = re.compile(
     r"The kernel with key .* is not registered"
@@ -40,13 +39,13 @@ def to_tensor(array: Array) -> Tensor:
     """
     if array.dtype in (np.uint16, np.uint32, np.uint64):
         raise Unsupported(f"PaddlePaddle makes no tensors of the dtype {array.dtype}")
-    return paddle.to_tensor(array.view(np.uint16) if array.dtype == ml_dtypes.bfloat16 else array, place=paddle.CPUPlace())
+    return paddle.to_tensor(array.view(np.uint16) if array.dtype == BFLOAT16 else array, place=paddle.CPUPlace())
 
 
 def to_array(tensor: Tensor) -> Array:
     """A tensor as a host array of the same dtype."""
     array: Array = tensor.numpy()
-    return array.view(ml_dtypes.bfloat16) if tensor.dtype == paddle.bfloat16 else array
+    return array.view(BFLOAT16) if tensor.dtype == paddle.bfloat16 else array
 
 
 def dtype_name(tensor: Tensor) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 
-import ml_dtypes
-import numpy as np
 
 from conformance.frameworks.base import (
     Device,
@@ -23,7 +20,7 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.tensorflow import replicas, training
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
@@ -51,7 +48,7 @@ class TensorflowFramework:
 
     def environment(self) -> Environment:
         """Versions, threads, and the switches that change kernels or types."""
-        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__, KERAS: version(KERAS)}
+        packages = versions_of("numpy", "ml_dtypes", KERAS)
         flags = {
             "floatx": str(tf.keras.backend.floatx()),
             "intra_op_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),

@@ -11,11 +11,10 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 
-import ml_dtypes
 
 from conformance.frameworks.base import Unsupported
 from conformance.frameworks.helpers import keras_backend
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import BFLOAT16, Array
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
     tf: Any = importlib.import_module("tensorflow")
@@ -29,13 +28,13 @@ NO_KERNEL = ("No OpKernel was registered", "Could not find device for node", "No
 
 def constant(array: Array) -> Tensor:
     """A host array as a tensor. TensorFlow 2.13 has a bfloat16 of its own, with the bits of that of ml_dtypes but another type."""
-    return tf.constant(array.view(tf.bfloat16.as_numpy_dtype) if array.dtype == ml_dtypes.bfloat16 else array)
+    return tf.constant(array.view(tf.bfloat16.as_numpy_dtype) if array.dtype == BFLOAT16 else array)
 
 
 def host(tensor: Tensor) -> Array:
     """A tensor as a host array, of the types that the suite knows."""
     array: Array = tensor.numpy()
-    return array.view(ml_dtypes.bfloat16) if tensor.dtype == tf.bfloat16 else array
+    return array.view(BFLOAT16) if tensor.dtype == tf.bfloat16 else array
 
 
 def place(tensor: Tensor) -> str:

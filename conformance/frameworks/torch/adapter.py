@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ from conformance.frameworks.base import (
     Implementation,
     Unsupported,
 )
-from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require
+from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.torch import replicas, training
 from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
@@ -66,7 +65,7 @@ class TorchFramework:
         for variable in ("ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "TORCH_COMPILE_DISABLE", "TORCHINDUCTOR_FREEZING"):
             if variable in os.environ:
                 flags[variable] = os.environ[variable]
-        packages = {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+        packages = versions_of("numpy", "ml_dtypes")
         if torch.version.cuda:
             packages["cuda"] = str(torch.version.cuda)
         return Environment(self.name, str(torch.__version__), packages, flags)

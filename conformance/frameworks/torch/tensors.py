@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from contextlib import nullcontext
 
-import ml_dtypes
 import numpy as np
 import torch
 from torch import Tensor
 
 from conformance.frameworks.base import Unsupported
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import BFLOAT16, Array
 
 
 def to_tensor(array: Array, device: str) -> Tensor:
@@ -22,7 +21,7 @@ def to_tensor(array: Array, device: str) -> Tensor:
     """
     if any(stride < 0 for stride in array.strides):
         raise Unsupported("PyTorch has no tensors with negative strides")
-    extension = array.dtype == ml_dtypes.bfloat16
+    extension = array.dtype == BFLOAT16
     with nullcontext() if array.flags.writeable else warnings.catch_warnings():
         if not array.flags.writeable:  # torch knows no protected tensors, and says so
             warnings.simplefilter("ignore", UserWarning)
@@ -35,7 +34,7 @@ def to_array(tensor: Tensor) -> Array:
     host = tensor.detach().cpu()
     extension = host.dtype == torch.bfloat16
     array: Array = (host.view(torch.int16) if extension else host).numpy()
-    return array.view(ml_dtypes.bfloat16) if extension else array
+    return array.view(BFLOAT16) if extension else array
 
 
 def dtype_name(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""What crosses the pipe between the engine and a worker: JSON lines, plain types, validated on arrival."""
+"""What a run and a judge say to each other: plain types, validated on arrival."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conformance.checks.budget import Budget
 from conformance.results.records import Cell
+from conformance.runner.frames import VERSION
 
 
 class _Message(BaseModel):
@@ -13,7 +14,7 @@ class _Message(BaseModel):
 
 
 class DeviceDescription(_Message):
-    """A device as the worker sees it."""
+    """A device as the runner sees it."""
 
     name: str
     kind: str
@@ -21,7 +22,7 @@ class DeviceDescription(_Message):
 
 
 class ImplementationDescription(_Message):
-    """An entry point that the worker can evaluate."""
+    """An entry point that the runner can evaluate."""
 
     name: str
     entry: str
@@ -31,8 +32,9 @@ class ImplementationDescription(_Message):
 
 
 class Description(_Message):
-    """The first message of a worker: what it has. ``failed`` says in a sentence why it has nothing."""
+    """The first message of a judge: what its runner has. ``failed`` says in a sentence why it has nothing."""
 
+    protocol: int = VERSION
     framework: str = ""
     version: str = ""
     python: str = ""
@@ -57,14 +59,13 @@ class Request(_Message):
     mode: str
     dtype: str
     budget: Budget
+    timeout: float
+    """Seconds for a call of the implementation that compiles nothing."""
 
 
 class Reply(_Message):
-    """The cells of one request. ``uses_random_inputs``: another seed may find something else.
-
-    ``tainted``: something was changed for good, such as a default dtype, so that another implementation needs another process.
-    """
+    """The cells of one request. ``uses_random_inputs``: another seed may find something else. ``lost``: it took its runner down."""
 
     cells: tuple[Cell, ...]
     uses_random_inputs: bool = True
-    tainted: bool = False
+    lost: bool = False

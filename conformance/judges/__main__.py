@@ -1,0 +1,68 @@
+"""The judge's process: starts the runner of one framework, then answers requests with cells until its pipe closes."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from conformance.judges.harness import open_harness
+from conformance.judges.protocol import Description, Request
+from conformance.runner.frames import Broken, Pipe
+from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
+from conformance.specs.load import load
+from conformance.workers.child import ProcessLost
+from conformance.workers.runner import Runner, RunnerOptions
+
+TICK = 1.0
+"""Seconds between two signs of life."""
+
+
+class WatchedRunner(Runner):
+    """A runner whose judge says that it lives, each time that it asks it something."""
+
+    def __init__(self, framework: str, options: RunnerOptions, pipe: Pipe) -> None:
+        super().__init__(framework, options)
+        self.request = 0
+        self._run = pipe
+        self._told = time.monotonic()
+
+    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
+        """Say so, and ask."""
+        if time.monotonic() - self._told > TICK:
+            self._told = time.monotonic()
+            self._run.send({"tick": self.request})
+        super().begin(message, doing, ticks)
+
+
+def main() -> None:
+    """Entry point: ``python -m conformance.judges FRAMEWORK``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework")
+    parser.add_argument("--specs", type=Path)
+    parser.add_argument("--subject", type=Path, action="append", default=[])
+    parser.add_argument("--memory", type=int)
+    options = parser.parse_args()
+    end_with_the_judge()
+    pipe = Pipe(*private_pipe())
+    runner = WatchedRunner(options.framework, RunnerOptions(options.subject, options.memory), pipe)
+    try:
+        harness = open_harness(runner, load(options.specs))
+    except ProcessLost as lost:
+        pipe.send(Description(framework=options.framework, failed=str(lost)).model_dump(mode="json"))
+        raise SystemExit(1) from None
+    pipe.send(harness.description.model_dump(mode="json"))
+    while True:
+        try:
+            message = pipe.receive()
+        except Broken:
+            break
+        runner.request = message["number"]
+        reply = harness.answer(Request.model_validate(message["request"]))
+        pipe.send({"number": message["number"], "reply": reply.model_dump(mode="json", exclude_defaults=True)})
+    runner.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The judge of one framework: runs checks on targets that a runner prepares, and makes cells of what they find."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from conformance.checks.base import Check, EvaluatingCheck, Finding
+from conformance.checks.budget import Budget
+from conformance.checks.catalogue import all_checks
+from conformance.checks.context import CheckContext, ExpectationCache, Sibling
+from conformance.checks.procedures import ProcedureCheck
+from conformance.frameworks.base import ExecutionMismatch, Refused, Unsupported
+from conformance.frameworks.messages import one_line
+from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import FORMATS
+from conformance.results.records import Cell, Outcome, Target
+from conformance.runner.messages import Raised
+from conformance.specs.model import Specs
+from conformance.specs.policies import declared
+from conformance.workers.child import ProcessLost
+from conformance.workers.runner import RemoteTarget, Runner, run_procedure
+
+MAX_LOST = 3
+"""After so many hangs or deaths an implementation is given up, if it answered nothing between, and otherwise its target."""
+
+
+@dataclass
+class Losses:
+    """How often a runner was lost: in a row by each implementation, with no answer between, and in all by each target."""
+
+    in_a_row: Counter[str] = field(default_factory=Counter)
+    of_target: Counter[Target] = field(default_factory=Counter)
+    last: str = ""
+
+    def note(self, target: Target, reason: str, *, answered: bool) -> None:
+        """Count one; ``answered``: since the last one the implementation answered something."""
+        self.in_a_row[target.implementation] = 1 if answered else self.in_a_row[target.implementation] + 1
+        self.of_target[target] += 1
+        self.last = reason
+
+    def given_up(self, target: Target) -> str:
+        """Why nothing more is asked of a target; empty if it is."""
+        if self.in_a_row[target.implementation] >= MAX_LOST:
+            return f"given up after {MAX_LOST} hangs or deaths in a row; the last: {self.last}"
+        if self.of_target[target] >= MAX_LOST:
+            return f"given up after {MAX_LOST} hangs or deaths of this target; the last: {self.last}"
+        return ""
+
+
+@dataclass
+class Harness:
+    """One framework, its implementations and the checks, ready to be asked."""
+
+    runner: Runner
+    description: Description
+    specs: Specs
+    checks: dict[str, Check]
+    cache: ExpectationCache = field(default_factory=ExpectationCache)
+    losses: Losses = field(default_factory=Losses)
+    _prepared: tuple[Target, RemoteTarget | Finding] | None = None
+    _siblings: list[RemoteTarget] = field(default_factory=list)
+    _kept: dict[str, Any] = field(default_factory=dict)
+    _answers: int = 0
+    _spoiled_by: str = ""
+
+    def answer(self, request: Request) -> Reply:
+        """Run one check on one target; whatever is raised becomes the outcome of its cells."""
+        check, implementation = self.checks[request.check], self._implementation(request.implementation)
+        target = Target(
+            framework=self.description.framework,
+            version=self.description.version,
+            implementation=implementation.name,
+            device=request.device,
+            mode=request.mode,
+            dtype=request.dtype,
+        )
+        started = time.perf_counter()
+        self.runner.doing, self.runner.timeout = f"running {check.id}", request.timeout
+        found, uses_random_inputs, changed, lost = self._found(check, implementation, target, request.budget)
+        seconds = round(time.perf_counter() - started, 6)
+        cells = tuple(
+            Cell(
+                check=check.id,
+                kind=check.kind,
+                level=check.level,
+                operation=implementation.operation,
+                quantity=finding.quantity.value,
+                target=target,
+                outcome=finding.outcome,
+                reason=finding.reason,
+                flags=(*finding.flags, *changed),
+                error_u=_number(finding.error_u),
+                error_ulp=_number(finding.error_ulp),
+                error_over_bound=_number(finding.error_over_bound),
+                grade=finding.grade,
+                witness=finding.witness,
+                growth=finding.growth,
+                answer=finding.answer,
+                evaluations=finding.evaluations,
+                seconds=round(seconds / len(found), 6),
+            )
+            for finding in found
+        )
+        return Reply(cells=cells, uses_random_inputs=uses_random_inputs, lost=lost)
+
+    def _implementation(self, name: str) -> ImplementationDescription:
+        return next(one for one in self.description.implementations if one.name == name)
+
+    def _found(
+        self, check: Check, implementation: ImplementationDescription, target: Target, budget: Budget
+    ) -> tuple[Sequence[Finding], bool, Sequence[str], bool]:
+        """The findings, whether another seed may find something else, what was changed of the process, and whether that was lost."""
+        if reason := self.losses.given_up(target):
+            return _everywhere(check, Outcome.ERROR, reason), False, (), True
+        try:
+            if not self.runner.is_running or self._spoiled_by not in ("", target.implementation):
+                self._prepared, self._spoiled_by = None, ""  # what one implementation changed is none of another's business
+                self.runner.start()
+            found, uses_random_inputs = self._run(check, implementation, target, budget)
+            state = self.runner.call("state")
+        except ProcessLost as lost:
+            self._prepared = None
+            self.losses.note(target, str(lost), answered=self.runner.answers > self._answers)
+            self._answers = self.runner.answers
+            return _everywhere(check, Outcome.ERROR, str(lost)), False, (), True
+        if state["lasting"]:
+            self._spoiled_by = target.implementation
+        return found, uses_random_inputs, (*map(str, state["undone"]), *map(str, state["lasting"])), False
+
+    def _run(
+        self, check: Check, implementation: ImplementationDescription, target: Target, budget: Budget
+    ) -> tuple[Sequence[Finding], bool]:
+        if isinstance(check, ProcedureCheck):  # a run of its own, with nothing to prepare
+            procedure = partial(run_procedure, self.runner, target.implementation)
+            return _caught(lambda: check.perform(target, procedure), check), False
+        assert isinstance(check, EvaluatingCheck), f"{check.id} can be neither performed nor run"
+        prepared = self._prepare(implementation, target)
+        if isinstance(prepared, Finding):
+            return [replace(prepared, quantity=q) for q in check.quantities], False
+        device = next(d for d in self.description.devices if d.name == target.device)
+        context = CheckContext(
+            target,
+            self.specs.operations[implementation.operation],
+            prepared,
+            self.specs.error_model,
+            target.dtype in device.flushes_subnormals,
+            budget,
+            self.cache,
+            prepared.probe,
+            lambda: self._prepared_siblings(target),
+            self._kept,
+            declared(self.specs.policies, target.model_dump()),
+        )
+        return _caught(lambda: check.run(context), check), context.uses_random_inputs
+
+    def _prepared_siblings(self, target: Target) -> list[Sibling]:
+        """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
+        stem = target.implementation.rpartition(".")[0]
+        found = []
+        for other in self.description.implementations:
+            if not stem or other.name == target.implementation or other.name.rpartition(".")[0] != stem:
+                continue
+            operation = self.specs.operations.get(other.operation)
+            if operation and operation.definition.sums_plain_squares and target.mode in other.modes and target.dtype in other.dtypes:
+                self._siblings.append(self._remote(other.name, target))
+                found.append(Sibling(other.entry, operation.definition, self._siblings[-1]))
+        return found
+
+    def _prepare(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget | Finding:
+        """Prepare a target once, and smoke it: a broken adapter is told apart from an implementation that does not conform."""
+        if self._prepared is None or self._prepared[0] != target:
+            if self._prepared is not None and isinstance(self._prepared[1], RemoteTarget):
+                for one in (self._prepared[1], *self._siblings):
+                    one.release()
+            self._siblings, self._kept = [], {}
+            self._prepared = None
+            self._prepared = (target, self._smoke(implementation, target))
+        return self._prepared[1]
+
+    def _remote(self, implementation: str, target: Target) -> RemoteTarget:
+        compiles = target.mode in self.description.compiling_modes
+        return RemoteTarget(self.runner, implementation, target.device, target.mode, target.dtype, compiles)
+
+    def _smoke(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget | Finding:
+        dtype = FORMATS[target.dtype].dtype
+        definition = self.specs.operations[implementation.operation].definition
+        shape = (1,) * (definition.least_rank - 1) + (2,)
+        prediction, zeros = np.array([1, 2], dtype).reshape(shape), np.zeros(shape, dtype)
+        weight_shape = definition.weight_shape(shape)
+        weight = None if weight_shape is None else np.ones(weight_shape, dtype)
+        inputs = Inputs(prediction, zeros, weight, np.ones(definition.value_shape(shape), dtype))
+        try:
+            remote = self._remote(implementation.name, target)
+            try:
+                remote(inputs)
+            except Refused:  # whoever says that it does not take these two is not broken: the checks ask further
+                return remote
+        except ProcessLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
+            outcome, reason, flags = _what_it_means(error)
+            before = "before any check, on [1, 2] against zeros: " if outcome is Outcome.ERROR else ""
+            return Finding(Quantity.VALUE, outcome, f"{before}{reason}", flags)
+        return remote
+
+
+def _number(x: float | None) -> float | None:
+    """Six significant digits of a finite number; a measured error needs no more."""
+    return None if x is None or not np.isfinite(x) else float(f"{x:.6g}")
+
+
+def _everywhere(check: Check, outcome: Outcome, reason: str, flags: tuple[str, ...] = ()) -> list[Finding]:
+    return [Finding(quantity, outcome, reason, flags) for quantity in check.quantities]
+
+
+def _caught(run: Callable[[], Sequence[Finding]], check: Check) -> Sequence[Finding]:
+    try:
+        return run()
+    except ProcessLost:
+        raise
+    except Exception as error:  # noqa: BLE001 - the implementation under test may raise anything
+        return _everywhere(check, *_what_it_means(error))
+
+
+def _what_it_means(error: Exception) -> tuple[Outcome, str, tuple[str, ...]]:
+    """Outcome, reason and flags of cells whose evaluation raised."""
+    match error:
+        case Unsupported():
+            return Outcome.UNSUPPORTED, str(error)[:300], ()
+        case ExecutionMismatch():
+            return Outcome.ERROR, f"not attested: {error}"[:300], (f"returns {error.returned}",) if error.returned else ()
+        case Raised():
+            return Outcome.ERROR, f"raised {one_line(error)}", ()
+        case _:
+            return Outcome.ERROR, f"the check itself could not be made of what came back: {one_line(error)}", ()
+
+
+def open_harness(runner: Runner, specs: Specs) -> Harness:
+    """Start a runner, and judge what it has of the operations that there are.
+
+    Raises:
+        ProcessLost: it could not be started, or describes what no runner has.
+    """
+    started = runner.start()
+    try:
+        known = [one for one in started["implementations"] if one["operation"] in specs.titles]
+        description = Description.model_validate({**started, "implementations": known})
+    except (KeyError, TypeError, ValidationError):
+        raise ProcessLost("the runner's first message was not a description of its framework") from None
+    if runner.options.subjects:
+        specs = replace(specs, policies=())  # which are declared of the frameworks' own entry points
+    return Harness(runner, description, specs, all_checks(specs))

@@ -1,0 +1,208 @@
+"""A process that is asked one thing at a time, and that may die or hang: a judge, as a run sees it, or a runner, as its judge does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import conformance
+from conformance.runner.frames import Broken, Late, Message, Pipe
+from conformance.workers.stderr import Log
+
+START_TIMEOUT = 300.0
+"""Seconds a framework may take to import and to describe itself."""
+MAX_STARTS = 3
+"""So many times in a row a process may fail to start before it is given up."""
+DISMISSAL_TIMEOUT = 5.0
+"""Seconds an idle process has to end by itself: frameworks delete their temporary files at exit."""
+WORDS_TIMEOUT = 1.0
+"""Seconds that are waited for the rest of what a dead process wrote."""
+
+
+class ProcessLost(Exception):
+    """The process died, hung or answered nonsense; the message says which, as the reason of the cells it was asked for."""
+
+
+class Child:
+    """Start it, ask it, close it; after :class:`ProcessLost` it can be started again.
+
+    The process ends with the thread that started it, where the system can see to that.
+    """
+
+    role = "process"
+    """What it is called in sentences."""
+
+    def __init__(self) -> None:
+        self.is_running = False
+        """Whether it was started, and has not been lost since."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Pipe | None = None
+        self._log: Log | None = None
+        self._failed_starts = 0
+        self._closed = threading.Event()
+        self._number = 0
+        self._pending: tuple[int, int] | None = None
+
+    def command(self) -> Sequence[str]:
+        """The command that starts it."""
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        """Its environment variables: those of this process, and the package can be imported."""
+        package = str(Path(conformance.__file__).resolve().parent.parent)
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))}
+
+    def start(self) -> Message:
+        """Start the process and wait for its first message: what it has.
+
+        Raises:
+            ProcessLost: it died, hung or says that it ``failed``, or did so several times in a row and is not started any more.
+        """
+        self._end()
+        if self._closed.is_set():
+            raise ProcessLost(f"its {self.role} was ended")
+        if self._failed_starts == MAX_STARTS:
+            raise ProcessLost(f"its {self.role} could not be started, {MAX_STARTS} times in a row")
+        self._failed_starts += 1
+        try:
+            first = self._start()
+        except ProcessLost:
+            self._end()
+            raise
+        self._failed_starts = 0
+        self.is_running = True
+        return first
+
+    def _start(self) -> Message:
+        self._pending = None
+        try:
+            process = self._process = subprocess.Popen(  # noqa: S603 - our own module
+                self.command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=self.environment(),
+                start_new_session=True,
+            )
+        except OSError as error:  # no memory, no room, too many processes, no such interpreter
+            raise ProcessLost(f"the system could not start its {self.role}: {error.strerror or error}") from None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._log = Log(process.stderr)
+        self._pipe = Pipe(process.stdout.fileno(), process.stdin.fileno(), lambda: process.poll() is not None)
+        if self._closed.is_set():  # since this began
+            raise ProcessLost(f"its {self.role} was ended")
+        first = self._next(time.monotonic() + START_TIMEOUT, START_TIMEOUT, "starting")
+        if reason := first.get("failed"):
+            raise ProcessLost(f"it could not start: {str(reason)[:300]}")
+        return first
+
+    def ask(self, message: Mapping[str, object], timeout: float, doing: str) -> Message:
+        """One question and its answer.
+
+        Raises:
+            ProcessLost: no valid answer came in ``timeout`` seconds.
+        """
+        self.begin(message, doing)
+        return self.finish(timeout, doing)
+
+    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
+        """Ask, without waiting for the answer; so many times it may say that it needs as long again.
+
+        Raises:
+            ProcessLost: it is gone.
+        """
+        if self._pending is not None:  # whoever asked no longer wants to know
+            self.finish(START_TIMEOUT, doing)
+        pipe = self._pipe
+        if pipe is None:
+            raise ProcessLost(f"its {self.role} was ended")
+        self._number += 1
+        self._pending = self._number, ticks
+        try:
+            pipe.send({"number": self._number, **message})
+        except (OSError, ValueError):  # it is gone, or was ended in between
+            raise ProcessLost(self._died(doing)) from None
+
+    def finish(self, timeout: float, doing: str) -> Message:
+        """The answer to what was asked last.
+
+        Raises:
+            ProcessLost: no valid answer came in ``timeout`` seconds.
+        """
+        assert self._pending is not None, "nothing was asked"
+        number, ticks = self._pending
+        while True:
+            answer = self._next(time.monotonic() + timeout, timeout, doing)
+            if answer.get("tick") == number and ticks:
+                ticks -= 1
+                continue
+            self._pending = None
+            if answer.get("number") != number:
+                self._end()
+                raise ProcessLost(f"the {self.role} answered what it had not been asked while {doing}; the process was ended")
+            return answer
+
+    def _next(self, deadline: float, timeout: float, doing: str) -> Message:
+        pipe = self._pipe
+        if pipe is None:
+            raise ProcessLost(f"its {self.role} was ended while {doing}")
+        try:
+            return pipe.receive(deadline)
+        except Late:
+            self._end()
+            raise ProcessLost(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended") from None
+        except Broken as error:
+            if not str(error):
+                raise ProcessLost(self._died(doing)) from None
+            self._end()
+            raise ProcessLost(f"the {self.role} answered nonsense while {doing}: {error}") from None
+
+    def _died(self, doing: str) -> str:
+        process = self._process
+        if process is None:
+            return f"its {self.role} was ended while {doing}"
+        try:
+            code = process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            code = 0
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        words = self._log.words(WORDS_TIMEOUT) if self._log else ""
+        self._end()
+        return "; ".join(filter(None, (f"the {self.role} died with {how} while {doing}", words)))
+
+    def shutdown(self) -> None:
+        """Let the process, which must be idle, end by itself, as it may have files to delete; then end whatever is left of it."""
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()  # there will be no further requests
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=DISMISSAL_TIMEOUT)
+        self.close()
+
+    def close(self) -> None:
+        """End the process and everything it started, for good."""
+        self._closed.set()
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process, self._pipe = self._process, None, None
+        self._pending = None
+        self.is_running = False
+        if process is not None:
+            with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()

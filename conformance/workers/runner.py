@@ -1,0 +1,252 @@
+"""The process of a framework, as its judge sees it: what it has, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from conformance.checks.context import Group, member_of
+from conformance.frameworks.base import Evaluation, Refused
+from conformance.frameworks.probe import Probe, Returned
+from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.vmap import VMAP, member_shape
+from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import Array
+from conformance.numerics.stack import Stack
+from conformance.numerics.tasks import ReplicasTask, TrainingTask
+from conformance.runner.frames import Message, Shared
+from conformance.runner.messages import argument, evaluation_of, exception_of, plain, procedure_result_of
+from conformance.workers.child import Child
+
+FIRST_TIMEOUT = 120.0
+"""Seconds for a call that may compile something: the first of its shape where shapes are compiled, and a whole training."""
+TIMEOUT = 10.0
+"""Seconds for every other call."""
+_SHARED = 256 << 20
+"""Bytes of the file that both processes map, a hole until something is written."""
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """What every runner of a run is started with."""
+
+    subjects: Sequence[Path] = ()
+    memory: int | None = None
+    """Bytes of its own that it may use."""
+
+
+class Runner(Child):
+    """The process in which one framework and its implementations run."""
+
+    role = "runner"
+
+    def __init__(self, framework: str, options: RunnerOptions | None = None) -> None:
+        super().__init__()
+        self.framework = framework
+        self.options = options or RunnerOptions()
+        self.timeout = TIMEOUT
+        self.doing = "starting"
+        self.answers = 0
+        """How many calls of implementations it has answered."""
+        self._file: Any = None
+
+    def command(self) -> Sequence[str]:
+        """Our own interpreter, with the runner's module."""
+        command = [sys.executable, "-m", "conformance.runner", self.framework]
+        for subject in self.options.subjects:
+            command += ["--subject", str(subject)]
+        if self.options.memory is not None:
+            command += ["--memory", str(self.options.memory)]
+        return [*command, "--map", self._file.name] if self._file else command
+
+    def _start(self) -> Message:
+        self._file = _mapped_file()
+        try:
+            first = super()._start()
+            if self._file and self._pipe is not None:
+                self._pipe.shared = Shared(self._file.fileno(), _SHARED, first_half=True)
+        finally:
+            if self._file:
+                self._file.close()
+                self._file = None
+        return first
+
+    def call(self, name: str, timeout: float | None = None, **arguments: Any) -> Message:
+        """The reply to a call.
+
+        Raises:
+            ProcessLost: there is none.
+            Exception: what the implementation raised, or the framework does not offer.
+        """
+        self.begin_call(name, **arguments)
+        return self.end_call(self.timeout if timeout is None else timeout)
+
+    def begin_call(self, name: str, ticks: int = 0, **arguments: Any) -> None:
+        """The first half of :meth:`call`."""
+        self.begin({"call": name, **arguments}, self.doing, ticks)
+
+    def end_call(self, timeout: float) -> Message:
+        """The second half."""
+        reply = self.finish(timeout, self.doing)
+        if "raised" in reply:
+            self.answers += 1
+            raise exception_of(reply["raised"])
+        return reply
+
+
+def _mapped_file() -> Any:
+    """A file for large arrays, or None where there is no room for one: then they go through the pipe."""
+    try:
+        file = tempfile.NamedTemporaryFile(prefix="conformance-")  # noqa: SIM115 - closed once both sides have mapped it
+        os.truncate(file.fileno(), _SHARED)
+    except OSError:
+        return None
+    return file
+
+
+@dataclass
+class RemoteTarget:
+    """An implementation that is prepared in a runner. Called, it evaluates one input; ``probe`` asks what goes beyond."""
+
+    runner: Runner
+    implementation: str
+    device: str
+    mode: str
+    dtype: str
+    compiles_each_shape: bool = False
+    threads: int | None = None
+    _seen: set[Any] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._handle = self.runner.call(
+            "prepare",
+            FIRST_TIMEOUT,
+            implementation=self.implementation,
+            device=self.device,
+            mode=self.mode,
+            dtype=self.dtype,
+        )["handle"]
+
+    def release(self) -> None:
+        """It is not asked any more."""
+        if self.runner.is_running:
+            self.runner.call("release", handle=self._handle)
+
+    def __call__(self, inputs: Inputs) -> Evaluation:
+        """Value and gradients of one input.
+
+        Raises:
+            Exception: whatever the implementation raises.
+        """
+        (group,) = self.begin(Stack.of([inputs]))()
+        if isinstance(group.result, Refused):
+            raise group.result
+        return member_of(group.result, 0)
+
+    def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
+        """Ask for all members of a stack; what is returned waits for the answer."""
+        runner, arrays = self.runner, stack.arrays
+        timeout = self._timeout("evaluate", arrays.prediction.shape[1:])
+        more = {} if self.threads is None else {"threads": self.threads}
+        runner.begin_call("evaluate", len(stack), handle=self._handle, inputs=plain(arrays), **more)
+
+        def end() -> Sequence[Group]:
+            try:
+                reply = runner.end_call(timeout)
+            except Refused as refusal:
+                if self.mode != VMAP or len(stack) == 1:
+                    return [Group(len(stack), refusal)]
+                return [group for place in range(len(stack)) for group in self.begin(stack.part(slice(place, place + 1)))()]
+            runner.answers += 1
+            if self.mode != VMAP:
+                return [_group_of(found) for found in reply["groups"]]
+            evaluation = evaluation_of(reply["together"])
+            ran = replace(evaluation.executed_as, shape=member_shape(VMAP, evaluation.executed_as.shape))
+            return [Group(len(stack), replace(evaluation, executed_as=ran))]
+
+        return end
+
+    def ask(self, call: str, **arguments: Any) -> Message:
+        """A call beyond value and gradients."""
+        shapes = str([getattr(value, "shape", value if call == "accumulate" else None) for value in arguments.values()])
+        reply = self.runner.call(call, self._timeout(call, shapes), handle=self._handle, **arguments)
+        self.runner.answers += 1
+        return reply
+
+    def _timeout(self, call: str, shape: object) -> float:
+        """More for the first call of its kind and shape where that is compiled."""
+        first = self.compiles_each_shape and (call, shape) not in self._seen
+        self._seen.add((call, shape))
+        return max(FIRST_TIMEOUT, self.runner.timeout) if first else self.runner.timeout
+
+    @property
+    def probe(self) -> Probe:
+        """What can be asked beyond value and gradients."""
+        return _RemoteProbe(self)
+
+
+def _group_of(found: Mapping[str, Any]) -> Group:
+    refused = found.get("refused")
+    return Group(found["count"], evaluation_of(found) if refused is None else Refused(refused))
+
+
+class _RemoteProbe(Probe):
+    """Each question is a call."""
+
+    def __init__(self, target: RemoteTarget) -> None:
+        self._target = target
+
+    def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
+        first = argument(prediction)
+        second = first if target is prediction else argument(target)
+        reply = self._target.ask("call", prediction=first, target=second, weight=argument(weight))
+        return Returned(reply["value"], reply["type"], tuple(reply["warnings"]))
+
+    def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
+        return self._array("gradient", inputs=plain(inputs), quantity=quantity.value)
+
+    def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
+        return self._array("jvp", inputs=plain(inputs), prediction=prediction, target=target)
+
+    def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
+        return self._two_arrays("hvp", inputs=plain(inputs), direction=direction)
+
+    def vmap(self, stack: Sequence[Inputs]) -> Array:
+        return self._array("batch", members=[plain(inputs) for inputs in stack])
+
+    def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
+        return self._two_arrays("update_in_place", inputs=plain(inputs), after=plain(after))
+
+    def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
+        return self._array("accumulate", inputs=plain(inputs), lengths=list(lengths))
+
+    @contextmanager
+    def threads(self, count: int) -> Iterator[None]:
+        self._target.threads = count
+        try:
+            yield
+        finally:
+            self._target.threads = None
+
+    def _array(self, call: str, **arguments: Any) -> Array:
+        found: Array = self._target.ask(call, **arguments)["result"]
+        return found
+
+    def _two_arrays(self, call: str, **arguments: Any) -> tuple[Array, Array]:
+        first, second = self._target.ask(call, **arguments)["result"]
+        return first, second
+
+
+def run_procedure(runner: Runner, implementation: str, task: TrainingTask | ReplicasTask, setting: ExecutionSetting) -> ProcedureResult:
+    """Training or replicas, from beginning to end."""
+    reply = runner.call(
+        "run_procedure", max(FIRST_TIMEOUT, runner.timeout), implementation=implementation, task=plain(task), **plain(setting)
+    )
+    runner.answers += 1
+    return procedure_result_of(reply["result"])
