@@ -102,11 +102,13 @@ class Session:
             ProcessLost: it could not be started.
         """
         from conformance.judges.process import JudgeOptions, JudgeProcess
+        from conformance.run.ledger import known_failures
         from conformance.run.plan import plan
 
         self._judges[framework] = JudgeProcess(framework, JudgeOptions(self._subjects, specs=self._run.specs.root))
         description = self._judges[framework].describe()
         self._headers[framework] = self._run.header(description)
+        self._run.ledger.add(known_failures(description))
         return plan(description, self._run.checks, self._run.selection, self._run.profile)
 
     def _record(self, framework: str, cells: Iterable[Cell]) -> None:

@@ -12,17 +12,21 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from conformance.frameworks.domain import Domain, Known
 from conformance.mistake import Mistake
 
 if TYPE_CHECKING:
     from conformance.frameworks.base import Implementation, Stream
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
+ARGUMENTS = ("prediction", "target", "weight")
+LAYOUTS = ("transposed", "strided", "a window", "backwards", "repeated", "unaligned")
+MOST_AXES = 8
 
 
 class _Uncached(importlib.machinery.SourceFileLoader):
@@ -50,13 +54,14 @@ class Subject:
     file: str
     gradient: Callable[..., Any] | None = None
     stream: Stream | None = None
+    domain: Domain = field(default_factory=Domain)
 
     def implementation(self) -> Implementation:
-        """The subject as the engine runs it, named after its function."""
+        """The subject as it is run, named after its function."""
         from conformance.frameworks.base import Implementation  # would import NumPy with the package
 
         entry = f"{Path(self.file).name}:{self.name}"
-        return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient, self.stream)
+        return Implementation(self.name, entry, self.operation, self.call, self.modes, self.dtypes, self.gradient, self.stream, self.domain)
 
 
 _registered: list[Subject] = []
@@ -67,22 +72,47 @@ def implementation(
     *,
     framework: str,
     modes: Sequence[str] = ("eager",),
-    dtypes: Sequence[str] = DTYPES,
+    dtypes: Sequence[str] | None = None,
     name: str | None = None,
+    ranks: Sequence[int] = (),
+    shapes: Sequence[Sequence[int]] = (),
+    integers: bool = False,
+    mixed_dtypes: bool = False,
+    mask_dtype: str = "",
+    layouts: Sequence[str] | None = None,
+    gradients: Sequence[str] | None = None,
+    second_derivative: bool = False,
+    flushes_subnormals: bool = False,
+    half_result: str = "",
+    known: Sequence[Known] = (),
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare that a function computes an operation: ``call(prediction, target[, weight])`` on the framework's tensors.
 
     The function stays what it was, and gets two attributes. ``gradient`` is a decorator for a function
-    ``(prediction, target[, weight], upstream) -> (d/d prediction, d/d target[, d/d weight])``, needed only where the
-    framework has no automatic differentiation. ``stream`` is one for a function ``batches -> value``, where the value can be
-    accumulated: each batch is a tuple of the function's own arguments.
+    ``(prediction, target[, weight], upstream) -> (d/d prediction, d/d target[, d/d weight])``, which takes the place of automatic
+    differentiation; None in its result is a gradient that it does not have. ``stream`` is one for a function ``batches -> value``, where
+    the value can be accumulated: each batch is a tuple of the function's own arguments.
+
+    What is declared beyond operation and framework limits what the function is held to, or adds to it, and is tested. Undeclared, a
+    function takes two arrays of one shape and dtype, contiguous or not, and whatever its framework differentiates must be right.
 
     Args:
         operation: what it claims to compute, such as ``mse/mean``.
         framework: whose tensors it takes: numpy, torch, tensorflow, jax, keras, or the name of a further adapter.
         modes: how it is to be run, in the framework's words: ``("eager", "compile")``.
-        dtypes: what it is to be run in; all four formats by default.
+        dtypes: what it is to be run in; by default all floating formats of the framework.
         name: its name in the results; the function's by default.
+        ranks: the numbers of axes that its inputs may have: ``(4,)`` for images.
+        shapes: the only shapes that its inputs may have.
+        integers: whether it takes integers and truth values, and must be right for them.
+        mixed_dtypes: whether it takes two float formats in one call, and must be right for them.
+        mask_dtype: ``"bool"`` where a mask comes in truth values, and not in numbers of the prediction's dtype.
+        layouts: beside contiguous memory those that it takes: some of transposed, strided, a window, backwards, repeated, unaligned.
+        gradients: of which arguments it has one: some of prediction, target, weight.
+        second_derivative: whether it can be differentiated twice, and must be right then.
+        flushes_subnormals: whether it takes subnormal numbers as zero.
+        half_result: ``"float16"`` or ``"bfloat16"`` where it returns results of wider inputs in that format.
+        known: failures that are known, each a :class:`Known` with its reason and a date.
 
     Raises:
         SubjectError: an argument is not what it should be.
@@ -92,9 +122,21 @@ def implementation(
         raise SubjectError(f"found the operation {operation!r}, expected a name such as 'mse/mean'")
     adapter = _adapter(framework)
     modes = _check_names("modes", modes)
-    dtypes = _check_names("dtypes", dtypes)
-    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
-        raise SubjectError(f"found the dtype {unknown[0]!r}, expected some of {', '.join(DTYPES)}")
+    domain = Domain(
+        _ranks(ranks),
+        _shapes(shapes),
+        dtypes is not None,
+        _flag("integers", integers),
+        _flag("mixed_dtypes", mixed_dtypes),
+        _one_of("mask_dtype", mask_dtype, ("", "bool")),
+        None if layouts is None else _some_of("layouts", layouts, LAYOUTS),
+        None if gradients is None else _some_of("gradients", gradients, ARGUMENTS),
+        _flag("second_derivative", second_derivative),
+        _flag("flushes_subnormals", flushes_subnormals),
+        _one_of("half_result", half_result, ("", "float16", "bfloat16")),
+        _known(known),
+    )
+    taken = _default_dtypes(adapter) if dtypes is None else _some_of("dtypes", _check_names("dtypes", dtypes), DTYPES)
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function):
@@ -103,7 +145,8 @@ def implementation(
         if not isinstance(own, str) or not re.fullmatch(r"[A-Za-z0-9._-]+", own):
             raise SubjectError(f"found the name {own!r}, expected letters, digits, '.', '_' and '-': pass name= to the decorator")
         code = getattr(function, "__code__", None)
-        subject = Subject(own, operation, framework, adapter, function, modes, dtypes, code.co_filename if code else "<subject>")
+        file = code.co_filename if code else "<subject>"
+        subject = Subject(own, operation, framework, adapter, function, modes, taken, file, domain=domain)
         _registered.append(subject)
 
         def gradient(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,3 +241,53 @@ def _check_names(what: str, found: object) -> tuple[str, ...]:
     if isinstance(found, str) or not isinstance(found, Sequence) or not found or not all(isinstance(item, str) for item in found):
         raise SubjectError(f'found {what}={found!r}, expected a tuple of strings such as ("eager",)')
     return tuple(found)
+
+
+def _some_of(what: str, found: object, known: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(found, str) or not isinstance(found, Sequence):
+        raise SubjectError(f"found {what}={found!r}, expected a tuple of {', '.join(known)}")
+    if unknown := [item for item in found if item not in known]:
+        raise SubjectError(f"found the {what.removesuffix('s')} {unknown[0]!r}, expected some of {', '.join(known)}")
+    return tuple(found)
+
+
+def _one_of(what: str, found: object, known: Sequence[str]) -> str:
+    if not isinstance(found, str) or found not in known:
+        raise SubjectError(f"found {what}={found!r}, expected {' or '.join(repr(item) for item in known if item)}")
+    return found
+
+
+def _flag(what: str, found: object) -> bool:
+    if not isinstance(found, bool):
+        raise SubjectError(f"found {what}={found!r}, expected True or False")
+    return found
+
+
+def _ranks(found: object) -> tuple[int, ...]:
+    ranks = (found,) if isinstance(found, int) else found
+    if not isinstance(ranks, Sequence) or not all(type(rank) is int and 0 <= rank <= MOST_AXES for rank in ranks):
+        raise SubjectError(f"found ranks={found!r}, expected numbers of axes from 0 to {MOST_AXES}, such as (4,)")
+    return tuple(dict.fromkeys(ranks))
+
+
+def _shapes(found: object) -> tuple[tuple[int, ...], ...]:
+    def is_shape(shape: object) -> bool:
+        return isinstance(shape, Sequence) and not isinstance(shape, str) and all(type(n) is int and n >= 0 for n in shape)
+
+    if isinstance(found, str) or not isinstance(found, Sequence) or not all(is_shape(shape) for shape in found):
+        raise SubjectError(f"found shapes={found!r}, expected a tuple of shapes such as ((8, 3, 32, 32),)")
+    return tuple(tuple(shape) for shape in found)
+
+
+def _known(found: object) -> tuple[Known, ...]:
+    if not isinstance(found, Sequence) or not all(isinstance(one, Known) for one in found):
+        raise SubjectError(f"found known={found!r}, expected a list of conformance.Known(check, because=…, until=…)")
+    for one in found:
+        if mistake := one.mistake():
+            raise SubjectError(f"in known, of {one.check!r}: {mistake}")
+    return tuple(found)
+
+
+def _default_dtypes(adapter: str) -> tuple[str, ...]:
+    """NumPy has no bfloat16 of its own: a subject that wants that of ml_dtypes says so."""
+    return tuple(dtype for dtype in DTYPES if dtype != "bfloat16" or adapter != "numpy")

@@ -55,6 +55,8 @@ class Check:
     """Whether it asks for functions beside value and gradients, which some targets compile."""
     rarely_offered: bool = False
     """Whether few implementations offer what it asks for, so that asking one of each operation would not do."""
+    claims: str = ""
+    """What a subject's domain must claim for it to be judged; elsewhere what is found is told."""
     supports_vmap: bool = False
     """Whether it holds of the members of a batch too: it asks for values and gradients, and for nothing else."""
 

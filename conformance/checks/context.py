@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from conformance.checks.budget import Budget
 from conformance.checks.tally import QuantityRecord
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused
+from conformance.frameworks.domain import Domain
 from conformance.frameworks.probe import Probe
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
@@ -49,6 +50,10 @@ class ExpectationCache:
         while len(self._kept) > _KEPT or (self._elements > _ELEMENTS and len(self._kept) > 1):
             self._elements -= self._kept.popitem(last=False)[1].index.size
         return made
+
+
+class Outside(Refused):
+    """Inputs that the domain of a subject does not hold; it was not asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +141,8 @@ class CheckContext:
     """What the specs declare of the target, by policy."""
     tallies: dict[Quantity, QuantityRecord] = field(default_factory=dict)
     """What the check has seen so far, of each of its quantities."""
+    domain: Domain | None = None
+    """What a subject declares; an entry point of a framework has none."""
     uses_random_inputs: bool = False
     """Whether the check asked for a seed: what it found without one holds whatever the seed."""
     foreseen: dict[Quantity, Format] = field(default_factory=dict)
@@ -183,7 +190,8 @@ class CheckContext:
             except KeyError:
                 unknown = array.dtype.name
                 raise ExecutionMismatch(f"{name}: found the dtype {unknown}, expected {asked.dtype}", returned=unknown) from None
-            if not (found == wanted or found.is_wider_than(wanted)):
+            as_declared = self.domain is not None and found.name == self.domain.half_result
+            if not (found == wanted or found.is_wider_than(wanted) or as_declared):
                 raise ExecutionMismatch(f"asked for {asked.dtype}, {name} came back as {found.name}", returned=found.name)
         return evaluation
 
@@ -210,6 +218,12 @@ class CheckContext:
             (key, quantity, output.name, self.flushes, expect),
             lambda: of(Quantity.GRADIENT_PREDICTION).negated(quantity),
         )
+
+
+def vector(context: CheckContext, length: int) -> Shape:
+    """The shape of so many elements in a row that is in the domain, if one is."""
+    ranks = context.domain.ranks if context.domain is not None and not context.domain.takes((length,)) else ()
+    return (1,) * (ranks[0] - 1) + (length,) if ranks and ranks[0] else (length,)
 
 
 def fitting(context: CheckContext) -> list[Shape]:

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
-from conformance.checks.context import CheckContext, Expect, Group, member_of
+from conformance.checks.context import CheckContext, Expect, Group, Outside, member_of
 from conformance.checks.judge import Judgement, conforms_without_allowance, judge, sentence
 from conformance.checks.tally import Observation, QuantityRecord, is_finite
 from conformance.frameworks.base import Evaluation, Refused
@@ -119,7 +119,8 @@ def _results(context: CheckContext, stack: Stack, groups: Sequence[Group]) -> _R
         if isinstance(group.result, Refused):
             for tally in context.tallies.values():
                 tally.refused = str(group.result)
-                tally.flags["refuses some inputs"] = None
+                if not isinstance(group.result, Outside):
+                    tally.flags["refuses some inputs"] = None
         else:
             evaluation = context.as_asked(group.result)
             members = range(first, first + group.count)

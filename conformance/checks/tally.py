@@ -16,6 +16,7 @@ from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 from conformance.results.records import AtSize, Grade, Outcome, Witness
 
+NOTHING = "nothing was evaluated"
 QUANTITIES = (Quantity.VALUE, Quantity.GRADIENT_PREDICTION, Quantity.GRADIENT_TARGET)
 
 
@@ -141,5 +142,5 @@ def outcome_of(tally: QuantityRecord) -> tuple[Outcome, str]:
     if not tally.evaluations and tally.refused:
         return Outcome.UNSUPPORTED, tally.refused
     if not tally.evaluations:
-        return Outcome.ERROR, "nothing was evaluated"
+        return Outcome.ERROR, NOTHING
     return Outcome.PASS, ""

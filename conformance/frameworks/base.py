@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from conformance.frameworks.domain import Domain
 from conformance.numerics.definition import Inputs, Quantity, Shape
 from conformance.numerics.formats import Array
 
@@ -61,10 +62,11 @@ class Implementation:
 
     ``name`` is a slug, unique within the framework (letters, digits, ``.``, ``_``, ``-``); ``entry`` is the
     entry point as a person writes it; ``call(prediction, target[, weight])`` takes and returns the framework's own tensors.
-    ``gradient`` is only for frameworks without automatic differentiation:
-    ``gradient(prediction, target[, weight], upstream)`` returns (d/d prediction, d/d target[, d/d weight]).
+    ``gradient(prediction, target[, weight], upstream)``, where there is one, takes the place of automatic differentiation and returns
+    (d/d prediction, d/d target[, d/d weight]), None for what has none.
     ``stream(batches)``, where there is one, returns the value of all batches together, each of them the arguments of ``call`` and cut
     along the first axis. It begins from nothing every time: it makes its state anew, or resets it.
+    ``domain`` is what a subject declares; an entry point of a framework has none.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Implementation:
     dtypes: Sequence[str]
     gradient: Callable[..., Any] | None = None
     stream: Stream | None = None
+    domain: Domain | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ class Framework(Protocol):
 
     A fifth is optional: ``probe``, of the arguments of ``prepare``, returns a :class:`conformance.frameworks.probe.Probe` for
     the laws that ask for more than value and gradients. Without it their cells are ``unsupported``. So is the attribute ``info``,
-    a :class:`conformance.frameworks.info.FrameworkInfo`: how a program is written in it, its usual mode, which modes compile.
+    a :class:`conformance.frameworks.info.FrameworkInfo`: how a program is written in it, its usual mode, which modes compile. So is
+    ``with_gradient(call, gradient)``, where it differentiates by itself: the call, whose gradient is the other function.
     """
 
     name: str

@@ -49,13 +49,15 @@ def compiled(entry: str, scope: dict[str, Any]) -> Callable[..., Any]:
     return function
 
 
-def implementations(rows: Iterable[EntryRow], scope: dict[str, Any], modes: Sequence[str]) -> tuple[Implementation, ...]:
-    """A table of entry points as implementations, in every dtype; their entries are compiled with the names of ``scope``."""
+def implementations(
+    rows: Iterable[EntryRow], scope: dict[str, Any], modes: Sequence[str], dtypes: Sequence[str] = DTYPES
+) -> tuple[Implementation, ...]:
+    """A table of entry points as implementations; their entries are compiled with the names of ``scope``."""
     made = []
     for name, operation, entry, *rest in rows:
         call = rest[0] if rest else compiled(entry, scope)
         stream = sum_batches(call) if name == SUM else None
-        made.append(Implementation(name, entry, f"mse/{operation}", call, modes, DTYPES, stream=stream))
+        made.append(Implementation(name, entry, f"mse/{operation}", call, modes, dtypes, stream=stream))
     return tuple(made)
 
 
@@ -152,6 +154,11 @@ def not_differentiable(value_shape: Shape, upstream_shape: Shape) -> str:
     if value_shape == upstream_shape:
         return ""
     return f"the value has shape {value_shape}, so an upstream gradient of shape {upstream_shape} does not fit it"
+
+
+def in_order(gradients: Sequence[Any], count: int) -> tuple[Any, ...]:
+    """What an implementation's own gradient returned, None for the arguments that it does not speak of."""
+    return (*gradients, *[None] * count)[:count]
 
 
 def assemble(

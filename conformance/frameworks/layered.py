@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from conformance.frameworks.base import Device, Environment, Evaluate, Framework, Implementation
 from conformance.frameworks.info import FrameworkInfo
@@ -30,6 +30,11 @@ class LayeredFramework:
         """Its own version, and all of the environment below."""
         below = self._below.environment()
         return Environment(self.name, self.version, {**below.packages, below.framework: below.version}, below.flags)
+
+    @property
+    def with_gradient(self) -> Any:
+        """That of the framework below, or None."""
+        return getattr(self._below, "with_gradient", None)
 
     def devices(self) -> Sequence[Device]:
         """Those of the framework below."""

@@ -12,7 +12,7 @@ from conformance.judges.protocol import Description, Request
 from conformance.runner.frames import Broken, Pipe
 from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
 from conformance.specs.load import load
-from conformance.workers.child import ProcessLost
+from conformance.workers.child import NO_START, ProcessLost
 from conformance.workers.runner import Runner, RunnerOptions
 
 TICK = 1.0
@@ -43,14 +43,16 @@ def main() -> None:
     parser.add_argument("--specs", type=Path)
     parser.add_argument("--subject", type=Path, action="append", default=[])
     parser.add_argument("--memory", type=int)
+    parser.add_argument("--python", type=Path)
     options = parser.parse_args()
     end_with_the_judge()
     pipe = Pipe(*private_pipe())
-    runner = WatchedRunner(options.framework, RunnerOptions(options.subject, options.memory), pipe)
+    runner = WatchedRunner(options.framework, RunnerOptions(options.subject, options.memory, options.python), pipe)
     try:
         harness = open_harness(runner, load(options.specs))
     except ProcessLost as lost:
-        pipe.send(Description(framework=options.framework, failed=str(lost)).model_dump(mode="json"))
+        reason = str(lost).removeprefix(f"{NO_START}: ")  # the run says so of the judge
+        pipe.send(Description(framework=options.framework, failed=reason).model_dump(mode="json"))
         raise SystemExit(1) from None
     pipe.send(harness.description.model_dump(mode="json"))
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,11 +18,13 @@ from conformance.checks.budget import Budget
 from conformance.checks.catalogue import all_checks
 from conformance.checks.context import CheckContext, ExpectationCache, Sibling
 from conformance.checks.procedures import ProcedureCheck
+from conformance.checks.tally import NOTHING
 from conformance.frameworks.base import ExecutionMismatch, Refused, Unsupported
+from conformance.frameworks.domain import Domain
 from conformance.frameworks.messages import one_line
+from conformance.judges.domain import InDomain, observed_domain, plain_inputs, smallest
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
-from conformance.numerics.definition import Inputs, Quantity
-from conformance.numerics.formats import FORMATS
+from conformance.numerics.definition import Quantity
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.messages import Raised
 from conformance.specs.model import Specs
@@ -29,6 +32,8 @@ from conformance.specs.policies import declared
 from conformance.workers.child import ProcessLost
 from conformance.workers.runner import RemoteTarget, Runner, run_procedure
 
+OPTIONAL = frozenset({"jvp", "hvp", "batch"})
+"""What a subject need not offer, and may refuse in whatever way: its framework says so in words of its own."""
 MAX_LOST = 3
 """After so many hangs or deaths an implementation is given up, if it answered nothing between, and otherwise its target."""
 
@@ -67,6 +72,8 @@ class Harness:
     cache: ExpectationCache = field(default_factory=ExpectationCache)
     losses: Losses = field(default_factory=Losses)
     _prepared: tuple[Target, RemoteTarget | Finding] | None = None
+    _domains: dict[str, tuple[Domain, str]] = field(default_factory=dict)
+    """Of subjects, by name: what is declared and was observed, and the latter in words."""
     _siblings: list[RemoteTarget] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _answers: int = 0
@@ -147,20 +154,30 @@ class Harness:
         if isinstance(prepared, Finding):
             return [replace(prepared, quantity=q) for q in check.quantities], False
         device = next(d for d in self.description.devices if d.name == target.device)
+        domain, observed = self._domains.get(target.implementation, (None, ""))
+        flushes = target.dtype in device.flushes_subnormals
+        if domain is not None:
+            eager, compiled = domain.fitted(budget.eager_shapes), domain.fitted(budget.compiled_shapes)
+            budget = replace(budget, eager_shapes=eager, compiled_shapes=compiled)
+            flushes = flushes or domain.flushes_subnormals
         context = CheckContext(
             target,
             self.specs.operations[implementation.operation],
-            prepared,
+            prepared if domain is None else InDomain(prepared, domain),
             self.specs.error_model,
-            target.dtype in device.flushes_subnormals,
+            flushes,
             budget,
             self.cache,
             prepared.probe,
             lambda: self._prepared_siblings(target),
             self._kept,
             declared(self.specs.policies, target.model_dump()),
+            domain=domain,
         )
-        return _caught(lambda: check.run(context), check), context.uses_random_inputs
+        found = _caught(lambda: check.run(context), check)
+        if domain is not None:
+            found = [_in_domain(finding, check, domain, observed) for finding in found]
+        return found, context.uses_random_inputs
 
     def _prepared_siblings(self, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
@@ -190,27 +207,45 @@ class Harness:
         compiles = target.mode in self.description.compiling_modes
         return RemoteTarget(self.runner, implementation, target.device, target.mode, target.dtype, compiles)
 
-    def _smoke(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget | Finding:
-        dtype = FORMATS[target.dtype].dtype
+    def _observe_domain(self, remote: RemoteTarget, implementation: ImplementationDescription, target: Target) -> None:
+        """What a subject takes is found out once, and holds for all of its targets."""
+        if implementation.domain is None:
+            return
         definition = self.specs.operations[implementation.operation].definition
-        shape = (1,) * (definition.least_rank - 1) + (2,)
-        prediction, zeros = np.array([1, 2], dtype).reshape(shape), np.zeros(shape, dtype)
-        weight_shape = definition.weight_shape(shape)
-        weight = None if weight_shape is None else np.ones(weight_shape, dtype)
-        inputs = Inputs(prediction, zeros, weight, np.ones(definition.value_shape(shape), dtype))
+        if implementation.name not in self._domains:
+            self._domains[implementation.name] = observed_domain(remote, definition, implementation.domain, target.dtype)
+        domain, _ = self._domains[implementation.name]
+        remote.truth_values = domain.mask_dtype == "bool"
+        remote.optional = OPTIONAL - ({"hvp"} if domain.second_derivative else set())
+
+    def _smoke(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget | Finding:
+        definition = self.specs.operations[implementation.operation].definition
         try:
             remote = self._remote(implementation.name, target)
-            try:
-                remote(inputs)
-            except Refused:  # whoever says that it does not take these two is not broken: the checks ask further
-                return remote
+            self._observe_domain(remote, implementation, target)
+            domain, _ = self._domains.get(implementation.name, (None, ""))
+            with suppress(Refused):  # whoever says that it does not take these two is not broken: the checks ask further
+                remote(plain_inputs(definition, smallest(definition, domain), target.dtype))
         except ProcessLost:
             raise
         except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
             outcome, reason, flags = _what_it_means(error)
+            if implementation.domain is not None and implementation.domain.dtypes_declared and outcome is Outcome.UNSUPPORTED:
+                outcome = Outcome.ERROR  # it says itself that it takes the dtype
             before = "before any check, on [1, 2] against zeros: " if outcome is Outcome.ERROR else ""
             return Finding(Quantity.VALUE, outcome, f"{before}{reason}", flags)
         return remote
+
+
+def _in_domain(finding: Finding, check: Check, domain: Domain, observed: str) -> Finding:
+    """What is found of a subject outside of its domain is told, and not judged."""
+    flags = (*finding.flags, observed) if observed else finding.flags
+    if finding.outcome in {Outcome.FAIL, Outcome.ERROR} and check.claims and not getattr(domain, check.claims):
+        reason = f"outside of its domain, as {check.claims}=True is not declared: {finding.reason}"
+        return Finding(finding.quantity, Outcome.UNSUPPORTED, reason, flags)
+    if finding.outcome is Outcome.ERROR and finding.reason == NOTHING and domain.is_limited:
+        return Finding(finding.quantity, Outcome.UNSUPPORTED, f"none of its inputs is in the domain: {domain.in_words()}", flags)
+    return replace(finding, flags=flags)
 
 
 def _number(x: float | None) -> float | None:

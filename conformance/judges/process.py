@@ -47,7 +47,9 @@ class JudgeProcess(Child):
             command += ["--specs", str(options.specs)]
         for subject in options.subjects:
             command += ["--subject", str(subject)]
-        return command if options.memory is None else [*command, "--memory", str(options.memory)]
+        if options.memory is not None:
+            command += ["--memory", str(options.memory)]
+        return command if options.python is None else [*command, "--python", str(options.python)]
 
     def describe(self) -> Description:
         """Start it; what its runner has.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from conformance.checks.budget import Budget
+from conformance.frameworks.domain import Domain
 from conformance.results.records import Cell
 from conformance.runner.frames import VERSION
 
@@ -29,6 +30,7 @@ class ImplementationDescription(_Message):
     operation: str
     modes: tuple[str, ...]
     dtypes: tuple[str, ...]
+    domain: Domain | None = None
 
 
 class Description(_Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from conformance.judges.protocol import Description
 from conformance.results.records import Cell, Header, Outcome, RunEnvironment, Shard
 from conformance.results.shards import holds
 from conformance.results.writing import Writer
-from conformance.run.ledger import DeviationLedger
+from conformance.run.ledger import DeviationLedger, known_failures
 from conformance.run.plan import PlannedCheck, Selection, not_run_cells, plan
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressDisplay
@@ -35,7 +35,7 @@ class Run:
     """One run: what was selected, where it is written, and what came of it.
 
     ``shard`` is the part of it that is run, ``resume`` whether files of an earlier, interrupted one are gone on with; ``memory`` is what
-    each runner may use, in bytes.
+    each runner may use, in bytes; ``pythons`` are the interpreters of those frameworks that do not run in ours.
     """
 
     specs: Specs
@@ -45,6 +45,7 @@ class Run:
     shard: Shard | None = None
     resume: bool = False
     memory: int | None = None
+    pythons: Mapping[str, Path] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     ran: list[tuple[str, str]] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
@@ -106,9 +107,10 @@ class Run:
         started = time.perf_counter()
         self._display.starting(info.name)
         path = self.folder / f"{info.name}{f'-{self.shard.number}-of-{self.shard.of}' if self.shard else ''}.jsonl"
-        if reason := info.why_missing():
+        python = self.pythons.get(info.name)
+        if python is None and (reason := info.why_missing()):
             return self._absent(path, info, reason)
-        judge = JudgeProcess(info.name, JudgeOptions(self.selection.subjects, self.memory, self.specs.root))
+        judge = JudgeProcess(info.name, JudgeOptions(self.selection.subjects, self.memory, python, self.specs.root))
         with self._lock:
             self._judges.append(judge)
         try:
@@ -117,6 +119,7 @@ class Run:
             return path if self.stop.is_set() else self._absent(path, info, str(lost), Outcome.ERROR)
         with self._lock:
             self.ran.append((info.name, description.version))
+            self.ledger.add(known_failures(description))
         planned = [one for one in plan(description, self.checks, self.selection, self.profile) if holds(self.shard, one.target)]
         earlier = self._earlier(path, self.header(description), planned)
         self._display.planned(info.name, len(planned))

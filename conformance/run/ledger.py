@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 from typing import Self
 
+from conformance.judges.protocol import Description
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome, Target
 from conformance.specs.deviations import covers, is_glob, names
@@ -44,24 +46,46 @@ def _departs_as_documented(cell: Cell, signature: Mapping[str, str | Fraction]) 
     return not (isinstance(high, Fraction) and (error is None or error > high))
 
 
+def known_failures(description: Description) -> Iterator[Deviation]:
+    """What the subjects of a framework declare as known."""
+    for one in description.implementations:
+        for known in one.domain.known if one.domain is not None else ():
+            yield Deviation(
+                check=known.check,
+                quantity=known.quantity,
+                where={"framework": (description.framework,), "implementation": (one.name,)},
+                signature={"outcome": known.outcome},
+                because=known.because,
+                url="",
+                review_by=date.fromisoformat(known.until),
+                file=Path(one.entry.partition(":")[0]),
+            )
+
+
 class DeviationLedger:
     """Applies the documented deviations to cells as they arrive, and knows afterwards which were never met."""
 
     def __init__(self, deviations: Sequence[Deviation], today: date) -> None:
-        self._deviations = deviations
+        self._deviations: list[Deviation] = []
         self._today = today
         self._met: set[int] = set()
+        self._dtypes: set[tuple[str, str]] = set()
         self._complaints: dict[str, None] = {}
         self._exactly: dict[tuple[str, str], list[int]] = {}
         self._by_glob: dict[tuple[str, str], list[int]] = {}
         self._of: dict[str, list[int]] = {}
-        for place, d in enumerate(deviations):
+        self._about: dict[tuple[str, str], list[int]] = {}
+        self._standing: dict[Target, frozenset[int]] = {}
+        self.add(deviations)
+
+    def add(self, deviations: Iterable[Deviation]) -> None:
+        """Further ones, such as what a subject declares of itself, before any of its cells is applied."""
+        for place, d in enumerate(deviations, start=len(self._deviations)):
+            self._deviations.append(d)
             by_name = self._by_glob if is_glob(d.check) or is_glob(d.quantity) else self._exactly
             by_name.setdefault((d.check, d.quantity), []).append(place)
             for framework in d.where["framework"]:
                 self._of.setdefault(framework, []).append(place)
-        self._about: dict[tuple[str, str], list[int]] = {}
-        self._standing: dict[Target, frozenset[int]] = {}
 
     @classmethod
     def today(cls, deviations: Sequence[Deviation]) -> Self:
@@ -84,6 +108,7 @@ class DeviationLedger:
 
     def apply(self, cell: Cell) -> Cell:
         """The cell as a deviation where it is one exactly as documented; otherwise unchanged, as one that was applied before."""
+        self._dtypes.add((cell.target.framework, cell.target.dtype))
         if cell.outcome is Outcome.UNSUPPORTED:
             return cell
         covering = self._covering(cell)
@@ -116,7 +141,9 @@ class DeviationLedger:
         self._complaints[f"{deviation.file.name}: {deviation.check}: {what}"] = None
 
     def complaints(self, frameworks_run: Iterable[tuple[str, str]], *, everything: bool) -> list[str]:
-        """What is wrong with the documented deviations; those that no cell met only after a run of everything.
+        """What is wrong with the documented deviations; those that no cell met only after a run of everything that there is.
+
+        Of a dtype that the framework does not have here, as NumPy without ml_dtypes has no bfloat16, nothing is to be met.
 
         ``frameworks_run`` are the (framework, version) pairs that ran.
         """
@@ -126,7 +153,9 @@ class DeviationLedger:
         for i, d in enumerate(self._deviations):
             somewhere = {k: v[0] for k, v in d.where.items()}
             ran = [{**somewhere, "framework": framework, "version": version} for framework, version in frameworks_run]
-            if i not in self._met and any(covers(d, d.check, d.quantity, target) for target in ran):
+            if i in self._met or not any(covers(d, d.check, d.quantity, target) for target in ran):
+                continue
+            if "dtype" not in d.where or {(one["framework"], dtype) for one in ran for dtype in d.where["dtype"]} & self._dtypes:
                 found.append(f"{d.file.name}: {d.check}: it matched no cell of this run")
         return found
 

@@ -9,7 +9,7 @@ from conformance.frameworks.registry import frameworks
 from conformance.judges.process import JudgeOptions, running
 from conformance.mistake import Mistake
 from conformance.results.records import Cell, split_id
-from conformance.run.ledger import DeviationLedger
+from conformance.run.ledger import DeviationLedger, known_failures
 from conformance.run.plan import Selection, plan
 from conformance.run.profiles import Profile
 from conformance.specs.model import Specs
@@ -49,5 +49,5 @@ def replay(specs: Specs, identifier: str, profile: Profile, subjects: tuple[Path
             entry = next(i.entry for i in description.implementations if i.name == implementation)
     except ProcessLost as lost:
         raise Mistake(f"{identifier}: {lost}") from None
-    ledger = DeviationLedger.today(specs.deviations)
+    ledger = DeviationLedger.today([*specs.deviations, *known_failures(description)])
     return [(ledger.apply(cell), entry) for cell in cells if not quantity or cell.quantity == quantity]

@@ -10,7 +10,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,7 +86,14 @@ class Session:
                 {"name": d.name, "kind": d.kind, "flushes_subnormals": sorted(d.flushes_subnormals)} for d in self.framework.devices()
             ],
             "implementations": [
-                {"name": i.name, "entry": i.entry, "operation": i.operation, "modes": list(i.modes), "dtypes": list(i.dtypes)}
+                {
+                    "name": i.name,
+                    "entry": i.entry,
+                    "operation": i.operation,
+                    "modes": list(i.modes),
+                    "dtypes": list(i.dtypes),
+                    "domain": plain(i.domain),
+                }
                 for i in self.implementations.values()
             ],
             "usual_mode": self.info.usual_mode,
@@ -96,6 +103,9 @@ class Session:
     def prepare(self, implementation: str, device: str, mode: str, dtype: str) -> Message:
         """Make an implementation ready; several may be at a time. The handle names it until it is released."""
         chosen = self.implementations[implementation]
+        own = getattr(self.framework, "with_gradient", None)
+        if chosen.gradient is not None and own is not None:
+            chosen = replace(chosen, call=own(chosen.call, chosen.gradient))
         evaluate = self.framework.prepare(chosen, device, mode, dtype)
         make = getattr(self.framework, "probe", None)
         probe = Probe() if make is None else make(chosen, device, mode, dtype)

@@ -19,6 +19,7 @@ START_TIMEOUT = 300.0
 """Seconds a framework may take to import and to describe itself."""
 MAX_STARTS = 3
 """So many times in a row a process may fail to start before it is given up."""
+NO_START = "it could not start"
 DISMISSAL_TIMEOUT = 5.0
 """Seconds an idle process has to end by itself: frameworks delete their temporary files at exit."""
 WORDS_TIMEOUT = 1.0
@@ -102,7 +103,7 @@ class Child:
             raise ProcessLost(f"its {self.role} was ended")
         first = self._next(time.monotonic() + START_TIMEOUT, START_TIMEOUT, "starting")
         if reason := first.get("failed"):
-            raise ProcessLost(f"it could not start: {str(reason)[:300]}")
+            raise ProcessLost(f"{NO_START}: {str(reason)[:300]}")
         return first
 
     def ask(self, message: Mapping[str, object], timeout: float, doing: str) -> Message:

@@ -11,23 +11,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from conformance.checks.context import Group, member_of
-from conformance.frameworks.base import Evaluation, Refused
+from conformance.frameworks.base import Evaluation, Refused, Unsupported
+from conformance.frameworks.messages import one_line
 from conformance.frameworks.probe import Probe, Returned
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
+from conformance.frameworks.registry import KNOWN
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 from conformance.numerics.stack import Stack
 from conformance.numerics.tasks import ReplicasTask, TrainingTask
 from conformance.runner.frames import Message, Shared
-from conformance.runner.messages import argument, evaluation_of, exception_of, plain, procedure_result_of
-from conformance.workers.child import Child
+from conformance.runner.messages import Raised, argument, evaluation_of, exception_of, plain, procedure_result_of
+from conformance.workers import handover
+from conformance.workers.child import NO_START, Child, ProcessLost
 
 FIRST_TIMEOUT = 120.0
 """Seconds for a call that may compile something: the first of its shape where shapes are compiled, and a whole training."""
 TIMEOUT = 10.0
 """Seconds for every other call."""
+_MODULE = "conformance.runner"
 _SHARED = 256 << 20
 """Bytes of the file that both processes map, a hole until something is written."""
 
@@ -39,6 +45,8 @@ class RunnerOptions:
     subjects: Sequence[Path] = ()
     memory: int | None = None
     """Bytes of its own that it may use."""
+    python: Path | None = None
+    """The interpreter that it runs in, in which the suite need not be installed; None is ours."""
 
 
 class Runner(Child):
@@ -57,18 +65,29 @@ class Runner(Child):
         self._file: Any = None
 
     def command(self) -> Sequence[str]:
-        """Our own interpreter, with the runner's module."""
-        command = [sys.executable, "-m", "conformance.runner", self.framework]
+        """Our own interpreter, with the runner's module; or another, which is handed that module."""
+        python = self.options.python
+        command = [sys.executable, "-m", _MODULE] if python is None else handover.command(python, f"{_MODULE}.__main__")
+        command.append(self.framework)
         for subject in self.options.subjects:
             command += ["--subject", str(subject)]
         if self.options.memory is not None:
             command += ["--memory", str(self.options.memory)]
         return [*command, "--map", self._file.name] if self._file else command
 
+    def environment(self) -> Mapping[str, str]:
+        """Ours, and the package can be imported; of another interpreter without what is ours alone."""
+        return super().environment() if self.options.python is None else handover.variables(os.environ)
+
     def _start(self) -> Message:
+        python = self.options.python
+        if python is not None and (reason := handover.lacking(python, _required(self.framework))):
+            raise ProcessLost(f"{NO_START}: {reason}")
         self._file = _mapped_file()
         try:
             first = super()._start()
+            if python is not None:
+                first["flags"] = {**first.get("flags", {}), handover.INTERPRETER: handover.ANOTHER}
             if self._file and self._pipe is not None:
                 self._pipe.shared = Shared(self._file.fileno(), _SHARED, first_half=True)
         finally:
@@ -100,6 +119,11 @@ class Runner(Child):
         return reply
 
 
+def _required(framework: str) -> tuple[str, ...]:
+    """The modules that the runner of a framework needs; of one from elsewhere only its adapter knows what further ones."""
+    return tuple(dict.fromkeys(("numpy", *(KNOWN[framework].requires if framework in KNOWN else ()))))
+
+
 def _mapped_file() -> Any:
     """A file for large arrays, or None where there is no room for one: then they go through the pipe."""
     try:
@@ -121,6 +145,10 @@ class RemoteTarget:
     dtype: str
     compiles_each_shape: bool = False
     threads: int | None = None
+    truth_values: bool = False
+    """Whether weights are handed over as truth values: of a mask they mean the same."""
+    optional: frozenset[str] = frozenset()
+    """Calls that need not be offered: whatever is raised there says so."""
     _seen: set[Any] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -151,7 +179,7 @@ class RemoteTarget:
 
     def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
         """Ask for all members of a stack; what is returned waits for the answer."""
-        runner, arrays = self.runner, stack.arrays
+        runner, arrays = self.runner, self.given(stack.arrays)
         timeout = self._timeout("evaluate", arrays.prediction.shape[1:])
         more = {} if self.threads is None else {"threads": self.threads}
         runner.begin_call("evaluate", len(stack), handle=self._handle, inputs=plain(arrays), **more)
@@ -172,10 +200,21 @@ class RemoteTarget:
 
         return end
 
+    def given(self, inputs: Inputs) -> Inputs:
+        """What the implementation is given of these inputs."""
+        weight = inputs.weight
+        return replace(inputs, weight=weight.astype(bool)) if self.truth_values and weight is not None else inputs
+
     def ask(self, call: str, **arguments: Any) -> Message:
         """A call beyond value and gradients."""
+        arguments = {name: plain(self.given(value)) if isinstance(value, Inputs) else value for name, value in arguments.items()}
         shapes = str([getattr(value, "shape", value if call == "accumulate" else None) for value in arguments.values()])
-        reply = self.runner.call(call, self._timeout(call, shapes), handle=self._handle, **arguments)
+        try:
+            reply = self.runner.call(call, self._timeout(call, shapes), handle=self._handle, **arguments)
+        except Raised as error:
+            if call in self.optional:
+                raise Unsupported(f"it is not offered: {one_line(error)}") from None
+            raise
         self.runner.answers += 1
         return reply
 
@@ -205,26 +244,27 @@ class _RemoteProbe(Probe):
     def call(self, prediction: Any, target: Any, weight: Any = None) -> Returned:
         first = argument(prediction)
         second = first if target is prediction else argument(target)
-        reply = self._target.ask("call", prediction=first, target=second, weight=argument(weight))
+        third = weight.astype(bool) if self._target.truth_values and isinstance(weight, np.ndarray) else argument(weight)
+        reply = self._target.ask("call", prediction=first, target=second, weight=third)
         return Returned(reply["value"], reply["type"], tuple(reply["warnings"]))
 
     def gradient_of(self, inputs: Inputs, quantity: Quantity) -> Array:
-        return self._array("gradient", inputs=plain(inputs), quantity=quantity.value)
+        return self._array("gradient", inputs=inputs, quantity=quantity.value)
 
     def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
-        return self._array("jvp", inputs=plain(inputs), prediction=prediction, target=target)
+        return self._array("jvp", inputs=inputs, prediction=prediction, target=target)
 
     def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
-        return self._two_arrays("hvp", inputs=plain(inputs), direction=direction)
+        return self._two_arrays("hvp", inputs=inputs, direction=direction)
 
     def vmap(self, stack: Sequence[Inputs]) -> Array:
-        return self._array("batch", members=[plain(inputs) for inputs in stack])
+        return self._array("batch", members=[plain(self._target.given(inputs)) for inputs in stack])
 
     def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
-        return self._two_arrays("update_in_place", inputs=plain(inputs), after=plain(after))
+        return self._two_arrays("update_in_place", inputs=inputs, after=after)
 
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
-        return self._array("accumulate", inputs=plain(inputs), lengths=list(lengths))
+        return self._array("accumulate", inputs=inputs, lengths=list(lengths))
 
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:

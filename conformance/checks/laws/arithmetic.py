@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, vector
 from conformance.checks.judge import FLUSHES
 from conformance.checks.laws.comparing import exact_shapes
 from conformance.checks.laws.law import law
@@ -37,14 +37,15 @@ def subnormals_as_declared(context: CheckContext) -> None:
     fmt = FORMATS[context.target.dtype]
     tally = context.tallies[Quantity.VALUE]
     exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
-    prediction = np.full((64,), np.ldexp(1.0, exponent)).astype(fmt.dtype)
-    inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(context.operation.definition.value_shape((64,)), fmt.dtype))
+    shape = vector(context, 64)
+    prediction = np.full(shape, np.ldexp(1.0, exponent)).astype(fmt.dtype)
+    inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(context.operation.definition.value_shape(shape), fmt.dtype))
     value = context.evaluated(inputs).value.astype(np.float64)
     flushed = bool((value == 0).all())
     if context.flushes != flushed:
         does, declared = ("flushes", "keep") if flushed else ("keeps", "flush")
         tally.evaluations = 1
-        found = f"found {float(value.ravel()[0])!r} for the square of {prediction[0]}"
+        found = f"found {float(value.ravel()[0])!r} for the square of {prediction.ravel()[0]}"
         tally.failure = f"value: declared to {declared} subnormals, but it {does} them: {found}"
         return
     observe(context, inputs, key=("subnormals-as-declared", context.operation.name, fmt.name), recipe="")

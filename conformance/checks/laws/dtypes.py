@@ -73,6 +73,7 @@ class _Answers:
     "Two float formats in one call are refused, or give the value of the numbers that the returned format holds of them.",
     (Quantity.VALUE,),
     needs_extra_calls=True,
+    claims="mixed_dtypes",
 )
 def mixed_dtypes(context: CheckContext) -> None:
     """Small numbers that all formats hold, and numbers that only one of the two holds; the tested dtype as prediction's and as target's."""
@@ -95,6 +96,7 @@ def mixed_dtypes(context: CheckContext) -> None:
     (Quantity.VALUE,),
     ("float32",),
     needs_extra_calls=True,
+    claims="integers",
 )
 def integer_inputs(context: CheckContext) -> None:
     """No difference is negative and no square is large; a mean is 5/4, or 3/4 of truth values."""
@@ -113,6 +115,7 @@ def integer_inputs(context: CheckContext) -> None:
     (Quantity.VALUE,),
     ("float32",),
     needs_extra_calls=True,
+    claims="integers",
 )
 def integer_range(context: CheckContext) -> None:
     """The ends of the range, the smaller one as the prediction; of an unsigned dtype that is a prediction below its target."""
@@ -131,6 +134,7 @@ def integer_range(context: CheckContext) -> None:
     (Quantity.VALUE,),
     ("float32",),
     needs_extra_calls=True,
+    claims="integers",
 )
 def integers_beside_floats(context: CheckContext) -> None:
     """Small integers or truth values against halves, as prediction and as target."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, vector
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
 from conformance.inputs.families import special_values
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
-from conformance.numerics.definition import Inputs, Over, Quantity, Shape
+from conformance.numerics.definition import Inputs, Over, Quantity
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Format
 
@@ -50,12 +50,13 @@ def every_length(context: CheckContext) -> None:
     lengths = compiled if context.budget.compiles_each_shape else context.budget.lengths
     expect = OnlyTheDivisionRounds.of(context)
     for n in lengths:
-        shape: Shape = (n,)
+        shape = vector(context, n)
         rng = np.random.default_rng([context.seeds()[0], n])
         target = rng.integers(-3, 4, n)
         difference = rng.integers(1, 4, n) * rng.choice([-1, 1], n)
         upstream = np.ones(context.operation.definition.value_shape(shape), fmt.dtype)
-        inputs = Inputs((target + difference).astype(fmt.dtype), target.astype(fmt.dtype), None, upstream)
+        prediction, target = (numbers.astype(fmt.dtype).reshape(shape) for numbers in (target + difference, target))
+        inputs = Inputs(prediction, target, None, upstream)
         key = ("every-length", context.operation.name, fmt.name, context.seeds()[0], n)
         observe(context, inputs, key=key, recipe=f"every-length n={n}", expect=expect, minimise=False)
         if any(tally.failure for tally in context.tallies.values()):

@@ -28,6 +28,7 @@ class Law:
     needs_extra_calls: bool
     rarely_offered: bool
     supports_vmap: bool
+    claims: str
     applies: Callable[[Definition], bool]
 
     def is_law_of(self, operation: Operation) -> bool:
@@ -48,6 +49,7 @@ def law(
     needs_extra_calls: bool = False,
     rarely_offered: bool = False,
     supports_vmap: bool | None = None,
+    claims: str = "",
     applies: Callable[[Definition], bool] = lambda _: False,
 ) -> Callable[[Test], Law]:
     """Register a test as a law: of the operations whose specs name it, and of those to whose definition it ``applies``.
@@ -59,7 +61,7 @@ def law(
         if name in LAWS:
             raise ValueError(f"found a second law {name!r}, expected each name once")
         batched = not needs_extra_calls if supports_vmap is None else supports_vmap
-        LAWS[name] = Law(name, why, test, quantities, dtypes, needs_extra_calls, rarely_offered, batched, applies)
+        LAWS[name] = Law(name, why, test, quantities, dtypes, needs_extra_calls, rarely_offered, batched, claims, applies)
         return LAWS[name]
 
     return register
@@ -84,6 +86,7 @@ class LawCheck(EvaluatingCheck):
             needs_extra_calls=law.needs_extra_calls,
             rarely_offered=law.rarely_offered,
             supports_vmap=law.supports_vmap,
+            claims=law.claims,
             law=law,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, 
 from conformance.checks.laws.law import law
 from conformance.checks.tally import Observation
 from conformance.frameworks.base import Unsupported
+from conformance.frameworks.domain import Domain
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
@@ -77,9 +78,11 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 )
 def layouts(context: CheckContext) -> None:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
-    drawn = exact_inputs(context, _SHAPE, context.seeds()[0])
+    domain = context.domain or Domain()
+    shape = next((s for s in (_SHAPE, *exact_shapes(context)) if len(s) > 1 and domain.takes(s)), _SHAPE)
+    drawn = exact_inputs(context, shape, context.seeds()[0])
     each = not context.budget.compiles_each_shape  # some compile for each layout too
-    for where, laid in _laid_out(drawn.inputs, each=each):
+    for where, laid in _laid_out(drawn.inputs, LAYOUTS if domain.layouts is None else domain.layouts, each=each):
         plain = replace(drawn, inputs=_contiguous(laid))
         wanted = context.evaluated(plain.inputs)
         try:
@@ -97,11 +100,11 @@ def layouts(context: CheckContext) -> None:
         same_evaluation(context, found, wanted, plain, where)
 
 
-def _laid_out(inputs: Inputs, *, each: bool) -> Iterator[tuple[str, Inputs]]:
+def _laid_out(inputs: Inputs, layouts: Iterable[str], *, each: bool) -> Iterator[tuple[str, Inputs]]:
     """In words, and the inputs: both, and if ``each`` also one of them, in each layout, and both protected against writing."""
-    for name, lay_out in LAYOUTS.items():
+    for name in layouts:
         for which in (*((("prediction",), ("target",)) if each else ()), ("prediction", "target")):
-            laid: dict[str, Any] = {key: lay_out(getattr(inputs, key)) for key in which}
+            laid: dict[str, Any] = {key: LAYOUTS[name](getattr(inputs, key)) for key in which}
             yield f"with {' and '.join(which)} {name}", replace(inputs, **laid)
     yield "with prediction and target read-only", replace(inputs, read_only=True)
 

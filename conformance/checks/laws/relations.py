@@ -34,6 +34,9 @@ def _relate(
             if quantity in context.tallies:
                 same(context, quantity, found, wanted, drawn)
         note_missing(context, first)
+        for quantity, tally in context.tallies.items():
+            if quantity is not Quantity.VALUE and not tally.evaluations and not tally.missing:
+                tally.missing = "it has no gradient of the other argument, with which this one is compared"
 
 
 @law("swap", "(p−t)² and (t−p)² are the same number, so swapping the arguments changes no bit of the value and swaps the gradients.")
@@ -42,9 +45,11 @@ def swap(context: CheckContext) -> None:
 
     def pairs(first: Evaluation, second: Evaluation) -> Pairs:
         yield Quantity.VALUE, second.value, first.value
-        swapped = dict(zip(GRADIENTS, reversed([a for _, a in gradients_of(first)]), strict=False))
+        before = dict(gradients_of(first))
         for quantity, gradient in gradients_of(second):
-            yield quantity, gradient, swapped[quantity]
+            other = GRADIENTS[1 - GRADIENTS.index(quantity)]
+            if other in before:
+                yield quantity, gradient, before[other]
 
     _relate(context, lambda i: replace(i, prediction=i.target, target=i.prediction), pairs)
 

@@ -17,7 +17,7 @@ from conformance.frameworks.jax import replicas
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.jax.info import INFO
 from conformance.frameworks.jax.probe import JaxProbe
-from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of
+from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of, with_gradient
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs, Shape
@@ -40,6 +40,7 @@ class JaxFramework:
 
     name = "jax"
     info = INFO
+    with_gradient = staticmethod(with_gradient)
 
     def environment(self) -> Environment:
         """Versions and the switches that change precision or types."""

@@ -13,6 +13,7 @@ PROGRAM = Program(
 
 INFO = FrameworkInfo(
     "jax",
+    adapter="conformance.frameworks.jax.adapter:JaxFramework",
     requires=("jax",),
     extras=("jax",),
     device_kinds=("cpu", "cuda", "tpu"),

@@ -26,7 +26,7 @@ from conformance.frameworks.tensorflow import replicas, training
 from conformance.frameworks.tensorflow.implementations import IMPLEMENTATIONS, KERAS, MODES
 from conformance.frameworks.tensorflow.info import INFO
 from conformance.frameworks.tensorflow.probe import TensorflowProbe
-from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on, tf
+from conformance.frameworks.tensorflow.tensors import Tensor, constant, host, place, running_on, tf, with_gradient
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs
 
@@ -45,6 +45,7 @@ class TensorflowFramework:
 
     name = "tensorflow"
     info = INFO
+    with_gradient = staticmethod(with_gradient)
 
     def environment(self) -> Environment:
         """Versions, threads, and the switches that change kernels or types."""

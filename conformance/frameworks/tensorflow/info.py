@@ -13,6 +13,7 @@ PROGRAM = Program(
 
 INFO = FrameworkInfo(
     "tensorflow",
+    adapter="conformance.frameworks.tensorflow.adapter:TensorflowFramework",
     requires=("tensorflow",),
     extras=("tensorflow",),
     device_kinds=("cpu", "gpu", "tpu"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 
 
 from conformance.frameworks.base import Unsupported
-from conformance.frameworks.helpers import keras_backend
+from conformance.frameworks.helpers import in_order, keras_backend
 from conformance.numerics.formats import BFLOAT16, Array
 
 with keras_backend("tensorflow"):  # TensorFlow imports Keras, which could otherwise compute with another framework
@@ -65,3 +65,13 @@ def running_on(device: str) -> Iterator[None]:
             if said:  # not always in the first line
                 raise Unsupported(said[0]) from error
             raise
+
+
+def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """The call, with a gradient of its own in place of that of the tape."""
+
+    def differentiated(*given: Tensor) -> Any:
+        return call(*given), lambda upstream: in_order(gradient(*given, upstream), len(given))
+
+    own: Callable[..., Any] = tf.custom_gradient(differentiated)
+    return own
