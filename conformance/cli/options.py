@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -51,6 +51,13 @@ SEED = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Draw other inputs: the same for the same N, in every profile."
 )
 FORMAT = click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text", help="What stdout gets.")
+PYTHON = many(
+    "--python",
+    "pythons",
+    metavar="F=PATH",
+    help="Run this framework (keras: all its backends) in another interpreter, at PATH or in the environment there. "
+    "It needs Python 3.9 or later, NumPy and the framework, and not the suite.",
+)
 JOBS = click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
 STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
 
@@ -70,13 +77,31 @@ def chosen_frameworks(names: Sequence[str]) -> list[Any]:
     return [known[name] for name in select(names)]
 
 
-def needed_by(files: Sequence[Path], specs: Specs) -> list[str]:
+def pythons_of(given: Sequence[str]) -> dict[str, Path]:
+    """The interpreter of each framework for which one was named; the last one that was, where there are several."""
+    from conformance.frameworks.registry import select
+    from conformance.mistake import Mistake
+    from conformance.workers.handover import interpreter
+
+    found: dict[str, Path] = {}
+    for one in given:
+        name, equals, place = one.partition("=")
+        if not (name and equals and place):
+            fail(f"--python: found {one!r}, expected a framework and an interpreter, such as torch=/opt/old-torch/bin/python")
+        try:
+            found |= dict.fromkeys(select([name]), interpreter(Path(place).expanduser()))
+        except Mistake as mistake:
+            fail(f"--python: {mistake}")
+    return found
+
+
+def needed_by(files: Sequence[Path], specs: Specs, pythons: Mapping[str, Path] | None = None) -> list[str]:
     """The frameworks the subject files need."""
     from conformance.workers.subjects import inspect
 
     needed: dict[str, None] = {}
     for file in files:
-        for framework, operation in inspect(file):
+        for framework, operation in inspect(file, (pythons or {}).values()):
             if operation not in specs.titles:
                 fail(f"{file}: found the operation {operation!r}, expected one of {', '.join(specs.titles)}")
             needed[framework] = None

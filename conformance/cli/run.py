@@ -15,6 +15,7 @@ from conformance.cli.options import (
     FORMAT,
     INCOMPLETE,
     JOBS,
+    PYTHON,
     SEED,
     STRICT,
     chosen_frameworks,
@@ -22,6 +23,7 @@ from conformance.cli.options import (
     many,
     needed_by,
     profile_option,
+    pythons_of,
     selecting,
     selection_of,
 )
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Run the implementations in this Python file instead. It is code and runs as you.",
 )
+@PYTHON
 @profile_option("quick")
 @SEED
 @click.option("--shard", metavar="I/N", help="Only the I-th of N disjoint parts, by a stable hash; `conformance report` merges them.")
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
 def command(
     frameworks: tuple[str, ...],
     subject: tuple[Path, ...],
+    pythons: tuple[str, ...],
     profile: str,
     seed: int | None,
     shard: str | None,
@@ -114,19 +118,22 @@ def command(
 
     part = None if shard is None else shard_of(shard)
     specs = load()
-    chosen = chosen_frameworks([*frameworks, *needed_by(subject, specs)])
+    others = pythons_of(pythons)
+    chosen = chosen_frameworks([*frameworks, *needed_by(subject, specs, others)])
+    if others and not any(info.name in others for info in chosen):
+        fail(f"--python: found an interpreter of {', '.join(others)}, expected one of {', '.join(info.name for info in chosen)}")
     selection = selection_of(specs, **selected, subjects=tuple(path.resolve() for path in subject))
     asked = (specs, profile_of(profile, seed, timeout), selection, output / "results")
     limit = int(memory * 2**30) if memory else None
     work: Callable[[], tuple[list[Path], Complain]]
     if executor == "ray" or environment:
-        if subject or part:
-            fail(f"{'--subject' if subject else '--shard'}: found --executor ray or --environment too, expected one of the two")
+        if here := next((name for name, given in (("--subject", subject), ("--shard", part), ("--python", others)) if given), ""):
+            fail(f"{here}: found --executor ray or --environment too, expected one of the two")
         where = RayExecutor(address) if executor == "ray" else LocalExecutor(jobs or default_jobs())
         run = DistributedRun(*asked, where, shards_per_framework, resume, limit)
         work = partial(_run_jobs, run, job_targets(specs, chosen, environment))
     else:
-        task = Run(*asked, shard=part, resume=resume, memory=limit or default_memory())
+        task = Run(*asked, shard=part, resume=resume, memory=limit or default_memory(), pythons=others)
         work = partial(_run_here, task, chosen, jobs or default_jobs())
     try:
         with lock_folder(output / "results"):

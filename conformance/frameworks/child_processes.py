@@ -1,8 +1,8 @@
 """Runs replicas in child processes, since logical devices and process groups must be set up before a framework starts.
 
-A child is ``python -m`` with the module of a framework, which calls :func:`serve`, and two arguments: its rank among the children, and a
-folder that they share. It reads orders on stdin and answers each on stdout, in pickles; what the framework prints goes to stderr.
-Imports no framework.
+A child is a module of a framework, run by this interpreter with two arguments: its rank among the children, and a folder that they share.
+The module calls :func:`serve`, which reads orders on stdin and answers each on stdout, in pickles; what the framework
+prints goes to stderr. Imports no framework.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from concurrent.futures import TimeoutError as NotDone  # another class than the
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from conformance.frameworks.base import ExecutionMismatch, Implementation, Unsupported
@@ -25,9 +26,13 @@ from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.messages import one_line
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import Array, name_of
 from conformance.numerics.tasks import ReplicasTask, on_replica
 
+_PLACE = str(Path(__file__).resolve().parents[2])
+_ALONE = f"import runpy, sys; sys.path.insert(0, {_PLACE!r}); runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+_RUN = [sys.executable, *(("-I", "-c", _ALONE) if sys.flags.isolated else ("-m",))]
+"""Runs a module of this package: where this interpreter is isolated, as the suite is not installed in it, the child is too."""
 REPLY_TIMEOUT = 100
 """Seconds that children are given for an answer: less than a worker is given for a check."""
 
@@ -54,7 +59,7 @@ class ReplicaProcesses:
         self._folder = tempfile.TemporaryDirectory()
         self._children = [
             subprocess.Popen(  # noqa: S603 - Python, with a module of this package
-                [sys.executable, "-m", module, str(rank), self._folder.name],
+                [*_RUN, module, str(rank), self._folder.name],
                 env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -68,6 +73,7 @@ class ReplicaProcesses:
 
         Raises:
             ReplicasFailed: a child died, raised, answered nothing sensible or hung.
+            Unsupported: what a child raised.
         """
         pool = ThreadPoolExecutor(len(self._children))
         asked = [pool.submit(_answer_of, child, (task, variant)) for child in self._children]
@@ -111,7 +117,7 @@ class ReplicaLauncher:
         """The procedure, done in one of the module's variants.
 
         Raises:
-            Unsupported: another device is asked for than the CPU.
+            Unsupported: another device is asked for than the CPU, or the framework cannot do it.
             ReplicasFailed: the children did not do it; the next are new ones.
         """
         if setting.device != "cpu":
@@ -121,7 +127,7 @@ class ReplicaLauncher:
             self.crews[replicas] = ReplicaProcesses(self.module, self.environment(replicas), replicas if self.one_each else 1)
         try:
             return _produced(self.crews[replicas].run(task, variant), replicas)
-        except ReplicasFailed:
+        except (ReplicasFailed, Unsupported):
             self.crews.pop(replicas).end()
             raise
 
@@ -136,6 +142,8 @@ def serve(run: Callable[[ReplicasTask, str], Sequence[Replica]]) -> None:
             said: Any
             try:
                 said = run(*order)
+            except Unsupported as error:
+                said = error
             except Exception as error:  # noqa: BLE001 - a framework may raise anything; the parent says it in a cell
                 said = one_line(error)
             pipe.write(pickle.dumps(said))
@@ -154,6 +162,8 @@ def _answer_of(child: subprocess.Popen[bytes], order: tuple[ReplicasTask, str]) 
         with suppress(subprocess.TimeoutExpired):
             child.wait(10)
         raise ReplicasFailed(f"a process of the replicas ended with exit status {child.returncode}, without an answer") from None
+    if isinstance(said, Unsupported):
+        raise said
     if isinstance(said, str):
         raise ReplicasFailed(f"a replica raised {said}")
     return cast("Sequence[Replica]", said)
@@ -172,7 +182,7 @@ def _produced(replicas: Sequence[Replica], expected: int) -> ProcedureResult:
     if len(set(places)) < expected:
         raise ExecutionMismatch(f"asked for {expected} replicas apart from each other, they ran on {' and '.join(places)}")
     modes = sorted({replica.mode for replica in replicas})
-    dtypes = sorted({replica.gradient.dtype.name for replica in replicas})
+    dtypes = sorted({name_of(replica.gradient) for replica in replicas})
     arrays = {
         Quantity.GRADIENT_PARAMETERS: {on_replica(replica.index): replica.gradient for replica in replicas},
         Quantity.LOSS: {on_replica(replica.index): replica.loss for replica in replicas},

@@ -39,6 +39,8 @@ class FrameworkInfo:
     """What can be said of a framework without importing it; all but the name has a default that holds for one from elsewhere."""
 
     name: str
+    adapter: str = ""
+    """Where the class of its adapter is, as in an entry point, which is where one from elsewhere says it: ``package.module:Class``."""
     requires: tuple[str, ...] = ()
     """Import names of what it needs."""
     extras: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 from conformance.frameworks.base import ExecutionMismatch
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.numerics.definition import Quantity
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import Array, name_of
 from conformance.numerics.tasks import LOSS, PARAMETERS, Samples, TrainingTask, after, evaluated
 
 
@@ -37,7 +37,7 @@ class TrainingLog:
         Raises:
             ExecutionMismatch: the parameters are of several dtypes.
         """
-        dtypes = sorted({array.dtype.name for array in self.parameters.values()})
+        dtypes = sorted({name_of(array) for array in self.parameters.values()})
         if len(dtypes) != 1:
             raise ExecutionMismatch(f"the parameters came back in {' and '.join(dtypes) or 'no dtype'}, expected one")
         reported = {name: np.array(values) for name, values in self.metrics.items()}

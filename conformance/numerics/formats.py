@@ -191,3 +191,8 @@ def format_of(array: Array) -> Format:
     """
     known = _BY_DTYPE.get(array.dtype)  # NumPy makes the name of a dtype anew each time
     return FORMATS[array.dtype.name] if known is None else known
+
+
+def name_of(array: Array) -> str:
+    """The name of an array's dtype: bfloat16 is called so, also where only its bits are known."""
+    return "bfloat16" if array.dtype == BFLOAT16 else str(array.dtype.name)

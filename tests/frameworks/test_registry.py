@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import importlib.metadata
+import ast
 import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from conformance.frameworks.registry import FrameworkMissing, UnknownFramework
 from conformance.reports.reproduce import reproducer
 from conformance.results.records import Cell, Outcome, Target, Witness
 
+ROOT = Path(__file__).resolve().parents[2]
 OWN = (
     *("numpy", "tensorflow", "torch", "jax", "keras-tensorflow", "keras-torch", "keras-jax"),
     *("sklearn", "torchmetrics", "paddle", "mlx", "cupy"),
@@ -23,8 +25,8 @@ OWN = (
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The suite's own entry point for NumPy, and one of another distribution."""
-    numpy = EntryPoint("numpy", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
+    """The entry point of another distribution, and one that takes the name of a framework of the suite's own."""
+    numpy = EntryPoint("numpy", "no_such_module:Adapter", registry.GROUP)
     other = EntryPoint("abacus", "conformance.frameworks.numpy.adapter:NumpyFramework", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda *, group: [other, numpy] if group == registry.GROUP else [])
     registry.info_of.cache_clear()
@@ -104,13 +106,21 @@ def test_what_is_not_installed_comes_with_the_command_that_installs_it(monkeypat
         registry.load("jax")
 
 
-def test_every_own_framework_has_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        distribution = importlib.metadata.distribution("mse-conformance")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("the suite itself is not installed, so it has no entry points: pip install -e .")
-    names = {entry.name for entry in distribution.entry_points if entry.group == registry.GROUP}
-    assert names == set(OWN)
+def test_own_frameworks_are_found_without_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a runner is handed over, no distribution of the suite is installed that could have any."""
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [])
+    assert registry.load("numpy").name == "numpy"
+    assert tuple(registry.frameworks()) == OWN
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_adapter_is_where_it_is_said_to_be(name: str) -> None:
+    """Read, since its framework need not be installed."""
+    module, _, adapter = registry.KNOWN[name].adapter.partition(":")
+    source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+    (found,) = [at for at in ast.parse(source).body if isinstance(at, ast.ClassDef) and at.name == adapter]
+    names = [at.value for at in found.body if isinstance(at, ast.Assign) and ast.unparse(at.targets[0]) == "name"]
+    assert [ast.literal_eval(value) for value in names] == [name]
 
 
 def test_nothing_here_imports_a_framework() -> None:

@@ -138,10 +138,9 @@ def main(name: str) -> None:
 
 
 def _class_of(name: str) -> str:
-    from importlib.metadata import entry_points
+    from conformance.frameworks.registry import KNOWN
 
-    (found,) = [entry for entry in entry_points(group="conformance.frameworks") if entry.name == name]
-    return found.value
+    return KNOWN[name].adapter
 
 
 if __name__ == "__main__":

@@ -2,5 +2,11 @@
 
 from conformance.frameworks.info import FrameworkInfo
 
-INFO = FrameworkInfo("cupy", requires=("cupy",), extras=("cupy",), device_kinds=("cuda",))
+INFO = FrameworkInfo(
+    "cupy",
+    adapter="conformance.frameworks.cupy.adapter:CupyFramework",
+    requires=("cupy",),
+    extras=("cupy",),
+    device_kinds=("cuda",),
+)
 INFOS = (INFO,)

@@ -21,6 +21,7 @@ def _on(backend: FrameworkInfo) -> FrameworkInfo:
     return replace(
         backend,
         name=f"keras-{backend.name}",
+        adapter=f"conformance.frameworks.keras.adapter:KerasOn{backend.name.capitalize()}",
         requires=("keras", *backend.requires),
         extras=("keras", *backend.extras),
         program=program,

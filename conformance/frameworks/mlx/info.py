@@ -4,6 +4,7 @@ from conformance.frameworks.info import FrameworkInfo, Program
 
 INFO = FrameworkInfo(
     "mlx",
+    adapter="conformance.frameworks.mlx.adapter:MlxFramework",
     requires=("mlx",),
     extras=("mlx",),
     device_kinds=("cpu", "metal"),

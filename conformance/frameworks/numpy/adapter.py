@@ -9,9 +9,9 @@ from inspect import signature
 
 import numpy as np
 
-from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation
+from conformance.frameworks.base import Device, Environment, Evaluate, Evaluation, ExecutionReport, Implementation, Unsupported
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
-from conformance.frameworks.numpy.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.numpy.implementations import DTYPES, IMPLEMENTATIONS, MODES
 from conformance.frameworks.numpy.info import INFO
 from conformance.frameworks.numpy.probe import NumpyProbe
 from conformance.frameworks.numpy.training import IMPLEMENTATIONS as TRAINING
@@ -56,8 +56,14 @@ class NumpyFramework:
         return NumpyProbe(implementation)
 
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
-        """Nothing to prepare: NumPy runs as it is called."""
+        """Nothing to prepare: NumPy runs as it is called.
+
+        Raises:
+            Unsupported: bfloat16 without ml_dtypes, or what NumPy does not have.
+        """
         require(self, implementation, device, mode, MODES, dtype)
+        if dtype not in DTYPES:
+            raise Unsupported(f"NumPy has no {dtype} of its own, and ml_dtypes, which adds it, is not installed")
 
         def evaluate(inputs: Inputs) -> Evaluation:
             with np.errstate(all="ignore"), warnings.catch_warnings():

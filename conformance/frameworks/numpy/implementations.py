@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.frameworks.base import Refused
+from conformance.frameworks.helpers import DTYPES as EVERY_DTYPE
 from conformance.frameworks.helpers import EntryRow, compiled, implementations, streamed
-from conformance.numerics.formats import Array
+from conformance.numerics.formats import BFLOAT16, Array
 
 MODES = ("eager",)
+DTYPES = tuple(name for name in EVERY_DTYPE if name != "bfloat16" or BFLOAT16.fields is None)
+"""NumPy has no bfloat16 of its own: without ml_dtypes it is a structure of bits, with which nothing can be computed."""
 NAMES = {"np": np}
 
 SQUARE = "np.square(prediction - target)"
@@ -71,6 +74,6 @@ def _called(row: EntryRow) -> EntryRow:
 
 
 IMPLEMENTATIONS = (
-    *implementations(map(_called, ROWS), NAMES, MODES),
-    *streamed(STREAMS, NAMES, MODES),
+    *implementations(map(_called, ROWS), NAMES, MODES, DTYPES),
+    *streamed(STREAMS, NAMES, MODES, DTYPES),
 )

@@ -6,7 +6,8 @@ PROGRAM = Program("np.array({floats}, dtype=np.float64).astype({dtype}).reshape(
 
 INFO = FrameworkInfo(
     "numpy",
-    requires=("numpy", "ml_dtypes"),
+    adapter="conformance.frameworks.numpy.adapter:NumpyFramework",
+    requires=("numpy",),
     program=PROGRAM,
     start_rank=10,
     subject_name="numpy",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from conformance.frameworks.base import Implementation
-from conformance.frameworks.helpers import DTYPES
+from conformance.frameworks.numpy.implementations import DTYPES
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.training_log import train
 from conformance.numerics.formats import Array

@@ -4,6 +4,7 @@ from conformance.frameworks.info import FrameworkInfo, Program
 
 INFO = FrameworkInfo(
     "paddle",
+    adapter="conformance.frameworks.paddle.adapter:PaddleFramework",
     requires=("paddle",),
     extras=("paddle",),
     program=Program(

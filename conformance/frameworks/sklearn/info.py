@@ -7,6 +7,7 @@ from conformance.frameworks.numpy.info import PROGRAM
 
 INFO = FrameworkInfo(
     "sklearn",
+    adapter="conformance.frameworks.sklearn.adapter:SklearnFramework",
     requires=("sklearn",),
     extras=("sklearn",),
     program=replace(PROGRAM, imports="import sklearn.metrics"),

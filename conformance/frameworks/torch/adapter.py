@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch import _dynamo as dynamo
 
 from conformance.frameworks.base import (
     Device,
@@ -25,23 +25,15 @@ from conformance.frameworks.base import (
 from conformance.frameworks.helpers import arguments, assemble, modified_arguments, not_differentiable, require, versions_of
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.torch import replicas, training
-from conformance.frameworks.torch.compiler import _LIMITS, LimitReached, fresh_compiler, graphs
-from conformance.frameworks.torch.implementations import IMPLEMENTATIONS, MODES
+from conformance.frameworks.torch.compiler import LimitReached, fresh_compiler, graphs
+from conformance.frameworks.torch.implementations import BATCHES, IMPLEMENTATIONS, MODES
 from conformance.frameworks.torch.info import INFO
 from conformance.frameworks.torch.probe import TorchProbe
-from conformance.frameworks.torch.tensors import dtype_name, to_array, to_tensor
+from conformance.frameworks.torch.tensors import dtype_name, is_compiling, to_array, to_tensor, with_gradient
 from conformance.frameworks.vmap import VMAP, member_shape, require_batched
 from conformance.numerics.definition import Inputs, Shape
 
 NO_PATH = "the value does not depend on the inputs as autograd sees it"
-
-for _names, _setting in _LIMITS.items():
-    for _name in _names:
-        if hasattr(dynamo.config, _name):
-            setattr(dynamo.config, _name, _setting)
-            break
-if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
-    dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
 
 
 class TorchFramework:
@@ -49,13 +41,14 @@ class TorchFramework:
 
     name = "torch"
     info = INFO
+    with_gradient = staticmethod(with_gradient)
 
     def environment(self) -> Environment:
         """Versions, and what changes numerics: threads, vector width, reduced precision, flushing, determinism."""
         tiny = torch.tensor(1e-20)
         flags = {
             "num_threads": str(torch.get_num_threads()),
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "cpu_capability": _cpu_capability(),
             "flush_denormal": str(bool((tiny * tiny == 0).item())),  # observed: torch has a setter and no getter
             "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
@@ -87,13 +80,13 @@ class TorchFramework:
 
         Preparing a compiled target drops the graphs of those prepared before: they would be compiled again.
         """
-        require(self, implementation, device, mode, (*MODES, VMAP), dtype)
+        require(self, implementation, device, mode, (*MODES, VMAP) if BATCHES else MODES, dtype)
         if mode == VMAP:
             return lambda stack: _evaluate_batch(implementation.call, stack, device)
 
         def marked(*inputs: Tensor) -> tuple[Any, bool]:
             # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
-            return implementation.call(*inputs), torch.compiler.is_compiling()
+            return implementation.call(*inputs), is_compiling()
 
         run: Callable[..., tuple[Any, bool]] = marked
         before = 0
@@ -103,8 +96,17 @@ class TorchFramework:
         return lambda inputs: _evaluate(run, inputs, device, mode, before)
 
 
+def _cpu_capability() -> str:
+    """The vector extensions in use; before PyTorch 2.1 only what describes the build tells them."""
+    if hasattr(torch.backends, "cpu"):
+        return str(torch.backends.cpu.get_cpu_capability())
+    said = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
+    return said[1] if said else "not told by this version"
+
+
 def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str, mode: str, before: int) -> Evaluation:
-    tensors = [to_tensor(array, device).requires_grad_() for array in arguments(inputs)]
+    tensors = [to_tensor(array, device) for array in arguments(inputs)]
+    wanted = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]  # a mask may be of truth values
 
     def changed() -> tuple[str, ...]:
         return modified_arguments(inputs, [to_array(tensor) for tensor in tensors])
@@ -119,7 +121,7 @@ def _evaluate(run: Callable[..., tuple[Any, bool]], inputs: Inputs, device: str,
         if reason:
             return Evaluation(to_array(value), {}, executed_as, reason, changed())
         upstream = to_tensor(np.array(inputs.upstream, order="C"), device).to(value)
-        gradients = torch.autograd.grad(value, tensors, upstream, allow_unused=True)
+        gradients = torch.autograd.grad(value, wanted, upstream, allow_unused=True)
     except LimitReached as error:
         raise ExecutionMismatch("torch.compile reached its recompile limit and would have run eager") from error
     except (NotImplementedError, RuntimeError) as error:

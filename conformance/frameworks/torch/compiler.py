@@ -6,9 +6,11 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from torch import _dynamo as dynamo
-
 from conformance.frameworks.base import Unsupported
+from conformance.frameworks.torch.implementations import COMPILES
+
+if COMPILES:
+    from torch import _dynamo as dynamo
 
 # After its recompile limit torch.compile runs eager with only a log line. A target meets more shapes than a training
 # loop does, so the limits are raised, and reaching one is an error. Neither changes what is compiled.
@@ -19,7 +21,20 @@ _LIMITS = {  # by their names of torch 2.6 and those before
 }
 
 
-LimitReached: Any = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or dynamo.exc.FailOnCacheLimitHit
+class _NeverRaised(Exception):
+    """Stands for an exception that this version does not have."""
+
+
+LimitReached: Any = _NeverRaised
+if COMPILES:
+    LimitReached = getattr(dynamo.exc, "FailOnRecompileLimitHit", None) or getattr(dynamo.exc, "FailOnCacheLimitHit", _NeverRaised)
+    for _names, _setting in _LIMITS.items():
+        for _name in _names:
+            if hasattr(dynamo.config, _name):
+                setattr(dynamo.config, _name, _setting)
+                break
+    if hasattr(dynamo.config, "capture_dynamic_output_shape_ops"):
+        dynamo.config.capture_dynamic_output_shape_ops = True  # without it no graph holds a choice by a mask, as by prediction[mask]
 
 
 def fresh_compiler() -> int:

@@ -10,7 +10,9 @@ from torch.nn.functional import mse_loss
 from conformance.frameworks.helpers import EntryRow, implementations, streamed
 from conformance.frameworks.vmap import VMAP
 
-MODES = ("eager", "compile")
+COMPILES = hasattr(torch, "compile") and hasattr(torch, "compiler")  # the latter tells what was compiled
+BATCHES = hasattr(torch, "vmap") and hasattr(torch, "func")
+MODES = ("eager", "compile") if COMPILES else ("eager",)
 NAMES = {"torch": torch}
 TAKES_WEIGHT = "weight" in inspect.signature(mse_loss).parameters  # mse_loss of the oldest supported versions does not
 
@@ -79,7 +81,7 @@ IN_ITS_DTYPE: tuple[EntryRow, ...] = (
 )
 
 IMPLEMENTATIONS = (
-    *implementations((*LIBRARY, *WEIGHTED, *WRITTEN_OUT), NAMES, (*MODES, VMAP)),
+    *implementations((*LIBRARY, *WEIGHTED, *WRITTEN_OUT), NAMES, (*MODES, VMAP) if BATCHES else MODES),
     *streamed(IN_DOUBLE, NAMES, MODES),
     # The sum of a batch has the inputs' dtype, in which a half format would round or overflow it before anything divides.
     *streamed(IN_ITS_DTYPE, NAMES, MODES, ("float32", "float64")),

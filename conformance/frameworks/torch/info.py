@@ -13,6 +13,7 @@ PROGRAM = Program(
 
 INFO = FrameworkInfo(
     "torch",
+    adapter="conformance.frameworks.torch.adapter:TorchFramework",
     requires=("torch",),
     extras=("torch",),
     device_kinds=("cpu", "cuda"),

@@ -47,6 +47,7 @@ class TorchProbe(Probe):
     def jvp(self, inputs: Inputs, prediction: Array, target: Array) -> Array:
         if self._compiled:
             raise Unsupported("torch.compile is not asked for forward mode")
+        _require("func")
         directions = (to_tensor(prediction, self._device), to_tensor(target, self._device))
         with _rules_of_custom_functions():
             _, tangent = torch.func.jvp(self._plain, tuple(self._tensors(inputs)[:2]), directions)
@@ -55,13 +56,14 @@ class TorchProbe(Probe):
     def hvp(self, inputs: Inputs, direction: Array) -> tuple[Array, Array]:
         if self._compiled:
             raise Unsupported(_ONCE)
-        tensors = [tensor.requires_grad_() for tensor in self._tensors(inputs)]
+        tensors = [tensor.requires_grad_() if tensor.is_floating_point() else tensor for tensor in self._tensors(inputs)]
         value = self._plain(*tensors)
         (first,) = torch.autograd.grad(value, tensors[:1], self._upstream(inputs, value), create_graph=True)
         own, mixed = torch.autograd.grad(first, tensors[:2], to_tensor(direction, self._device).to(first.dtype))
         return to_array(own), to_array(mixed)
 
     def vmap(self, stack: Sequence[Inputs]) -> Array:
+        _require("vmap")
         tensors = [torch.stack(part) for part in zip(*(self._tensors(inputs) for inputs in stack))]
         batch = torch.vmap(self._plain)
         with _rules_of_custom_functions():
@@ -96,6 +98,16 @@ class TorchProbe(Probe):
 
     def _upstream(self, inputs: Inputs, value: Tensor) -> Tensor:
         return to_tensor(np.array(inputs.upstream, order="C"), self._device).to(value)
+
+
+def _require(name: str) -> None:
+    """Refuse what needs a part of PyTorch that this version does not have.
+
+    Raises:
+        Unsupported: it does not.
+    """
+    if not hasattr(torch, name):
+        raise Unsupported(f"PyTorch {torch.__version__} has no torch.{name}")
 
 
 @contextmanager

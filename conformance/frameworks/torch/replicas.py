@@ -13,7 +13,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.functional import mse_loss
 
 from conformance.frameworks.child_processes import REPLY_TIMEOUT, Replica, ReplicaLauncher, serve
-from conformance.frameworks.torch.tensors import to_array, to_tensor
+from conformance.frameworks.torch.tensors import is_compiling, refusing_what_lacks_a_kernel, to_array, to_tensor
 from conformance.numerics.tasks import ReplicasTask
 
 
@@ -43,6 +43,7 @@ _KEPT: list[nn.Module] = []
 """Models of earlier orders. Freed, one may wait for a thread of gloo that waits for the lock of the interpreter, which it holds."""
 
 
+@refusing_what_lacks_a_kernel()
 def _run(task: ReplicasTask, variant: str) -> Sequence[Replica]:
     """One replica: forward, backward, and the average of all their losses."""
     rank, folder = sys.argv[1:]
@@ -62,7 +63,7 @@ def _run(task: ReplicasTask, variant: str) -> Sequence[Replica]:
     distributed.all_reduce(reported)
     gradient = layer.weight.grad
     assert gradient is not None
-    place, mode = f"process {os.getpid()}", "compile" if torch.compiler.is_compiling() else "eager"
+    place, mode = f"process {os.getpid()}", "compile" if is_compiling() else "eager"
     return [Replica(distributed.get_rank(), place, mode, to_array(gradient.t()), to_array(reported / distributed.get_world_size()))]
 
 

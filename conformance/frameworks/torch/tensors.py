@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from conformance.frameworks.base import Unsupported
+from conformance.frameworks.helpers import in_order
 from conformance.numerics.formats import BFLOAT16, Array
+
+is_compiling: Callable[[], bool] = torch.compiler.is_compiling if hasattr(torch, "compiler") else lambda: False
+"""Whether this is inside of what ``torch.compile`` captures, where it is the constant True; in versions without it never."""
 
 
 def to_tensor(array: Array, device: str) -> Tensor:
@@ -37,6 +43,25 @@ def to_array(tensor: Tensor) -> Array:
     return array.view(BFLOAT16) if extension else array
 
 
+@contextmanager
+def refusing_what_lacks_a_kernel() -> Iterator[None]:
+    """What PyTorch, or gloo below it, has not implemented for a dtype is unsupported.
+
+    Raises:
+        Unsupported: with what it says.
+    """
+    try:
+        yield
+    except (NotImplementedError, RuntimeError) as error:
+        if any(said in str(error) for said in _NO_KERNEL):
+            raise Unsupported(str(error).splitlines()[0]) from error
+        raise
+
+
+_NO_KERNEL = ("not implemented for", "Invalid scalar type")
+"""How they say it."""
+
+
 def dtype_name(tensor: Tensor) -> str:
     """The name a dtype has in every framework: ``float32`` for ``torch.float32``."""
     return str(tensor.dtype).removeprefix("torch.")
@@ -45,3 +70,20 @@ def dtype_name(tensor: Tensor) -> str:
 def place(tensor: Tensor) -> str:
     """The device of a tensor, as the suite names it too."""
     return str(tensor.device)
+
+
+def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """The call, with a gradient of its own in place of that of autograd."""
+
+    class Own(torch.autograd.Function):  # type: ignore[misc]  # a class of no type to mypy
+        @staticmethod
+        def forward(ctx: Any, *given: Tensor) -> Any:
+            ctx.save_for_backward(*given)
+            return call(*given)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> Any:
+            return in_order(gradient(*ctx.saved_tensors, upstream), len(ctx.saved_tensors))
+
+    applied: Callable[..., Any] = Own.apply
+    return applied

@@ -13,7 +13,7 @@ from conformance.frameworks.helpers import DTYPES
 from conformance.frameworks.procedure import ExecutionSetting, ProcedureResult
 from conformance.frameworks.torch.compiler import fresh_compiler, graphs
 from conformance.frameworks.torch.implementations import MODES
-from conformance.frameworks.torch.tensors import place, to_array, to_tensor
+from conformance.frameworks.torch.tensors import is_compiling, place, refusing_what_lacks_a_kernel, to_array, to_tensor
 from conformance.frameworks.training_log import train
 from conformance.numerics.tasks import PARAMETERS, TrainingTask
 
@@ -23,6 +23,7 @@ def _weighted(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (weight * nn.functional.mse_loss(prediction, target, reduction="none").mean(dim=1)).mean()
 
 
+@refusing_what_lacks_a_kernel()
 def _perform(loss: Callable[..., Tensor], task: TrainingTask, setting: ExecutionSetting) -> ProcedureResult:
     """Train, then evaluate."""
     given = [to_tensor(task.parameters[name], setting.device) for name in PARAMETERS]
@@ -35,7 +36,7 @@ def _perform(loss: Callable[..., Tensor], task: TrainingTask, setting: Execution
 
     def marked(inputs: Tensor, targets: Tensor, *weight: Tensor | None) -> tuple[Tensor, bool]:
         # Inside a compiled graph the mark is the constant True; any way of running eager returns False.
-        return loss(model(inputs), targets, *weight), torch.compiler.is_compiling()
+        return loss(model(inputs), targets, *weight), is_compiling()
 
     run = torch.compile(marked, fullgraph=True) if setting.mode == "compile" else marked
 

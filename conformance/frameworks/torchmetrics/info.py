@@ -7,6 +7,7 @@ from conformance.frameworks.torch.info import PROGRAM
 
 INFO = FrameworkInfo(
     "torchmetrics",
+    adapter="conformance.frameworks.torchmetrics.adapter:TorchmetricsFramework",
     requires=("torchmetrics", "torch"),
     extras=("torchmetrics", "torch"),
     device_kinds=("cpu", "cuda"),
