@@ -55,6 +55,8 @@ class Check:
     """Whether it asks for functions beside value and gradients, which some targets compile."""
     rarely_offered: bool = False
     """Whether few implementations offer what it asks for, so that asking one of each operation would not do."""
+    only_subjects: bool = False
+    """Whether it is asked of subjects alone, and of each in one dtype and mode."""
     claims: str = ""
     """What a subject's domain must claim for it to be judged; elsewhere what is found is told."""
     supports_vmap: bool = False

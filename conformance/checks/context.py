@@ -141,6 +141,8 @@ class CheckContext:
     """What the specs declare of the target, by policy."""
     tallies: dict[Quantity, QuantityRecord] = field(default_factory=dict)
     """What the check has seen so far, of each of its quantities."""
+    alone: Callable[[Sequence[Inputs]], Sequence[Evaluation]] | None = None
+    """What a subject gives in a program of its own, without the suite; None of an entry point."""
     domain: Domain | None = None
     """What a subject declares; an entry point of a framework has none."""
     uses_random_inputs: bool = False

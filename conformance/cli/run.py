@@ -69,7 +69,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Into how many parts each framework or environment is cut there.",
 )
-@click.option("--timeout", type=click.FloatRange(min=1), metavar="S", help="Seconds for a check on a target; by default the profile's.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    metavar="S",
+    help="Seconds for a call of an implementation, 10 by default; the first call of a shape that is compiled has 120 at least.",
+)
 @click.option(
     "--memory",
     type=click.FloatRange(min=0.25),

@@ -5,6 +5,7 @@ An adapter may leave any of it out: what it does not override is ``unsupported``
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -70,6 +71,25 @@ class Probe:
         """The value of a stream of batches: the inputs, cut along the first axis into so many rows each, in order; a length may be 0."""
         raise self._lacks("streams of batches")
 
+    def kept(self, inputs: Inputs, other: Inputs) -> Array:
+        """The value of the first inputs, looked at once the others have been evaluated."""
+        first = self.call(inputs.prediction, inputs.target, inputs.weight).value
+        self.call(other.prediction, other.target, other.weight)
+        return first
+
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - for the adapters
+        """The gradients of both predictions: both forward passes come first, then the backward passes in the same order."""
+        raise self._lacks("two graphs at a time")
+
+    def repeat(self, inputs: Inputs, count: int, seconds: float) -> int:
+        """Call it so many times, or for so long; how many calls there were."""
+        deadline = time.monotonic() + seconds
+        for number in range(count):
+            if time.monotonic() > deadline:
+                return number
+            self.call(inputs.prediction, inputs.target, inputs.weight)
+        return count
+
     def threads(self, count: int) -> AbstractContextManager[None]:  # noqa: ARG002 - for the adapters
         """As many threads as ``count`` while it lasts."""
         raise self._lacks("number of threads that can be changed")
@@ -102,6 +122,9 @@ class ScopedProbe(Probe):
     vmap = _scoped("vmap")
     update_in_place = _scoped("update_in_place")
     accumulate = _scoped("accumulate")
+    kept = _scoped("kept")
+    interleaved = _scoped("interleaved")
+    repeat = _scoped("repeat")
 
     def threads(self, count: int) -> AbstractContextManager[None]:
         return self._probe.threads(count)

@@ -19,12 +19,14 @@ from conformance.checks.catalogue import all_checks
 from conformance.checks.context import CheckContext, ExpectationCache, Sibling
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.tally import NOTHING
-from conformance.frameworks.base import ExecutionMismatch, Refused, Unsupported
+from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused, Unsupported
 from conformance.frameworks.domain import Domain
 from conformance.frameworks.messages import one_line
+from conformance.frameworks.registry import info_of
+from conformance.judges.alone import evaluations
 from conformance.judges.domain import InDomain, observed_domain, plain_inputs, smallest
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
-from conformance.numerics.definition import Quantity
+from conformance.numerics.definition import Inputs, Quantity
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.messages import Raised
 from conformance.specs.model import Specs
@@ -173,11 +175,25 @@ class Harness:
             self._kept,
             declared(self.specs.policies, target.model_dump()),
             domain=domain,
+            alone=self._alone(implementation, target),
         )
         found = _caught(lambda: check.run(context), check)
         if domain is not None:
             found = [_in_domain(finding, check, domain, observed) for finding in found]
         return found, context.uses_random_inputs
+
+    def _alone(
+        self, implementation: ImplementationDescription, target: Target
+    ) -> Callable[[Sequence[Inputs]], Sequence[Evaluation]] | None:
+        """What runs a subject in a program of its own."""
+        options, name = self.runner.options, implementation.entry.partition(":")[0]
+        file = next((path for path in options.subjects if path.name == name), None)
+        if file is None:
+            return None
+        domain, _ = self._domains.get(implementation.name, (Domain(), ""))
+        truth_values = domain.mask_dtype == "bool"
+        info = info_of(target.framework)
+        return lambda inputs: evaluations(info, file, target, inputs, options.python, truth_values=truth_values)
 
     def _prepared_siblings(self, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""

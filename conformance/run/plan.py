@@ -140,6 +140,8 @@ def plan(description: Description, checks: dict[str, Check], selection: Selectio
         for check in by_operation.get(implementation.operation, []):
             if target.dtype not in check.dtypes or not selection.wants_check(check) or (target.mode == VMAP and not check.supports_vmap):
                 continue
+            if check.only_subjects and not (selection.subjects and _is_foremost(implementation, target)):
+                continue
             candidate = Candidate(
                 check,
                 target,
@@ -157,6 +159,12 @@ def plan(description: Description, checks: dict[str, Check], selection: Selectio
         return p.check.operation, p.target.dtype, p.target.device, p.target.mode, p.target.implementation, order[p.check.id]
 
     return sorted(planned, key=sort_key)
+
+
+def _is_foremost(implementation: ImplementationDescription, target: Target) -> bool:
+    """Whether a target is the one in the first mode of an implementation, and in float32 or else its first dtype."""
+    dtype = "float32" if "float32" in implementation.dtypes else implementation.dtypes[0]
+    return target.mode == implementation.modes[0] and target.dtype == dtype
 
 
 def targets_of(description: Description, selection: Selection) -> Iterator[tuple[ImplementationDescription, Target]]:
@@ -188,5 +196,5 @@ def not_run_cells(info: FrameworkInfo, checks: dict[str, Check], selection: Sele
             continue
         target = Target(framework=info.name, version="", implementation="*", device=kind, mode="*", dtype="*")
         for check in checks.values():
-            if selection.wants_check(check):
+            if selection.wants_check(check) and (selection.subjects or not check.only_subjects):
                 yield from cells_without_findings(check, target, Outcome.NOT_RUN, reason)

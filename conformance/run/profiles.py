@@ -71,7 +71,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Profile:
-    """``rules`` in order: the first that applies says why a check is left out. ``timeout`` in seconds per check and target."""
+    """``rules`` in order: the first that applies says why a check is left out. ``timeout`` in seconds per call that compiles nothing."""
 
     name: str
     timeout: float
@@ -233,7 +233,7 @@ _FULL_BUDGET = Budget(
 
 _QUICK = Profile(
     name="quick",
-    timeout=120.0,
+    timeout=10.0,
     budget=replace(
         _FULL_BUDGET,
         examples=3,
@@ -260,7 +260,7 @@ _QUICK = Profile(
 
 _FULL = Profile(
     name="full",
-    timeout=120.0,
+    timeout=10.0,
     budget=_FULL_BUDGET,
     rules=_dear(
         "full",
@@ -278,7 +278,7 @@ _FULL = Profile(
 
 _DEEP = Profile(
     name="deep",
-    timeout=900.0,
+    timeout=60.0,
     budget=Budget(
         examples=200,
         batch=16,

@@ -167,6 +167,23 @@ class Session:
         """Two calls on the same tensors, which are overwritten in between."""
         return self._prepared[handle].probe.update_in_place(inputs_of(inputs), inputs_of(after))
 
+    def kept(self, handle: int, inputs: Mapping[str, Any], other: Mapping[str, Any]) -> Any:
+        """A value, looked at after the next call."""
+        return self._prepared[handle].probe.kept(inputs_of(inputs), inputs_of(other))
+
+    def interleaved(self, handle: int, first: Mapping[str, Any], second: Mapping[str, Any]) -> Any:
+        """Gradients of two inputs whose forward passes came first."""
+        return self._prepared[handle].probe.interleaved(inputs_of(first), inputs_of(second))
+
+    def repeat(self, handle: int, inputs: Mapping[str, Any], count: int, seconds: float) -> Any:
+        """Many calls: half of the time with gradients, half of it plain ones."""
+        prepared, given = self._prepared[handle], inputs_of(inputs)
+        deadline, calls = time.monotonic() + seconds / 2, 0
+        while calls < count // 2 and time.monotonic() < deadline:
+            prepared.evaluate(given)
+            calls += 1
+        return calls + prepared.probe.repeat(given, count - calls, seconds / 2)
+
     def accumulate(self, handle: int, inputs: Mapping[str, Any], lengths: Sequence[int]) -> Any:
         """The value of a stream of batches."""
         return self._prepared[handle].probe.accumulate(inputs_of(inputs), lengths)
@@ -192,6 +209,6 @@ class Session:
         one.__name__: one
         for one in (
             *(describe, prepare, release, evaluate, call, gradient, jvp, hvp, batch),
-            *(update_in_place, accumulate, run_procedure, state),
+            *(update_in_place, kept, interleaved, repeat, accumulate, run_procedure, state),
         )
     }

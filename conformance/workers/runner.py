@@ -263,6 +263,15 @@ class _RemoteProbe(Probe):
     def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         return self._two_arrays("update_in_place", inputs=inputs, after=after)
 
+    def kept(self, inputs: Inputs, other: Inputs) -> Array:
+        return self._array("kept", inputs=inputs, other=other)
+
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:
+        return self._two_arrays("interleaved", first=first, second=second)
+
+    def repeat(self, inputs: Inputs, count: int, seconds: float) -> int:
+        return int(self._target.ask("repeat", inputs=inputs, count=count, seconds=seconds)["result"])
+
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         return self._array("accumulate", inputs=inputs, lengths=list(lengths))
 

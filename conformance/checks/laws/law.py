@@ -29,11 +29,12 @@ class Law:
     rarely_offered: bool
     supports_vmap: bool
     claims: str
+    only_subjects: bool
     applies: Callable[[Definition], bool]
 
     def is_law_of(self, operation: Operation) -> bool:
-        """Whether the operation has the law: its spec names it, or it is true of every such definition."""
-        return self.name in operation.laws or self.applies(operation.definition)
+        """Whether the operation has the law: its spec names it, or it is true of every such definition, or of whatever a subject does."""
+        return self.only_subjects or self.name in operation.laws or self.applies(operation.definition)
 
 
 LAWS: dict[str, Law] = {}
@@ -50,6 +51,7 @@ def law(
     rarely_offered: bool = False,
     supports_vmap: bool | None = None,
     claims: str = "",
+    only_subjects: bool = False,
     applies: Callable[[Definition], bool] = lambda _: False,
 ) -> Callable[[Test], Law]:
     """Register a test as a law: of the operations whose specs name it, and of those to whose definition it ``applies``.
@@ -61,7 +63,7 @@ def law(
         if name in LAWS:
             raise ValueError(f"found a second law {name!r}, expected each name once")
         batched = not needs_extra_calls if supports_vmap is None else supports_vmap
-        LAWS[name] = Law(name, why, test, quantities, dtypes, needs_extra_calls, rarely_offered, batched, claims, applies)
+        LAWS[name] = Law(name, why, test, quantities, dtypes, needs_extra_calls, rarely_offered, batched, claims, only_subjects, applies)
         return LAWS[name]
 
     return register
@@ -87,6 +89,7 @@ class LawCheck(EvaluatingCheck):
             rarely_offered=law.rarely_offered,
             supports_vmap=law.supports_vmap,
             claims=law.claims,
+            only_subjects=law.only_subjects,
             law=law,
         )
 

@@ -54,6 +54,12 @@ class JaxProbe(Probe):
     def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("JAX's arrays cannot be changed")
 
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:
+        own, other = self._ask(
+            "interleaved", partial(_interleaved, self._plain), *(a for i in (first, second) for a in (i.upstream, *arguments(i)))
+        )
+        return np.asarray(own), np.asarray(other)
+
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         """Under ``jit`` the whole stream is one program, compiled once per split."""
         run = self._in_mode("streamed", stream_of(self._implementation))
@@ -100,6 +106,14 @@ def _gradient(call: Callable[..., jax.Array], chosen: int, upstream: jax.Array, 
     value, pullback = jax.vjp(of_one, arrays[chosen])
     (gradient,) = pullback(upstream.astype(value.dtype))
     return gradient
+
+
+def _interleaved(call: Callable[..., jax.Array], *arrays: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Of two inputs, each after its upstream gradient."""
+    halves = arrays[: len(arrays) // 2], arrays[len(arrays) // 2 :]
+    passes = [jax.vjp(call, *half[1:]) for half in halves]
+    first, second = (pullback(half[0].astype(value.dtype))[0] for half, (value, pullback) in zip(halves, passes))
+    return first, second
 
 
 def _forward(call: Callable[..., jax.Array], prediction: jax.Array, target: jax.Array, *arrays: jax.Array) -> jax.Array:

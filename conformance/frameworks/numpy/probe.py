@@ -34,6 +34,22 @@ class NumpyProbe(Probe):
             prediction[...], target[...] = after.prediction, after.target
             return first, np.array(self._call(prediction, target))
 
+    def kept(self, inputs: Inputs, other: Inputs) -> Array:
+        with np.errstate(all="ignore"):
+            first = np.asarray(self._call(*arguments(inputs)))
+            self._call(*arguments(other))
+        return first
+
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:
+        gradient = self._implementation.gradient
+        if gradient is None:
+            raise self._lacks("gradient")
+        pairs = [(arguments(inputs), inputs) for inputs in (first, second)]
+        with np.errstate(all="ignore"):
+            values = [np.asarray(self._call(*given)) for given, _ in pairs]
+            found = [gradient(*given, i.upstream.astype(v.dtype))[0] for v, (given, i) in zip(values, pairs)]
+        return np.asarray(found[0]), np.asarray(found[1])
+
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         with np.errstate(all="ignore"):

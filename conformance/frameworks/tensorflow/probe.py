@@ -67,6 +67,12 @@ class TensorflowProbe(Probe):
     def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:  # noqa: ARG002 - there is no way to edit them
         raise Unsupported("TensorFlow's tensors cannot be changed")
 
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:
+        found = self._ask(
+            "interleaved", partial(_interleaved, self._plain), [a for i in (first, second) for a in (i.upstream, *arguments(i))]
+        )
+        return host(found[0]), host(found[1])
+
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         """In a ``tf.function`` the whole stream is one graph, traced once per split."""
         stream = stream_of(self._implementation)
@@ -158,3 +164,17 @@ def _curvature(call: Callable[..., Tensor], upstream: Tensor, direction: Tensor,
 
 def _batched(call: Callable[..., Tensor], *stacked: Tensor) -> Tensor:
     return tf.vectorized_map(lambda tensors: call(*tensors), stacked)
+
+
+def _interleaved(call: Callable[..., Tensor], *tensors: Tensor) -> Sequence[Tensor]:
+    """The gradients of the predictions of two inputs, each after its upstream gradient: both forward passes come first."""
+    halves = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
+    passes = []
+    for half in halves:
+        with tf.GradientTape() as tape:
+            tape.watch(half[1])
+            passes.append((tape, call(*half[1:])))
+    return [
+        tape.gradient(value, half[1], output_gradients=tf.cast(half[0], value.dtype), unconnected_gradients=_ZERO)
+        for half, (tape, value) in zip(halves, passes)
+    ]

@@ -76,6 +76,17 @@ class TorchProbe(Probe):
             tensor.copy_(changed)
         return first, to_array(self._run(*tensors))
 
+    def kept(self, inputs: Inputs, other: Inputs) -> Array:
+        first = self._run(*self._tensors(inputs))
+        self._run(*self._tensors(other))
+        return to_array(first)
+
+    def interleaved(self, first: Inputs, second: Inputs) -> tuple[Array, Array]:
+        pairs = [(self._tensors(inputs), inputs) for inputs in (first, second)]
+        values = [self._run(tensors[0].requires_grad_(), *tensors[1:]) for tensors, _ in pairs]
+        found = [torch.autograd.grad(v, tensors[0], self._upstream(one, v))[0] for v, (tensors, one) in zip(values, pairs)]
+        return to_array(found[0]), to_array(found[1])
+
     def accumulate(self, inputs: Inputs, lengths: Sequence[int]) -> Array:
         stream = stream_of(self._implementation)
         if self._compiled:
