@@ -88,7 +88,8 @@ def implementation(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare that a function computes an operation: ``call(prediction, target[, weight])`` on the framework's tensors.
 
-    The function stays what it was, and gets two attributes. ``gradient`` is a decorator for a function
+    The function stays what it was, and gets two attributes; what takes none, such as a bound method, comes back inside of an object
+    that does. ``gradient`` is a decorator for a function
     ``(prediction, target[, weight], upstream) -> (d/d prediction, d/d target[, d/d weight])``, which takes the place of automatic
     differentiation; None in its result is a gradient that it does not have. ``stream`` is one for a function ``batches -> value``, where
     the value can be accumulated: each batch is a tuple of the function's own arguments.
@@ -157,11 +158,25 @@ def implementation(
             subject.stream = rule
             return rule
 
-        function.gradient = gradient  # type: ignore[attr-defined]  # functions take attributes, which mypy does not know
-        function.stream = stream  # type: ignore[attr-defined]  # likewise
-        return function
+        registered: Any = function
+        try:
+            registered.gradient, registered.stream = gradient, stream
+        except (AttributeError, TypeError):  # a bound method, a builtin or an object with slots
+            registered = _Registered(function)
+            registered.gradient, registered.stream = gradient, stream
+        return registered
 
     return register
+
+
+class _Registered:
+    """Calls a function that takes no attributes."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._function(*arguments, **keywords)
 
 
 def load_subjects(path: str | os.PathLike[str]) -> list[Subject]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Into how many parts each framework or environment is cut there.",
 )
+@click.option("--sandbox", is_flag=True, help="What runs writes no files, opens no connections and signals nobody (Linux 5.13 or later).")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=1),
@@ -106,6 +108,7 @@ def command(
     shards_per_framework: int | None,
     timeout: float | None,
     memory: float | None,
+    sandbox: bool,  # noqa: FBT001 - click passes it
     output: Path,
     as_format: str,
     strict: bool,  # noqa: FBT001 - click passes it
@@ -119,6 +122,7 @@ def command(
     from conformance.results.writing import WriteError
     from conformance.run.engine import Run, default_jobs, default_memory
     from conformance.run.profiles import profile_of
+    from conformance.runner.sandbox import version
     from conformance.specs.load import load
 
     part = None if shard is None else shard_of(shard)
@@ -127,6 +131,10 @@ def command(
     chosen = chosen_frameworks([*frameworks, *needed_by(subject, specs, others)])
     if others and not any(info.name in others for info in chosen):
         fail(f"--python: found an interpreter of {', '.join(others)}, expected one of {', '.join(info.name for info in chosen)}")
+    if subject and seed is None:
+        seed = _seed_of_subjects(output / "results", resume=resume)
+    if sandbox and not version():
+        fail("--sandbox: found a system without Landlock, expected Linux 5.13 or later")
     selection = selection_of(specs, **selected, subjects=tuple(path.resolve() for path in subject))
     asked = (specs, profile_of(profile, seed, timeout), selection, output / "results")
     limit = int(memory * 2**30) if memory else None
@@ -138,7 +146,7 @@ def command(
         run = DistributedRun(*asked, where, shards_per_framework, resume, limit)
         work = partial(_run_jobs, run, job_targets(specs, chosen, environment))
     else:
-        task = Run(*asked, shard=part, resume=resume, memory=limit or default_memory(), pythons=others)
+        task = Run(*asked, shard=part, resume=resume, memory=limit or default_memory(), pythons=others, sandbox=sandbox)
         work = partial(_run_here, task, chosen, jobs or default_jobs())
     try:
         with lock_folder(output / "results"):
@@ -150,6 +158,19 @@ def command(
         fail(f"{lost}; what had finished is there: --resume goes on with it", INCOMPLETE)
     except OSError as error:
         fail(f"{output}: {error.strerror}; expected a folder that can be written to")
+
+
+def _seed_of_subjects(folder: Path, *, resume: bool) -> int:
+    """One that nobody could know when a subject was written; that of the run that is gone on with."""
+    from conformance.results.reading import read
+
+    if resume:
+        for path in sorted(folder.glob("*.jsonl")):
+            if (seed := read(path).header.seed) is not None:
+                return seed
+    seed = secrets.randbelow(2**31)
+    click.echo(f"seed {seed}, drawn for what is run: --seed {seed} draws the same inputs again", err=True)
+    return seed
 
 
 def _run_here(task: Run, chosen: Sequence[FrameworkInfo], jobs: int) -> tuple[list[Path], Complain]:

@@ -11,6 +11,7 @@ from conformance.judges.harness import open_harness
 from conformance.judges.protocol import Description, Request
 from conformance.runner.frames import Broken, Pipe
 from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
+from conformance.runner.sandbox import hide_memory
 from conformance.specs.load import load
 from conformance.workers.child import NO_START, ProcessLost
 from conformance.workers.runner import Runner, RunnerOptions
@@ -44,10 +45,12 @@ def main() -> None:
     parser.add_argument("--subject", type=Path, action="append", default=[])
     parser.add_argument("--memory", type=int)
     parser.add_argument("--python", type=Path)
+    parser.add_argument("--sandbox", action="store_true")
     options = parser.parse_args()
     end_with_the_judge()
+    hide_memory()
     pipe = Pipe(*private_pipe())
-    runner = WatchedRunner(options.framework, RunnerOptions(options.subject, options.memory, options.python), pipe)
+    runner = WatchedRunner(options.framework, RunnerOptions(options.subject, options.memory, options.python, options.sandbox), pipe)
     try:
         harness = open_harness(runner, load(options.specs))
     except ProcessLost as lost:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
 from conformance.results.records import Target
 from conformance.runner.messages import Raised
+from conformance.runner.sandbox import confine
 from conformance.workers import handover
+from conformance.workers.runner import RunnerOptions
 
 TIMEOUT = 120.0
 """Seconds for the whole program: it imports its framework."""
@@ -80,7 +83,7 @@ np.savez("found.npz", **found)
 
 
 def evaluations(
-    info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], python: Path | None, *, truth_values: bool
+    info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], options: RunnerOptions, *, truth_values: bool
 ) -> list[Evaluation]:
     """Values and gradients of inputs of one operation, in a process that is started for them.
 
@@ -94,11 +97,11 @@ def evaluations(
         folder = Path(name)
         np.savez(folder / "data.npz", allow_pickle=False, **_data(inputs, truth_values=truth_values))
         (folder / "main.py").write_text(_program(info, file, target, inputs, truth_values=truth_values), encoding="utf-8")
-        package = Path(conformance.__file__).resolve().parent.parent if python is None else handover.folder()
+        package = Path(conformance.__file__).resolve().parent.parent if options.python is None else handover.folder()
         environment = {**handover.variables(os.environ), "PYTHONPATH": str(package)}
         if info.backend_variable:
             environment[info.backend_variable] = info.name.rpartition("-")[2]
-        _run(folder, str(python or sys.executable), environment)
+        _run(folder, str(options.python or sys.executable), environment, sandbox=options.sandbox)
         try:
             with np.load(folder / "found.npz", allow_pickle=False) as found:
                 return [_evaluation(found, number, target) for number in range(len(inputs))]
@@ -106,7 +109,7 @@ def evaluations(
             raise _Failed("by itself, without the suite, it gives no results") from None
 
 
-def _run(folder: Path, python: str, environment: Mapping[str, str]) -> None:
+def _run(folder: Path, python: str, environment: Mapping[str, str], *, sandbox: bool) -> None:
     """Run the program to its end. Its parent is none of ours: a shell starts it and ends at once."""
     started = subprocess.Popen(  # noqa: S603 - the file is run as the user who names it, here as everywhere
         ["/bin/sh", "-c", '("$0" main.py </dev/null >/dev/null 2>said; echo $? >rc.part; mv rc.part rc) &', python],
@@ -114,6 +117,7 @@ def _run(folder: Path, python: str, environment: Mapping[str, str]) -> None:
         env=environment,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=partial(confine, str(folder)) if sandbox else None,  # noqa: PLW1509 - nothing is held that it could wait for
     )
     started.wait()
     deadline = time.monotonic() + TIMEOUT

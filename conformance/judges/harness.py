@@ -193,7 +193,7 @@ class Harness:
         domain, _ = self._domains.get(implementation.name, (Domain(), ""))
         truth_values = domain.mask_dtype == "bool"
         info = info_of(target.framework)
-        return lambda inputs: evaluations(info, file, target, inputs, options.python, truth_values=truth_values)
+        return lambda inputs: evaluations(info, file, target, inputs, options, truth_values=truth_values)
 
     def _prepared_siblings(self, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""

@@ -49,7 +49,9 @@ class JudgeProcess(Child):
             command += ["--subject", str(subject)]
         if options.memory is not None:
             command += ["--memory", str(options.memory)]
-        return command if options.python is None else [*command, "--python", str(options.python)]
+        if options.python is not None:
+            command += ["--python", str(options.python)]
+        return [*command, "--sandbox"] if options.sandbox else command
 
     def describe(self) -> Description:
         """Start it; what its runner has.

@@ -11,6 +11,10 @@ from conformance.numerics.formats import Array
 
 ALIGNMENT = 64
 """Bytes: the widest vector of today's processors, and a multiple of every element's size."""
+RED_ZONE = 256
+"""Bytes on each side of an array: four of the widest vectors."""
+_NAN = 0xFF
+"""Bytes of which every floating format makes NaN."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +43,14 @@ class Span:
         return cls(memory, array.strides, address - lowest, lowest % ALIGNMENT)
 
     def laid_out(self, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-        """A new array with these elements in this layout; memory that it shares within itself stays shared. It may be written to."""
-        if self.strides is None:
-            return self.memory.copy().view(dtype).reshape(shape)
+        """A new array with these elements in this layout; memory that it shares within itself stays shared. It may be written to.
+
+        It lies between red zones: whoever reads beyond its ends finds NaN, in every floating format.
+        """
         length = len(self.memory)
-        copy = np.zeros(length + 2 * ALIGNMENT, np.uint8)
-        start = (self.shift - copy.ctypes.data) % ALIGNMENT
+        copy = np.empty(length + 2 * RED_ZONE + ALIGNMENT, np.uint8)
+        start = RED_ZONE + (self.shift - copy.ctypes.data - RED_ZONE) % ALIGNMENT
+        copy[:start] = copy[start + length :] = _NAN
         copy[start : start + length] = self.memory
         return np.ndarray(shape, dtype, copy, start + self.offset, self.strides)
 

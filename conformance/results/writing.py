@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,9 @@ class Writer:
         self._file = path.open("r+b" if size else "wb", buffering=0)  # a buffer would be written again when it is closed
         self._counts = Counter(cell.outcome for cell in kept)
         self._size = size
+        self._written = blake2b()
         if size:
+            self._written.update(self._file.read(size))
             self._file.truncate(size)
             self._file.seek(size)
         else:
@@ -46,6 +49,7 @@ class Writer:
                 self._file.truncate(self._size)
             raise WriteError(f"{self.path}: {error.strerror}; expected room for another record") from None
         self._size += len(lines)
+        self._written.update(lines)
 
     def append(self, *cells: Cell) -> None:
         """Write finished cells, all of them or, where that fails, none.
@@ -57,9 +61,24 @@ class Writer:
         self._counts.update(cell.outcome for cell in cells)
 
     def close(self, seconds: float) -> None:
-        """Write the footer: the run is complete."""
+        """Write the footer: the run is complete.
+
+        Raises:
+            WriteError: it could not be written, or something else wrote into the file too: a subject may try.
+        """
+        if self._found().digest() != self._written.digest():
+            self._file.close()
+            raise WriteError(f"{self.path}: found other bytes than were written; expected a file into which nobody else writes")
         self._write([Footer(cells=self._counts.total(), counts=dict(self._counts), seconds=seconds)])
         self._file.close()
+
+    def _found(self) -> blake2b:
+        """A digest of what the file holds now."""
+        found = blake2b()
+        with self.path.open("rb") as file:
+            while part := file.read(1 << 20):
+                found.update(part)
+        return found
 
     def __enter__(self) -> Self:
         return self

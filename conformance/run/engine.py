@@ -35,7 +35,8 @@ class Run:
     """One run: what was selected, where it is written, and what came of it.
 
     ``shard`` is the part of it that is run, ``resume`` whether files of an earlier, interrupted one are gone on with; ``memory`` is what
-    each runner may use, in bytes; ``pythons`` are the interpreters of those frameworks that do not run in ours.
+    each runner may use, in bytes; ``pythons`` are the interpreters of those frameworks that do not run in ours; in
+    a ``sandbox`` runners write no files.
     """
 
     specs: Specs
@@ -46,6 +47,7 @@ class Run:
     resume: bool = False
     memory: int | None = None
     pythons: Mapping[str, Path] = field(default_factory=dict)
+    sandbox: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     ran: list[tuple[str, str]] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
@@ -110,7 +112,8 @@ class Run:
         python = self.pythons.get(info.name)
         if python is None and (reason := info.why_missing()):
             return self._absent(path, info, reason)
-        judge = JudgeProcess(info.name, JudgeOptions(self.selection.subjects, self.memory, python, self.specs.root))
+        options = JudgeOptions(self.selection.subjects, self.memory, python, self.sandbox, self.specs.root)
+        judge = JudgeProcess(info.name, options)
         with self._lock:
             self._judges.append(judge)
         try:

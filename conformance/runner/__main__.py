@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import tempfile
 from pathlib import Path
 
 from conformance.frameworks import registry
@@ -17,6 +18,7 @@ from conformance.frameworks.messages import one_line
 from conformance.runner.frames import VERSION, Broken, Pipe, Shared
 from conformance.runner.pipe_and_limits import end_with_the_judge, limit_memory, private_pipe
 from conformance.runner.process_state import ProcessState
+from conformance.runner.sandbox import confine, give_up_tracing
 from conformance.runner.session import Session
 from conformance.subject import load_subjects
 
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--subject", type=Path, action="append", default=[])
     parser.add_argument("--memory", type=int)
     parser.add_argument("--map", type=Path)
+    parser.add_argument("--confined-to")
     options = parser.parse_args()
     end_with_the_judge()
     pipe = Pipe(*private_pipe())
@@ -62,6 +65,15 @@ def main() -> None:
         os.close(descriptor)
     if options.memory:
         limit_memory(options.memory)
+    if options.subject:
+        give_up_tracing()
+    try:
+        if options.confined_to:
+            tempfile.tempdir = os.environ["TMPDIR"] = options.confined_to
+            confine(options.confined_to)
+    except OSError as error:
+        pipe.send({"protocol": VERSION, "framework": options.framework, "failed": f"no sandbox could be made: {error}"})
+        raise SystemExit(1) from None
     try:
         session = open_session(options.framework, options.subject)
         description = session.describe()

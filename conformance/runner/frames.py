@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import mmap
 import os
 import select
@@ -91,7 +92,9 @@ class _Head:
 
 def name_of(dtype: np.dtype[Any]) -> str:
     """The name under which a dtype travels."""
-    return "bfloat16" if dtype == BFLOAT16 else dtype.name if dtype.kind == "V" or dtype.hasobject else dtype.str
+    if dtype == BFLOAT16:
+        return "bfloat16"
+    return dtype.name if dtype.isbuiltin == 2 else "object" if dtype.hasobject else dtype.str
 
 
 def _dtype_of(name: str) -> np.dtype[Any]:
@@ -99,7 +102,7 @@ def _dtype_of(name: str) -> np.dtype[Any]:
         return BFLOAT16
     try:
         return np.dtype(name)
-    except TypeError:  # one of ml_dtypes; without it, its name alone
+    except (TypeError, SyntaxError):  # one of ml_dtypes; without it, its name alone
         try:
             ml_dtypes = importlib.import_module("ml_dtypes")
             known: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
@@ -143,10 +146,15 @@ def _laid_out(entry: Mapping[str, Any], whole: Array) -> Array:
     if not 0 <= at <= at + length <= len(whole):
         raise ValueError("an array lies outside of the bytes that came")
     strides = entry.get("strides")
-    if strides is not None:  # the bytes of no element may lie outside either: numpy refuses them
+    if strides is not None:  # the bytes of no element may lie outside either; numpy looks, but its own numbers wrap around
+        reach = [(count - 1) * stride for count, stride in zip(shape, strides)]
+        if not sum(abs(part) for part in reach if part < 0) <= entry["offset"] <= length - dtype.itemsize - sum(p for p in reach if p > 0):
+            raise ValueError("an array reaches outside of its bytes")
         span = Span(whole[at : at + length], tuple(strides), entry["offset"], entry["shift"] % ALIGNMENT)
-    else:
+    elif math.prod(shape) * dtype.itemsize == length:
         span = Span(whole[at : at + length])
+    else:
+        raise ValueError("an array has more or less than its bytes")
     array = span.laid_out(shape, dtype)
     array.flags.writeable = not entry.get("readonly", False)
     return array
@@ -236,9 +244,9 @@ class Pipe:
         """So many bytes; room for them is made as they come, since a length may be a lie."""
         found = bytearray()
         while len(found) < size:
-            if deadline != float("inf"):
-                self._wait(deadline)
             try:
+                if deadline != float("inf"):
+                    self._wait(deadline)
                 part = os.read(self._in, min(size - len(found), 1 << 22))
             except OSError as error:
                 raise Broken(f"its pipe cannot be read ({error.strerror})") from None

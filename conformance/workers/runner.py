@@ -47,6 +47,8 @@ class RunnerOptions:
     """Bytes of its own that it may use."""
     python: Path | None = None
     """The interpreter that it runs in, in which the suite need not be installed; None is ours."""
+    sandbox: bool = False
+    """Whether it may write files nowhere but in a folder of its own, and open no connections."""
 
 
 class Runner(Child):
@@ -63,6 +65,7 @@ class Runner(Child):
         self.answers = 0
         """How many calls of implementations it has answered."""
         self._file: Any = None
+        self._folder = tempfile.TemporaryDirectory(prefix="conformance-") if self.options.sandbox else None
 
     def command(self) -> Sequence[str]:
         """Our own interpreter, with the runner's module; or another, which is handed that module."""
@@ -73,6 +76,8 @@ class Runner(Child):
             command += ["--subject", str(subject)]
         if self.options.memory is not None:
             command += ["--memory", str(self.options.memory)]
+        if self._folder is not None:
+            command += ["--confined-to", self._folder.name]
         return [*command, "--map", self._file.name] if self._file else command
 
     def environment(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from inspect import signature
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from conformance.frameworks.numpy.probe import NumpyProbe
 from conformance.frameworks.numpy.training import IMPLEMENTATIONS as TRAINING
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
+from conformance.numerics.formats import Array
 
 NO_AUTODIFF = "NumPy has no automatic differentiation, and the implementation comes with no gradient of its own"
 
@@ -27,6 +29,17 @@ def _simd() -> str:
         return "only told by NumPy 1.26 and later"
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     return " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
+
+
+def plain_array(value: Any) -> Array:
+    """What an implementation returned, as an array.
+
+    Raises:
+        TypeError: it is of a type that may show other numbers to whoever looks than to whoever computes.
+    """
+    if type(value) is np.ndarray or isinstance(value, (np.generic, bool, int, float, complex)):
+        return np.asarray(value)
+    raise TypeError(f"the implementation returned {type(value).__name__}, expected an array or a number")
 
 
 class NumpyFramework:
@@ -69,7 +82,7 @@ class NumpyFramework:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # overflow and empty means are judged by their result
                 arrays = arguments(inputs)
-                value = np.asarray(implementation.call(*arrays))
+                value = plain_array(implementation.call(*arrays))
                 executed_as = ExecutionReport("cpu", "eager", value.dtype.name, value.shape)
                 if implementation.gradient is None:
                     return Evaluation(value, {}, executed_as, NO_AUTODIFF, modified_arguments(inputs, arrays))

@@ -118,7 +118,7 @@ class _Eager:
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             value = self.call(*tensors)
-        if not tf.is_tensor(value):
+        if not isinstance(value, tf.Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a tf.Tensor")
         if not value.dtype.is_floating or not value.shape.is_compatible_with(upstream.shape):
             return value, [None] * len(tensors)
