@@ -87,7 +87,7 @@ def pythons_of(given: Sequence[str]) -> dict[str, Path]:
     for one in given:
         name, equals, place = one.partition("=")
         if not (name and equals and place):
-            fail(f"--python: found {one!r}, expected a framework and an interpreter, such as torch=/opt/old-torch/bin/python")
+            fail(f"--python: found {one!r}, expected a framework and an interpreter, such as torch=old-torch/bin/python")
         try:
             found |= dict.fromkeys(select([name]), interpreter(Path(place).expanduser()))
         except Mistake as mistake:

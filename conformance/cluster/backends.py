@@ -32,7 +32,7 @@ class Executor(Protocol):
     def capacity(self) -> Mapping[str, float]:
         """What there is: ``CPU``, ``GPU``, ``TPU``, each with how many."""
 
-    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
+    def run(self, jobs: Sequence[Job], suite: bytes, on_done: Callable[[Done], None]) -> None:
         """Work on all of them; ``on_done`` is called with each as it ends, in the thread that called."""
 
 
@@ -46,12 +46,12 @@ class LocalExecutor:
         """The processors that are to be used."""
         return {"CPU": float(self.processes)}
 
-    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
+    def run(self, jobs: Sequence[Job], suite: bytes, on_done: Callable[[Done], None]) -> None:
         """In the order in which they are given."""
 
         def work(job: Job) -> Done:
             try:
-                return Done(job, node.run_job(suite, *job.wanted, overrides))
+                return Done(job, node.run_job(suite, *job.wanted))
             except (node.JobFailed, OSError) as error:
                 return Done(job, None, str(error))
 
@@ -90,7 +90,7 @@ class RayExecutor:
         found: Mapping[str, float] = self._ray.cluster_resources()
         return found
 
-    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:
+    def run(self, jobs: Sequence[Job], suite: bytes, on_done: Callable[[Done], None]) -> None:
         """All at once: Ray gives each to a machine as soon as one has room."""
         ray = self._ray
         ray.cloudpickle.register_pickle_by_value(node)  # machines do not have the suite before a job brings it
@@ -98,9 +98,7 @@ class RayExecutor:
             run_job, resources = ray.remote(node.run_job), self.capacity()
             travelling = ray.put(suite)
             waiting = {
-                run_job.options(max_retries=RETRIES, num_cpus=1, **_accelerators(job, resources)).remote(
-                    travelling, *job.wanted, overrides
-                ): job
+                run_job.options(max_retries=RETRIES, num_cpus=1, **_accelerators(job, resources)).remote(travelling, *job.wanted): job
                 for job in jobs
             }
             while waiting:

@@ -17,7 +17,6 @@ from conformance.run.plan import Selection
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
-from conformance.specs.targets import OVERRIDES
 
 
 @dataclass
@@ -75,8 +74,7 @@ class DistributedRun:
             progress(finished, len(jobs))
 
         if missing:
-            overrides = self.specs.root / OVERRIDES
-            self.executor.run(missing, packed(self.specs.root), overrides.read_text("utf-8") if overrides.exists() else "", keep)
+            self.executor.run(missing, packed(self.specs.root), keep)
         return [path for path in paths.values() if path.exists()]
 
     def complaints(self, results: Sequence[Results]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -59,7 +60,10 @@ class Job:
         return tuple(dict.fromkeys(_RAY_NAMES[kind] for kind in self.target.framework.device_kinds if kind in _RAY_NAMES))
 
     @property
-    def wanted(self) -> tuple[str, tuple[str, ...], str]:
-        """What a machine is asked for: the specification, and of its environment the requirements (none: as it is there) and the Python."""
-        made = self.target.environment
-        return self.spec.model_dump_json(), (*made.requirements, *dependencies()) if made else (), made.python if made else ""
+    def wanted(self) -> tuple[str, tuple[str, ...], str, tuple[str, ...], str]:
+        """What a machine is asked for: the arguments of :func:`conformance.cluster.node.run_job` after the suite."""
+        spec, made = self.spec.model_dump_json(), self.target.environment
+        if made is None:
+            return spec, (), "", (), ""
+        own = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return spec, made.requirements, made.python, tuple(dependencies()), own

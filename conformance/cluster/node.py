@@ -22,25 +22,34 @@ class JobFailed(Exception):
     """The process of a job, or what was needed for it, failed; the message is one sentence."""
 
 
-def run_job(suite: bytes, spec: str, requirements: Sequence[str] = (), python: str = "", overrides: str = "") -> bytes:
+def run_job(
+    suite: bytes,
+    spec: str,
+    requirements: Sequence[str] = (),
+    python: str = "",
+    needed: Sequence[str] = (),
+    own_python: str = "",
+) -> bytes:
     """Run one job: the bytes of its results file.
 
     ``suite``: what :func:`conformance.cluster.package.packed` made; ``spec``: a :class:`~conformance.cluster.job.JobSpec` as a line of
-    JSON; ``requirements``: what is installed into the environment that it runs in, or nothing to run it in that of this process;
-    ``python`` and ``overrides`` as for :func:`environment`.
+    JSON; ``requirements``: what is installed into the environment that the framework runs in, of this ``python``, or nothing to run all
+    of it in the environment of this process; ``needed``: what is installed into another one, in which the suite then runs.
 
     Raises:
         JobFailed: the environment could not be made, or the process failed.
     """
     home = _home()
     unpacked = _once(home / f"suite-{_digest(suite)}", lambda folder: _unpack(suite, folder))
-    executable = str(environment(requirements, python, overrides)) if requirements else sys.executable
+    executable, beside = sys.executable, []
+    if requirements:
+        executable, beside = str(environment(needed, own_python)), [str(environment(requirements, python))]
     with tempfile.TemporaryDirectory(dir=home) as folder:
         path = os.pathsep.join(filter(None, [str(unpacked), os.environ.get("PYTHONPATH", "")]))
         with (
             Path(folder, "log").open("wb") as log,
             subprocess.Popen(  # noqa: S603 - our own module
-                [executable, "-m", "conformance.cluster.run_job", folder],
+                [executable, "-m", "conformance.cluster.run_job", folder, *beside],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -57,37 +66,34 @@ def run_job(suite: bytes, spec: str, requirements: Sequence[str] = (), python: s
         return made[0].read_bytes()
 
 
-def environment(requirements: Sequence[str], python: str = "", overrides: str = "") -> Path:
+def environment(requirements: Sequence[str], python: str = "") -> Path:
     """The interpreter of an environment with these requirements, which uv makes if this machine does not have it yet.
 
-    ``python``: the version of Python, by default that of this process; ``overrides``: requirements that hold whatever others ask for.
+    ``python``: the version of Python, by default that of this process.
 
     Raises:
         JobFailed: it could not be made.
     """
     version = python or f"{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = "\n".join([version, *requirements, "", overrides])
+    wanted = "\n".join([version, *requirements])
 
     def make(folder: Path) -> None:
         try:
-            create_environment(folder, version, requirements, overrides)
+            create_environment(folder, version, requirements)
         except JobFailed as error:
             raise JobFailed(f"the environment of {', '.join(requirements[:4])} could not be made: {error}") from None
 
     return _once(_home() / f"environment-{_digest(wanted.encode())}", make) / "bin" / "python"
 
 
-def create_environment(folder: Path, python: str, requirements: Sequence[str], overrides: str) -> Path:
+def create_environment(folder: Path, python: str, requirements: Sequence[str]) -> Path:
     """Make an environment with uv, of this version of Python and with these requirements; its interpreter.
-
-    ``overrides``: requirements that hold whatever others ask for.
 
     Raises:
         JobFailed: uv is not there, or could not make it; the message is the last that it said.
     """
-    file, executable = folder.with_suffix(".overrides"), folder / "bin" / "python"
-    file.write_text(overrides, "utf-8")
-    install = [uv(), "pip", "install", "-q", "--python", str(executable), "--overrides", str(file), *requirements]
+    executable = folder / "bin" / "python"
+    install = [uv(), "pip", "install", "-q", "--python", str(executable), *requirements]
     for command in ([uv(), "venv", "-q", "--python", python, str(folder)], install):
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=uv_variables())  # noqa: S603 - the installer of this machine
         if done.returncode:

@@ -1,4 +1,6 @@
-"""Runs one job: ``python -m conformance.cluster.run_job FOLDER``, with its specification as the first line of its standard input.
+"""Runs one job: ``python -m conformance.cluster.run_job FOLDER [PYTHON]``, with its specification as the first line of its standard input.
+
+PYTHON is the interpreter in which its framework runs, where that is another one.
 
 The results file is in the folder when the process has ended with exit code 0. It ends at once when its standard input is closed: whoever
 asked is gone then, and somebody else may have been asked already.
@@ -30,7 +32,9 @@ def main() -> None:
     threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
     specs = load(Path(conformance.__file__).resolve().parent.parent / "specs")  # as ``suite`` packs them
     memory = spec.memory or default_memory()  # of the machine that this is
-    run = Run(specs, profile_of(spec.profile, spec.seed, spec.timeout), spec.selection, Path(sys.argv[1]), spec.shard, memory=memory)
+    profile = profile_of(spec.profile, spec.seed, spec.timeout)
+    pythons = dict.fromkeys([spec.framework], Path(sys.argv[2])) if sys.argv[2:] else {}
+    run = Run(specs, profile, spec.selection, Path(sys.argv[1]), spec.shard, memory=memory, pythons=pythons)
     run.execute([frameworks()[spec.framework]], 1)
     os._exit(0)  # its thread waits for input: an ordinary end would wait for it
 

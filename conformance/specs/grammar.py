@@ -340,10 +340,11 @@ PythonVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
 
 
 class PinsTable(SpecTable):
-    """What some versions need beside themselves."""
+    """What some versions need beside themselves: packages, or another Python than the others."""
 
     versions: Sentence
-    packages: Requirements
+    packages: Annotated[list[Sentence], Field(default_factory=list)]
+    python: PythonVersion | None = None
     because: Sentence
 
 

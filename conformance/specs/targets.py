@@ -16,12 +16,11 @@ from conformance.specs.read import Reader
 from conformance.specs.where import require_specifier
 
 TARGETS = "targets.toml"
-OVERRIDES = "overrides.txt"
 
 
 @dataclass(frozen=True)
 class VersionEnvironment:
-    """One version of one distribution: where it is installed, and what with."""
+    """One version of one distribution: where it is installed, and what with. The suite is not: it runs beside."""
 
     name: str
     framework: str
@@ -51,9 +50,12 @@ class Targets:
         given = [f"{table.distribution}=={version}", *(package.format(version=version) for package in table.with_)]
         named = {Requirement(package).name for package in pinned}
         kept = [package for package in given if Requirement(package).name not in named]  # a pin takes the place of a plain name
-        return VersionEnvironment(
-            f"{table.name}-v{version}", table.framework, version, table.python or self.python, (*kept, *pinned), table.label
-        )
+        python = next((pins.python for pins in reversed(applying) if pins.python), table.python or self.python)
+        return VersionEnvironment(f"{table.name}-v{version}", table.framework, version, python, (*kept, *pinned), table.label)
+
+    def pythons(self, table: MatrixTable) -> tuple[str, ...]:
+        """Every Python that versions of the table are installed with."""
+        return tuple(dict.fromkeys(filter(None, [table.python or self.python, *(pins.python for pins in table.pins)])))
 
     def table_of(self, framework: str, distribution: str = "") -> MatrixTable | None:
         """The first table of a framework, or that of one of its distributions."""
@@ -96,6 +98,8 @@ def _check(context: SpecContext, table: MatrixTable) -> None:
             context.complain("versions", repr(version), "the number of a release, such as 2.13.1")
     for pins in table.pins:
         require_specifier(context, "pins.versions", pins.versions, repr(pins.versions))
+        if not (pins.packages or pins.python):
+            context.complain("pins", "neither packages nor python", "what these versions need")
     for package in (*table.with_, *(package for pins in table.pins for package in pins.packages)):
         try:
             Requirement(package.replace("{version}", "1"))

@@ -1,35 +1,39 @@
-"""Environments of releases: made with uv from the pins of ``targets.toml``, the check run in each, its results kept."""
+"""Environments of releases: made with uv from the pins of ``targets.toml``, the check run on each, its results kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import distribution as installed
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+import conformance
 from conformance.cluster import node
 from conformance.results.reading import ResultsError, read
 from conformance.results.records import Outcome
 from conformance.specs.grammar import MatrixTable
 from conformance.specs.model import Specs
-from conformance.specs.targets import OVERRIDES, Targets
+from conformance.specs.targets import Targets
 from conformance.versions.search import BisectError, Cells, EnvironmentUnavailable
 
-DISTRIBUTION = "mse-conformance"
+SUITE = (sys.executable, "-m", "conformance")
+"""Runs the suite: beside the environment, not in it."""
+_PACKAGE = str(Path(conformance.__file__).resolve().parent.parent)
 _RAN = {Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.DEVIATION, Outcome.UNSUPPORTED}
 
 
 @dataclass(frozen=True)
 class EnvironmentBuilder:
-    """Makes the environment of a release, runs the selected checks in it, and keeps the results under ``cache``; the environment goes.
+    """Makes the environment of a release, runs the selected checks on it, and keeps the results under ``cache``; the environment goes.
 
     ``extra`` are requirements beside those of the table, ``options`` those of ``conformance run``. ``log`` is told what is being done.
     """
@@ -66,7 +70,7 @@ class EnvironmentBuilder:
         """
         environment = self.targets.environment(self.table, version)
         requirements = (*environment.requirements, *self.extra)
-        key = json.dumps([requirements, self.options, self.specs.digest, _suite(), environment.python])
+        key = json.dumps([requirements, self.options, self.specs.digest, conformance.__version__, environment.python])
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         kept = self.cache / self.table.framework / f"{self.table.distribution}-{version}-{digest}.jsonl"
         if not kept.exists():
@@ -85,15 +89,21 @@ class EnvironmentBuilder:
     def _run(self, version: str, python: str, requirements: Sequence[str], kept: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             self.log(f"{version}: installing {' '.join(requirements)}")
-            overrides = (self.specs.root / OVERRIDES).read_text("utf-8")
             try:
-                executable = node.create_environment(Path(folder) / "environment", python, [*_suite(), *requirements], overrides)
+                executable = node.create_environment(Path(folder) / "environment", python, requirements)
             except node.JobFailed as error:
                 raise EnvironmentUnavailable(f"it could not be installed: {error}") from None
             self.log(f"{version}: running")
             output = Path(folder) / "ran"
-            command = [str(executable), "-m", "conformance", "run", "--framework", self.table.framework, *self.options, "-o", str(output)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env={**node.uv_variables(), "PYTHONPATH": ""})  # noqa: S603 - our own module, in the environment just made
+            framework = self.table.framework
+            there = ["--framework", framework, "--python", f"{framework}={executable}"]
+            done = subprocess.run(  # noqa: S603 - our own module
+                [*SUITE, "run", *there, *self.options, "-o", str(output)],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [_PACKAGE, os.environ.get("PYTHONPATH")]))},
+            )
             files = list(output.rglob("*.jsonl"))
             if not files:
                 raise EnvironmentUnavailable(f"it did not run: {node.last_said(done.stderr)}")
@@ -102,17 +112,19 @@ class EnvironmentBuilder:
             kept.with_suffix(".part").replace(kept)
 
     def _listed(self) -> list[str]:
-        """All releases for the Python of the table, the earliest first, as pip lists them: uv lists none itself."""
-        python = self.table.python or self.targets.python
-        try:
-            command = [node.uv(), "tool", "run", "--quiet", "--python", python, "pip", "index", "versions", self.table.distribution]
-        except node.JobFailed as error:
-            raise BisectError(str(error)) from None
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=node.uv_variables())  # noqa: S603 - pip
-        line = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
-        if line is None:
-            raise BisectError(f"pip lists no versions of {self.table.distribution}: {node.last_said(done.stderr)}")
-        return sorted(filter(_is_version, line[1].split(", ")), key=Version)
+        """All releases for the Pythons of the table, the earliest first, as pip lists them: uv lists none itself."""
+        found: set[str] = set()
+        for python in self.targets.pythons(self.table):
+            try:
+                command = [node.uv(), "tool", "run", "--quiet", "--python", python, "pip", "index", "versions", self.table.distribution]
+            except node.JobFailed as error:
+                raise BisectError(str(error)) from None
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=node.uv_variables())  # noqa: S603 - pip
+            line = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
+            if line is None:
+                raise BisectError(f"pip lists no versions of {self.table.distribution} for Python {python}: {node.last_said(done.stderr)}")
+            found.update(filter(_is_version, line[1].split(", ")))
+        return sorted(found, key=Version)
 
 
 def _is_version(text: str) -> bool:
@@ -121,13 +133,3 @@ def _is_version(text: str) -> bool:
     except InvalidVersion:
         return False
     return True
-
-
-def _suite() -> list[str]:
-    """What installs this suite once more: the folder it was installed from, or its own release."""
-    one = installed(DISTRIBUTION)
-    url = json.loads(one.read_text("direct_url.json") or "{}")
-    if not url.get("url", "").startswith("file://"):
-        return [f"{DISTRIBUTION}=={one.version}"]
-    editable = ["--editable"] if url.get("dir_info", {}).get("editable") else []
-    return [*editable, url["url"].removeprefix("file://")]

@@ -27,6 +27,7 @@ from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.specs.targets import read_targets
+from conformance.workers import handover
 
 SPECS = load()
 SOME = Selection(operations=("mse/none",), dtypes=("float32", "float64"), checks=("*/case/*",))
@@ -74,7 +75,7 @@ class Counting:
         """Four processors."""
         return {"CPU": 4.0}
 
-    def run(self, jobs: Sequence[Job], suite: bytes, overrides: str, on_done: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
+    def run(self, jobs: Sequence[Job], suite: bytes, on_done: Callable[[Done], None]) -> None:  # noqa: ARG002 - the executors' interface
         """Fail."""
         self.asked = [job.stem for job in jobs]
         for job in jobs:
@@ -162,7 +163,7 @@ def test_requirements_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPat
 
 @needs_uv
 def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: Path) -> None:
-    """Of the oldest NumPy of the matrix: the package index is asked for it once, by whichever job comes first."""
+    """Of an old NumPy: the package index is asked for it once, by whichever job comes first. The suite is in another environment."""
     environments = [each for each in read_targets(SPECS.root).environments() if each.name.startswith("numpy-v1.26")]
     run = run_in_jobs(tmp_path, LocalExecutor(2), 2)
     paths = run.execute([JobTarget(frameworks()[each.framework], each) for each in environments])
@@ -170,6 +171,7 @@ def test_a_version_runs_in_an_environment_that_is_made_where_it_runs(tmp_path: P
     assert [path.name for path in paths] == [f"{environments[0].name}-{n}-of-2.jsonl" for n in (1, 2)]
     (whole,) = together(paths)
     assert whole.header.environment.version == environments[0].version
+    assert whole.header.environment.flags[handover.INTERPRETER] == handover.ANOTHER
     assert whole.complete
 
 

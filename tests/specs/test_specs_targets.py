@@ -29,6 +29,10 @@ with = ["jaxlib<={version}", "optax"]
 versions = "<0.4.26"
 packages = ["numpy<2", "optax<0.1.8"]
 because = "It was built before NumPy 2."
+[[matrix.pins]]
+versions = "<0.4.12"
+python = "3.9"
+because = "There is none for a later Python."
 """
 
 
@@ -65,13 +69,24 @@ def test_every_framework_is_in_the_matrix(targets: Targets) -> None:
 
 
 def test_the_oldest_version_that_each_extra_admits_is_in_the_matrix(targets: Targets) -> None:
-    oldest = {table.name: table.versions[0] for table in targets.tables}
-    assert oldest["tensorflow"].startswith("2.13.")
-    assert oldest["jax"] == "0.4.13"
-    assert oldest["keras"].startswith("3.0.")
-    assert oldest["sklearn"].startswith("1.4.")
-    assert oldest["paddle"].startswith("3.3.")
-    assert oldest["mlx"].startswith("0.32.")
+    versions = {table.name: {version.rpartition(".")[0] for version in table.versions} for table in targets.tables}
+    oldest = {"tensorflow": "2.13", "jax": "0.4", "keras": "3.0", "sklearn": "1.4", "paddle": "3.3", "mlx": "0.32"}
+    assert {name for name, version in oldest.items() if version not in versions[name]} == set()
+
+
+def test_versions_that_no_python_of_the_suite_has_are_in_the_matrix(targets: Targets) -> None:
+    old = {environment.name for environment in targets.environments() if environment.python == "3.9"}
+    assert {"numpy-v1.21.6", "tensorflow-v2.11.1", "older-torch-v1.12.1"} <= old
+
+
+def test_an_environment_of_a_version_holds_the_suite_and_the_framework_apart(targets: Targets) -> None:
+    ini = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    ini.read_string(tox_ini(targets))
+    section = ini["testenv:tensorflow-v2.11.1"]
+    assert section["deps"] == "uv"
+    make, run = section["commands"].strip().splitlines()
+    assert make == "python -m conformance.versions.make {env_name} {env_dir}{/}framework"
+    assert run.startswith("conformance run --framework tensorflow --python tensorflow={env_dir}{/}framework -o")
 
 
 def test_pins_apply_to_the_versions_they_name_and_take_the_place_of_plain_names(tmp_path: Path) -> None:
@@ -86,6 +101,8 @@ def test_a_version_that_is_not_listed_has_an_environment_too(tmp_path: Path) -> 
     table = targets.table_of("jax")
     assert table is not None
     assert "numpy<2" in targets.environment(table, "0.4.20").requirements
+    assert [targets.environment(table, version).python for version in ("0.4.11", "0.4.12")] == ["3.9", "3.11"]
+    assert targets.pythons(table) == ("3.11", "3.9")
     assert targets.table_of("jax", "optax") is None
     assert targets.table_of("torch") is None
 
@@ -97,12 +114,13 @@ def test_a_version_that_is_not_listed_has_an_environment_too(tmp_path: Path) -> 
         ('"<0.4.26"', '"before 1"', "case jax: pins.versions: found 'before 1', expected a version specifier"),
         ('"numpy<2"', '"numpy<<2"', "case jax: with: found 'numpy<<2', expected a requirement"),
         ('name = "jax"', 'name = "J A X"', 'case J A X: name: found "J A X", expected lower-case letters'),
+        ('python = "3.9"\n', "", "case jax: pins: found neither packages nor python, expected what these versions need"),
         ('"3.11"', '"2.7"', 'python: found "2.7", expected a version of Python, such as 3.11'),
         ("because", "reason", "selection.reason: found unknown key reason, expected one of options, because"),
         (
             'versions = "<',
             'version = "<',
-            "case jax: pins[0].version: found unknown key version, expected one of versions, packages, because",
+            "case jax: pins[0].version: found unknown key version, expected one of versions, packages, python, because",
         ),
     ],
 )

@@ -269,7 +269,7 @@ def test_a_mistake_in_a_subject_file_is_found_by_ours(tmp_path: Path) -> None:
 def python39(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment of Python 3.9 with NumPy alone, which uv makes."""
     try:
-        return node.create_environment(tmp_path_factory.mktemp("old") / "python39", "3.9", ["numpy"], "")
+        return node.create_environment(tmp_path_factory.mktemp("old") / "python39", "3.9", ["numpy"])
     except node.JobFailed as error:
         pytest.skip(f"uv makes no environment of Python 3.9 here: {error}")
 
