@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from conformance.frameworks.base import Unsupported
 from conformance.frameworks.keras import implementations as entries
 
 
@@ -61,3 +64,64 @@ def test_bfloat16_crosses_to_tensorflow_and_back_with_its_bits() -> None:
     back = host(constant(array))
     assert back.dtype == ml_dtypes.bfloat16
     assert back.tobytes() == array.tobytes()
+
+
+WITHOUT_ML_DTYPES = """
+import sys
+sys.modules["ml_dtypes"] = None
+import numpy as np
+from conformance.numerics.formats import BFLOAT16, name_of
+del sys.modules["ml_dtypes"]  # later TensorFlow imports it
+bits = np.array([0x3FC0, 0x8000, 0xFF80], np.uint16)
+array = bits.view(BFLOAT16)
+assert name_of(array) == "bfloat16", name_of(array)
+"""
+"""1.5, −0 and −∞ in bfloat16, of which only the bits are known."""
+
+
+def python(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_ML_DTYPES + program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_ml_dtypes_numpy_has_three_dtypes() -> None:
+    python(
+        "from conformance.frameworks.numpy.adapter import NumpyFramework\n"
+        "assert {i.dtypes for i in NumpyFramework().implementations()} == {('float16', 'float32', 'float64')}\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "made"), [("torch", "to_tensor(array, 'cpu')"), ("tensorflow", "constant(array)")])
+def test_without_ml_dtypes_bfloat16_crosses_with_its_bits(name: str, made: str) -> None:
+    pytest.importorskip(name)
+    back = {"torch": "to_array", "tensorflow": "host"}[name]
+    python(
+        f"from conformance.frameworks.{name}.tensors import *\n"
+        f"tensor = {made}\n"
+        "assert 'bfloat16' in str(tensor.dtype)\n"
+        f"assert {back}(tensor).tobytes() == bits.tobytes() and name_of({back}(tensor)) == 'bfloat16'\n"
+    )
+
+
+def test_what_a_pytorch_has_no_part_for_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from conformance.frameworks.torch import probe
+
+    probe._require("func")
+    monkeypatch.delattr(torch, "func")
+    with pytest.raises(Unsupported, match=r"^PyTorch .* has no torch\.func$"):
+        probe._require("func")
+
+
+def test_what_pytorch_has_no_kernel_for_is_unsupported_and_other_errors_are_not() -> None:
+    pytest.importorskip("torch")
+    from conformance.frameworks.torch.tensors import refusing_what_lacks_a_kernel
+
+    @refusing_what_lacks_a_kernel()
+    def train(words: str) -> None:
+        raise RuntimeError(words)
+
+    with pytest.raises(Unsupported, match=r"^\"addmm_impl_cpu_\" not implemented for 'Half'$"):
+        train("\"addmm_impl_cpu_\" not implemented for 'Half'\nand more")
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        train("sizes do not match")

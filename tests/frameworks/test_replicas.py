@@ -102,6 +102,13 @@ def test_what_goes_wrong_in_a_child_is_said_and_the_next_are_new_ones(
     assert len(set(pids(launch))) == 2
 
 
+def test_what_a_child_says_is_not_offered_is_not(launch: ReplicaLauncher, tmp_path: Path) -> None:
+    act(tmp_path, "from conformance.frameworks.base import Unsupported; raise Unsupported('no kernel of this dtype')")
+    with pytest.raises(Unsupported, match=r"^no kernel of this dtype$"):
+        pids(launch)
+    assert not launch.crews
+
+
 def test_children_that_hang_are_ended(launch: ReplicaLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = pids(launch)
     monkeypatch.setattr(processes, "REPLY_TIMEOUT", 1)
