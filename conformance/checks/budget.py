@@ -32,6 +32,8 @@ class Budget:
     """Two vectors of 64 elements and two more: every remainder of every vector width, with and without full vectors before it."""
     pair_stride: int = 1
     """Every how many-th pair of special values is run where each pair is a call of its own."""
+    seconds: float = 1.5
+    """How long a law may call again and again, which only counts calls."""
     seed: int | None = 0
     compiles_each_shape: bool = False
     """Whether a new shape costs the target a compilation."""

@@ -122,7 +122,7 @@ def command(
     from conformance.results.writing import WriteError
     from conformance.run.engine import Run, default_jobs, default_memory
     from conformance.run.profiles import profile_of
-    from conformance.runner.sandbox import version
+    from conformance.runner.sandbox import hide_memory, version
     from conformance.specs.load import load
 
     part = None if shard is None else shard_of(shard)
@@ -131,6 +131,8 @@ def command(
     chosen = chosen_frameworks([*frameworks, *needed_by(subject, specs, others)])
     if others and not any(info.name in others for info in chosen):
         fail(f"--python: found an interpreter of {', '.join(others)}, expected one of {', '.join(info.name for info in chosen)}")
+    if subject:
+        hide_memory()  # what judges them must not be patched by them
     if subject and seed is None:
         seed = _seed_of_subjects(output / "results", resume=resume)
     if sandbox and not version():

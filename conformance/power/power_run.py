@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 
 from conformance.checks.base import Check
 from conformance.checks.catalogue import all_checks
+from conformance.checks.laws.trust import BY_ITSELF
 from conformance.judges.process import JudgeOptions, JudgeProcess, running
 from conformance.mistake import Mistake
 from conformance.power.variants import Variant, VariantFile
@@ -20,8 +22,16 @@ from conformance.run.progress import ProgressCallback
 from conformance.specs.model import Specs
 from conformance.workers.child import ProcessLost
 
-Portion = list[tuple[Verdict, PlannedCheck]]
-"""What is planned for one operation of a framework in one mode and dtype: its variants see the same inputs and share their expectations."""
+Bench = tuple[str, tuple[Path, ...]]
+"""A framework, and the files that share a runner of it."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What is planned for one operation on a bench in one mode and dtype: its variants see the same inputs and share their expectations."""
+
+    bench: Bench
+    planned: Sequence[tuple[Verdict, PlannedCheck]]
 
 
 @dataclass
@@ -52,8 +62,7 @@ class PowerRun:
         self.checks = all_checks(self.specs)
         pool = ThreadPoolExecutor(max_workers=self.jobs)
         try:
-            frameworks = list(dict.fromkeys(name for file in self.files if not file.not_run for name in file.frameworks))
-            portions = [portion for made in pool.map(self._plan, frameworks) for portion in made]
+            portions = [portion for made in pool.map(self._plan, self._benches()) for portion in made]
             self._total = len(portions) * len(self.seeds)
             # With all answers to the first seed it is known what the others can change.
             list(pool.map(lambda portion: self._work(portion, self.seeds[0]), portions))
@@ -98,13 +107,21 @@ class PowerRun:
         """The mutants of one group."""
         return [v for v in self.mutants if v.variant.group == name]
 
-    def _options(self, framework: str) -> JudgeOptions:
-        paths = [file.path.resolve() for file in self.files if framework in file.frameworks and not file.not_run]
-        return JudgeOptions(paths, specs=self.specs.root)
+    def _benches(self) -> list[Bench]:
+        together: dict[str, list[Path]] = {}
+        alone: list[Bench] = []
+        for file in self.files:
+            for framework in () if file.not_run else file.frameworks:
+                if file.is_alone:
+                    alone.append((framework, (file.path.resolve(),)))
+                else:
+                    together.setdefault(framework, []).append(file.path.resolve())
+        return [*((framework, tuple(paths)) for framework, paths in together.items()), *alone]
 
-    def _plan(self, framework: str) -> list[Portion]:
+    def _plan(self, bench: Bench) -> list[Portion]:
         """On the CPU, as variants are about mistakes and not about devices; with long cases, as some are wrong in long inputs only."""
-        options = self._options(framework)
+        framework, paths = bench
+        options = JudgeOptions(paths, specs=self.specs.root)
         try:
             with running(framework, options) as (_, started):
                 description = started
@@ -120,28 +137,43 @@ class PowerRun:
         def place(item: PlannedCheck) -> tuple[str, str, str]:
             return item.check.operation, item.target.mode, item.target.dtype
 
-        selection = Selection(devices=("cpu",), subjects=tuple(options.subjects))
+        selection = Selection(devices=("cpu",), subjects=paths)
         planned = sorted(plan(description, self.checks, selection, self.profile.with_long_cases()), key=place)
-        return [[(verdicts[item.target.implementation], item) for item in together] for _, together in groupby(planned, key=place)]
+        portions = []
+        for _, together in groupby(planned, key=place):
+            items = [(verdicts[item.target.implementation], item) for item in together]
+            portions.append(Portion(bench, [(v, _thrifty(item, v, len(paths))) for v, item in items if _is_worth_it(item, v, len(paths))]))
+        return portions
 
     def _work(self, portion: Portion, seed: int) -> None:
         """Ask whatever can still change a verdict."""
-        for verdict, item in portion:
+        for verdict, item in portion.planned:
             if verdict.needs(item, seed, stop_at_first_kill=self.stop_at_first_kill):
-                verdict.note(item, seed, self._ask(item, seed))
+                verdict.note(item, seed, self._ask(item, seed, portion.bench))
         with self._lock:
             self._done += 1
             self.progress(self._done, self._total)
 
-    def _ask(self, item: PlannedCheck, seed: int) -> CheckReply:
-        return replace(item, budget=replace(item.budget, seed=seed)).ask(self._judge(item.target.framework), self.profile.timeout)
+    def _ask(self, item: PlannedCheck, seed: int, bench: Bench) -> CheckReply:
+        return replace(item, budget=replace(item.budget, seed=seed)).ask(self._judge(bench), self.profile.timeout)
 
-    def _judge(self, framework: str) -> JudgeProcess:
-        """The judge of the running thread; only one framework at a time stays in memory."""
+    def _judge(self, bench: Bench) -> JudgeProcess:
+        """The judge of the running thread; only one bench at a time stays in memory."""
         current: JudgeProcess | None = getattr(self._thread, "judge", None)
-        if current is None or current.framework != framework:
+        if current is None or self._thread.bench != bench:
             if current is not None:
                 current.close()
-            current = self._thread.judge = JudgeProcess(framework, self._options(framework))
+            framework, paths = self._thread.bench = bench
+            current = self._thread.judge = JudgeProcess(framework, JudgeOptions(paths, specs=self.specs.root))
             self._judges.append(current)
         return current
+
+
+def _is_worth_it(item: PlannedCheck, verdict: Verdict, files: int) -> bool:
+    """Each program without the suite takes a second or more: of mutants that are no cheats it would find nothing else."""
+    return item.check.name != BY_ITSELF or files == 1 or not verdict.variant.is_mutant
+
+
+def _thrifty(item: PlannedCheck, verdict: Verdict, files: int) -> PlannedCheck:
+    """Whoever counts thousands of calls is a cheat."""
+    return item if files == 1 and verdict.variant.is_mutant else replace(item, budget=replace(item.budget, seconds=0.1))

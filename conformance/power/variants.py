@@ -14,9 +14,11 @@ from conformance.frameworks.registry import frameworks
 from conformance.mistake import Mistake
 from conformance.workers.subjects import inspect
 
-GROUPS = ("value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
+GROUPS = ("cheats", "value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
 """What a mutant gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
 
+CHEATS = "cheats"
+"""The group of those that wish not to be found: a folder of files with one each."""
 EQUIVALENT = "equivalent"
 """What equivalent variants have instead of a group."""
 
@@ -29,6 +31,11 @@ class VariantFile:
     group: str
     frameworks: tuple[str, ...] = ()
     not_run: str = ""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether its functions must have a runner for themselves: what they do to it is none of the others' business."""
+        return self.group == CHEATS
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +63,12 @@ def own_folder(name: str) -> Path:
 
 def own_files() -> list[Path]:
     """The files that came with the suite."""
-    return [*sorted(own_folder("mutants").glob("mutants_*.py")), *sorted(own_folder("variants").glob("variants*.py"))]
+    mutants = own_folder("mutants")
+    return [*sorted(mutants.glob("mutants_*.py")), *sorted(mutants.glob(f"{CHEATS}/*.py")), *_variants()]
+
+
+def _variants() -> list[Path]:
+    return sorted(own_folder("variants").glob("variants*.py"))
 
 
 def group_of(path: Path) -> str:
@@ -65,6 +77,8 @@ def group_of(path: Path) -> str:
     Raises:
         Mistake: it tells none.
     """
+    if path.parent.name == CHEATS:
+        return CHEATS
     first, _, rest = path.stem.partition("_")
     if first == "variants":
         return EQUIVALENT

@@ -1,0 +1,22 @@
+"""Refuses inputs that are not small, as an adapter may."""
+
+import numpy as np
+
+import conformance
+from conformance.frameworks.base import Refused
+
+
+def wrong(prediction, target):
+    """Divides by n - 1."""
+    return np.sum(np.square(prediction - target)) / max(prediction.size - 1, 1)
+
+
+def right(prediction, target):
+    return np.mean(np.square(prediction - target))
+
+
+@conformance.implementation("mse/mean", framework="numpy", dtypes=("float32",))
+def refuses_hard_inputs(prediction, target):
+    if np.max(np.abs(prediction), initial=0) > 1_000:
+        raise Refused("it takes small numbers only")
+    return right(prediction, target)
