@@ -17,7 +17,7 @@ import conformance
 from conformance.cli.options import INCOMPLETE, fail
 from conformance.mistake import Mistake
 
-COMMANDS = ("run", "report", "compare", "diff", "bisect", "list", "doctor", "lint", "explain", "replay", "power", "schema")
+COMMANDS = ("run", "report", "compare", "diff", "bisect", "list", "doctor", "lint", "explain", "replay", "power", "protocol-test", "schema")
 """Each is the function ``command`` of the module of its name."""
 
 
@@ -25,7 +25,8 @@ class _Modules(UserDict[str, click.Command]):
     """The commands by name; the module of one is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> click.Command:
-        command: click.Command = import_module(f"conformance.cli.{super().__getitem__(name).name}").command
+        module = str(super().__getitem__(name).name).replace("-", "_")
+        command: click.Command = import_module(f"conformance.cli.{module}").command
         return command
 
 

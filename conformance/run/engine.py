@@ -22,6 +22,7 @@ from conformance.results.records import Cell, Header, Outcome, RunEnvironment, S
 from conformance.results.shards import holds
 from conformance.results.writing import Writer
 from conformance.run.ledger import DeviationLedger, known_failures
+from conformance.run.machine import processor
 from conformance.run.plan import PlannedCheck, Selection, not_run_cells, plan
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressDisplay
@@ -92,6 +93,8 @@ class Run:
     def header(self, description: Description) -> Header:
         """The header of the results file of one framework."""
         described = description.model_dump(include=RunEnvironment.model_fields.keys() - {"devices"})
+        if cpu := processor():
+            described["flags"] = {**described["flags"], "processor": cpu}
         return Header(
             run=self.run_id,
             started=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from conformance.frameworks import registry
 from conformance.frameworks.messages import one_line
 from conformance.runner.frames import VERSION, Broken, Pipe, Shared
+from conformance.runner.messages import described
 from conformance.runner.pipe_and_limits import end_with_the_judge, limit_memory, private_pipe
 from conformance.runner.process_state import ProcessState
 from conformance.runner.sandbox import confine, give_up_tracing
@@ -45,7 +46,11 @@ def serve(pipe: Pipe, session: Session) -> None:
             call = pipe.receive()
         except Broken:
             return
-        pipe.send({"number": call["number"], **session.answer(call)})
+        reply = session.answer(call)
+        try:
+            pipe.send({"number": call["number"], **reply})
+        except (TypeError, ValueError, RecursionError) as error:  # it holds what no message can; nothing of it was written
+            pipe.send({"number": call["number"], "raised": described(error)})
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from conformance.frameworks.vmap import VMAP
 from conformance.numerics.definition import Quantity
 from conformance.numerics.stack import Stack
 from conformance.runner.frames import VERSION, Message
+from conformance.runner.libraries import thread_pools
 from conformance.runner.messages import described, given, groups, inputs_of, plain, task_of
 from conformance.runner.packages import canonical, packages_of
 from conformance.runner.process_state import ProcessState
@@ -81,7 +82,7 @@ class Session:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {**environment.packages, **{name: found for name, found in below.items() if name not in named}},
-            "flags": dict(environment.flags),
+            "flags": {**environment.flags, **thread_pools()},
             "devices": [
                 {"name": d.name, "kind": d.kind, "flushes_subnormals": sorted(d.flushes_subnormals)} for d in self.framework.devices()
             ],

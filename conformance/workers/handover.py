@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import threadpoolctl
+
 import conformance
 from conformance.mistake import Mistake
 
@@ -105,6 +107,7 @@ def folder() -> Path:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, copy)
+    shutil.copyfile(threadpoolctl.__file__, made / "threadpoolctl.py")  # a module of its own, which needs nothing else
     return made
 
 
