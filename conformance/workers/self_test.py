@@ -22,17 +22,6 @@ _DESCRIBED = (
     *("framework", "version", "python", "platform", "packages", "flags"),
     *("devices", "implementations", "usual_mode", "compiling_modes"),
 )
-    "framework",
-    "version",
-    "python",
-    "platform",
-    "packages",
-    "flags",
-    "devices",
-    "implementations",
-    "usual_mode",
-    "compiling_modes",
-)
 
 
 class _Wrong(Exception):
