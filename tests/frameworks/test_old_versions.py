@@ -91,10 +91,17 @@ def test_without_ml_dtypes_numpy_has_three_dtypes() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "made"), [("torch", "to_tensor(array, 'cpu')"), ("tensorflow", "constant(array)")])
-def test_without_ml_dtypes_bfloat16_crosses_with_its_bits(name: str, made: str) -> None:
-    pytest.importorskip(name)
-    back = {"torch": "to_array", "tensorflow": "host"}[name]
+@pytest.mark.parametrize(
+    ("name", "made", "back"),
+    [
+        ("torch", "to_tensor(array, 'cpu')", "to_array"),
+        ("tensorflow", "constant(array)", "host"),
+        ("paddle", "to_tensor(array)", "to_array"),
+        ("mlx", "to_mlx(array)", "to_array"),
+    ],
+)
+def test_without_ml_dtypes_bfloat16_crosses_with_its_bits(name: str, made: str, back: str) -> None:
+    pytest.importorskip(f"{name}.core" if name == "mlx" else name)
     python(
         f"from conformance.frameworks.{name}.tensors import *\n"
         f"tensor = {made}\n"
