@@ -38,6 +38,8 @@ class JudgeProcess(Child):
         self._options = options or JudgeOptions()
         self._lost: Counter[str] = Counter()
         self._reason = ""
+        self._asked: Request | None = None
+        self._why_not: ProcessLost | None = None
 
     def command(self) -> Sequence[str]:
         """Our own interpreter, with the judge's module."""
@@ -65,21 +67,32 @@ class JudgeProcess(Child):
             self._end()
             raise ProcessLost("the judge's first message was not a description of its framework") from None
 
+    def send(self, request: Request) -> None:
+        """Ask for one check on one target, of a new process where there is none; :meth:`run` gives the answer, or says why there is none."""
+        self._asked, self._why_not = request, None
+        try:
+            if self._lost[request.implementation] >= MAX_LOST:  # it is beyond the judge, who would be started again and again
+                raise ProcessLost(f"given up after {MAX_LOST} deaths of its judge in a row; the last: {self._reason}")
+            if not self.is_running:
+                self.start()
+            self.begin({"request": request.model_dump(mode="json")}, f"running {request.check}", ticks=sys.maxsize)
+        except ProcessLost as lost:
+            self._why_not = lost
+
     def run(self, request: Request) -> Reply:
-        """One check on one target, by a new process where there is none.
+        """The answer to a request, which is sent where it has not been.
 
         Raises:
             ProcessLost: no valid answer came.
         """
         name = request.implementation
-        if self._lost[name] >= MAX_LOST:  # it is beyond the judge, who would be started again and again
-            raise ProcessLost(f"given up after {MAX_LOST} deaths of its judge in a row; the last: {self._reason}")
+        if self._asked is not request:
+            self.send(request)
+        self._asked = None
         try:
-            if not self.is_running:
-                self.start()
-            wait = SILENCE + max(FIRST_TIMEOUT, request.timeout)
-            self.begin({"request": request.model_dump(mode="json")}, f"running {request.check}", ticks=sys.maxsize)
-            answer = self.finish(wait, f"running {request.check}")
+            if self._why_not is not None:
+                raise self._why_not
+            answer = self.finish(SILENCE + max(FIRST_TIMEOUT, request.timeout), f"running {request.check}")
             reply = Reply.model_validate(answer.get("reply"))
         except ValidationError as error:
             self._end()

@@ -23,7 +23,7 @@ from conformance.results.shards import holds
 from conformance.results.writing import Writer
 from conformance.run.ledger import DeviationLedger, known_failures
 from conformance.run.machine import processor
-from conformance.run.plan import PlannedCheck, Selection, not_run_cells, plan
+from conformance.run.plan import PlannedCheck, Selection, ask_in_turn, not_run_cells, plan
 from conformance.run.profiles import Profile
 from conformance.run.progress import ProgressDisplay
 from conformance.run.resume import ResumePoint, load_resume_point
@@ -146,13 +146,10 @@ class Run:
     def _run(self, judge: JudgeProcess, planned: Sequence[PlannedCheck], earlier: ResumePoint, writer: Writer) -> bool:
         """Run what is missing; False if the run was stopped meanwhile."""
         done = {(cell.check, cell.target.id) for cell in earlier.cells}
-        for item in planned:
-            if (item.check.id, item.target.id) in done:
-                self._display.checked(judge.framework, ())
-                continue
-            if self.stop.is_set():
-                return False
-            reply = item.ask(judge, self.profile.timeout)
+        missing = [item for item in planned if (item.check.id, item.target.id) not in done]
+        for _ in range(len(planned) - len(missing)):
+            self._display.checked(judge.framework, ())
+        for reply in ask_in_turn(missing, judge, self.profile.timeout):
             if self.stop.is_set():
                 return False  # its judge was ended on purpose: the cell is not an error but was not run
             cells = [self.ledger.apply(cell) for cell in reply.cells]

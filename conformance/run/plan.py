@@ -98,13 +98,28 @@ class PlannedCheck:
 
     def ask(self, judge: JudgeProcess, timeout: float) -> CheckReply:
         """What the judge says of it: an error if that costs the judge, nothing but the reason if it is not run."""
-        if self.skip_reason:
-            return CheckReply(cells_without_findings(self.check, self.target, Outcome.NOT_RUN, self.skip_reason))
+        (reply,) = ask_in_turn([self], judge, timeout)
+        return reply
+
+
+def ask_in_turn(planned: Sequence[PlannedCheck], judge: JudgeProcess, timeout: float) -> Iterator[CheckReply]:
+    """What the judge says of each: while one answer is looked at, it works on the next."""
+    requests = [None if item.skip_reason else item.request(timeout) for item in planned]
+    following = iter([request for request in requests if request is not None])
+    if (first := next(following, None)) is not None:
+        judge.send(first)
+    for item, request in zip(planned, requests, strict=True):
+        if request is None:
+            yield CheckReply(cells_without_findings(item.check, item.target, Outcome.NOT_RUN, item.skip_reason))
+            continue
         try:
-            reply = judge.run(self.request(timeout))
+            reply = judge.run(request)
+            found = CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
         except ProcessLost as lost:
-            return CheckReply(cells_without_findings(self.check, self.target, Outcome.ERROR, str(lost)), lost=True)
-        return CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
+            found = CheckReply(cells_without_findings(item.check, item.target, Outcome.ERROR, str(lost)), lost=True)
+        if (ahead := next(following, None)) is not None:
+            judge.send(ahead)
+        yield found
 
 
 def cells_without_findings(check: Check, target: Target, outcome: Outcome, reason: str) -> list[Cell]:

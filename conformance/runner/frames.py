@@ -198,6 +198,7 @@ class Pipe:
 
     def __init__(self, reading: int, writing: int, is_gone: Callable[[], bool] = lambda: False) -> None:
         self._in, self._out, self._is_gone = reading, writing, is_gone
+        self._here = bytearray()  # what has come beyond the last message
         self.shared: Shared | None = None
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -208,15 +209,17 @@ class Pipe:
         """
         head, parts, size = encode(message)
         mapped = self.shared is not None and LARGE <= size <= self.shared.size
+        pieces: list[Any] = [_SIZES.pack(len(head), size, mapped), head]
         if mapped and self.shared is not None:
             self.shared.write(parts)
-        self._write(_SIZES.pack(len(head), size, mapped) + head)
-        if not mapped:
+        else:
             position = 0
             for at, part in parts:
-                self._write(bytes(at - position))
-                self._write(part.data)
+                pieces += (bytes(at - position), part.data)
                 position = at + len(part)
+        view = memoryview(b"".join(pieces))  # one call of the system for most messages
+        while view:
+            view = view[os.write(self._out, view) :]
 
     def receive(self, deadline: float = float("inf")) -> Message:
         """The next message.
@@ -232,27 +235,23 @@ class Pipe:
         if mapped:
             if self.shared is None or size > self.shared.size:
                 raise Broken("found a message in a file that there is not")
-            return decode(bytes(head), self.shared.read(size))
-        return decode(bytes(head), self._read(size, deadline))
+            return decode(head, self.shared.read(size))
+        return decode(head, self._read(size, deadline))
 
-    def _write(self, data: Any) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._out, view) :]
-
-    def _read(self, size: int, deadline: float) -> bytearray:
+    def _read(self, size: int, deadline: float) -> bytes:
         """So many bytes; room for them is made as they come, since a length may be a lie."""
-        found = bytearray()
-        while len(found) < size:
+        while len(self._here) < size:
+            if deadline != float("inf"):
+                self._wait(deadline)
             try:
-                if deadline != float("inf"):
-                    self._wait(deadline)
-                part = os.read(self._in, min(size - len(found), 1 << 22))
+                part = os.read(self._in, max(min(size - len(self._here), 1 << 22), 1 << 16))
             except OSError as error:
                 raise Broken(f"its pipe cannot be read ({error.strerror})") from None
             if not part:
                 raise Broken("")
-            found += part
+            self._here += part
+        found = bytes(self._here[:size])
+        del self._here[:size]
         return found
 
     def _wait(self, deadline: float) -> None:

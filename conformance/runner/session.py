@@ -64,10 +64,15 @@ class Session:
         """The reply to one call; whatever is raised becomes one."""
         arguments = {name: value for name, value in call.items() if name not in ("call", "number")}
         try:
-            reply = self._CALLS[call["call"]](self, **arguments)
+            found = self._CALLS[call["call"]](self, **arguments)
+            reply = found if isinstance(found, dict) else {"result": plain(found)}
         except Exception as error:  # noqa: BLE001 - an implementation may raise anything
+            reply = {"raised": described(error)}
+        try:
+            changed = self._changed()
+        except Exception as error:  # noqa: BLE001 - it may have broken what its state is read from, too
             return {"raised": described(error)}
-        return reply if isinstance(reply, dict) else {"result": plain(reply)}
+        return {**reply, "changed": changed} if changed else reply
 
     def describe(self) -> Message:
         """What there is: the framework, its devices, its implementations."""
@@ -196,12 +201,12 @@ class Session:
             raise TypeError(f"the implementation returned {type(result).__name__}, expected a ProcedureResult")
         return result
 
-    def state(self) -> Message:
-        """What was changed of the process since this was asked last: what is undone hereby, and what lasts."""
+    def _changed(self) -> Message:
+        """What was changed of the process since the last call: what is undone hereby, and what lasts; empty if nothing was."""
         undone, lasting = self.process_state.restore()
         before, self._settings = self._settings, self._now()
         changed = [f"changes {name}" for name, value in self._settings.items() if value != before.get(name)]
-        return {"undone": list(undone), "lasting": [*lasting, *changed]}
+        return {"undone": list(undone), "lasting": [*lasting, *changed]} if undone or lasting or changed else {}
 
     def _now(self) -> dict[str, str]:
         return dict(self.framework.environment().flags) if self.watched else {}
@@ -210,6 +215,6 @@ class Session:
         one.__name__: one
         for one in (
             *(describe, prepare, release, evaluate, call, gradient, jvp, hvp, batch),
-            *(update_in_place, kept, interleaved, repeat, accumulate, run_procedure, state),
+            *(update_in_place, kept, interleaved, repeat, accumulate, run_procedure),
         )
     }

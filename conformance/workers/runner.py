@@ -62,6 +62,9 @@ class Runner(Child):
         self.options = options or RunnerOptions()
         self.timeout = TIMEOUT
         self.doing = "starting"
+        self.undone: dict[str, None] = {}
+        self.lasting: dict[str, None] = {}
+        """What was changed of its process since somebody looked: what has been undone, and what lasts."""
         self.answers = 0
         """How many calls of implementations it has answered."""
         self._file: Any = None
@@ -118,6 +121,9 @@ class Runner(Child):
     def end_call(self, timeout: float) -> Message:
         """The second half."""
         reply = self.finish(timeout, self.doing)
+        if changed := reply.get("changed"):
+            self.undone.update(dict.fromkeys(map(str, changed["undone"])))
+            self.lasting.update(dict.fromkeys(map(str, changed["lasting"])))
         if "raised" in reply:
             self.answers += 1
             raise exception_of(reply["raised"])
