@@ -72,7 +72,9 @@ def run(runner: Runner) -> Iterator[tuple[str, str]]:
         yield "it starts", str(lost)
         return
     yield "it starts", ""
-    yield "it describes what it has", _described(described)
+    yield "it describes what it has", (wrong := _described(described))
+    if wrong:
+        return
     target = _target(runner, described)
     if target is None:
         yield f"it has an implementation of {OPERATION}", "found none, expected one to be asked"
@@ -83,8 +85,8 @@ def run(runner: Runner) -> Iterator[tuple[str, str]]:
         except ProcessLost as lost:
             yield name, str(lost)
             return
-        except _Wrong as wrong:
-            yield name, str(wrong)
+        except _Wrong as found:
+            yield name, str(found)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             yield name, f"found an answer without what belongs in it ({type(error).__name__}: {error})"
         except (Raised, Unsupported, ExecutionMismatch) as raised:

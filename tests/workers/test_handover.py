@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from command import conformance
 
 from conformance.cli import main
 from conformance.cluster import node
@@ -268,10 +269,13 @@ def test_a_mistake_in_a_subject_file_is_found_by_ours(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def python39(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment of Python 3.9 with NumPy alone, which uv makes."""
-    try:
-        return node.create_environment(tmp_path_factory.mktemp("old") / "python39", "3.9", ["numpy"])
-    except node.JobFailed as error:
-        pytest.skip(f"uv makes no environment of Python 3.9 here: {error}")
+    elsewhere = [str(path) for path in sorted(Path.home().glob(".pyenv/versions/3.9*/bin"))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join([os.environ["PATH"], *elsewhere]))
+        try:
+            return node.create_environment(tmp_path_factory.mktemp("old") / "python39", "3.9", ["numpy"])
+        except node.JobFailed as error:
+            pytest.skip(f"uv makes no environment of Python 3.9 here: {error}")
 
 
 def test_numpy_alone_on_python_39(tmp_path: Path, python39: Path) -> None:
@@ -294,3 +298,10 @@ def test_without_ml_dtypes_a_subject_runs_in_the_other_dtypes(tmp_path: Path, py
     assert done.exit_code == 0, done.output
     cells = [cell for cell in read(tmp_path / "out" / "results" / "numpy.jsonl").cells if cell.quantity == "value"]
     assert {cell.target.dtype for cell in cells if cell.outcome is Outcome.PASS} == {"float16", "float32", "float64"}
+
+
+def test_a_runner_of_python_39_keeps_the_protocol(python39: Path) -> None:
+    done = conformance("protocol-test", "--framework", "numpy", "--python", f"numpy={python39}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("✓") > 10
+    assert "✗" not in done.stdout
