@@ -14,7 +14,7 @@ from conformance.frameworks.domain import Domain
 from conformance.frameworks.probe import Probe
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
-from conformance.numerics.definition import Definition, Inputs, Quantity, Shape
+from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Format, format_of
 from conformance.numerics.stack import Stack
@@ -110,6 +110,23 @@ class FunctionEvaluator:
         return lambda: [group(place) for place in range(len(stack))]
 
 
+@dataclass
+class Begun:
+    """An evaluator that has been asked already for what it will be asked first."""
+
+    evaluate: Evaluator
+    finish: Callable[[], Sequence[Group]] | None
+
+    def __call__(self, inputs: Inputs) -> Evaluation:
+        """Value and gradients of one input."""
+        return self.evaluate(inputs)
+
+    def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
+        """What was begun, and from then on what is asked for."""
+        finish, self.finish = self.finish, None
+        return self.evaluate.begin(stack) if finish is None else finish
+
+
 @dataclass(frozen=True)
 class Sibling:
     """The same entry point's form of another operation: ``mse_loss.sum`` beside ``mse_loss.mean``."""
@@ -147,8 +164,15 @@ class CheckContext:
     """What a subject declares; an entry point of a framework has none."""
     uses_random_inputs: bool = False
     """Whether the check asked for a seed: what it found without one holds whatever the seed."""
+    idle: Callable[[], None] = lambda: None
+    """Called when an evaluation has come back and is to be judged: meanwhile the implementation can be asked for something else."""
     foreseen: dict[Quantity, Format] = field(default_factory=dict)
     """The format in which each quantity came back last: so it will again, and what is expected of it can be made meanwhile."""
+
+    @property
+    def exact_format(self) -> Format:
+        """The format in which exact data are drawn: the target's, or the narrower one in which a subject declares to return results."""
+        return FORMATS[(self.domain.half_result if self.domain is not None else "") or self.target.dtype]
 
     @property
     def seed(self) -> int | None:
@@ -222,10 +246,34 @@ class CheckContext:
         )
 
 
-def vector(context: CheckContext, length: int) -> Shape:
-    """The shape of so many elements in a row that is in the domain, if one is."""
-    ranks = context.domain.ranks if context.domain is not None and not context.domain.takes((length,)) else ()
-    return (1,) * (ranks[0] - 1) + (length,) if ranks and ranks[0] else (length,)
+def takes(context: CheckContext, shape: Shape) -> bool:
+    """Whether a shape is in the domain: an entry point of a framework has none, and takes every shape."""
+    return context.domain is None or context.domain.takes(shape)
+
+
+def in_domain(context: CheckContext, shape: Shape) -> Shape:
+    """The shape, or one of the domain with further axes of one element, which changes no result: rows stay rows, and samples samples."""
+    definition = context.operation.definition
+    more = [rank - len(shape) for rank in ([] if takes(context, shape) else sorted(context.domain.ranks if context.domain else ()))]
+    added = next((count for count in more if count > 0), 0)
+    kept = 1 if len(shape) > 1 or definition.over is Over.ALL_BUT_FIRST or definition.by_sample else 0
+    return (*shape[:kept], *(1,) * added, *shape[kept:])
+
+
+def inputs_in_domain(context: CheckContext, inputs: Inputs) -> Inputs:
+    """The same numbers in a shape of the domain, as :func:`in_domain` finds it."""
+    shape = in_domain(context, inputs.shape)
+    if shape == inputs.shape:
+        return inputs
+    definition = context.operation.definition
+    weight_shape = definition.weight_shape(shape)
+    return replace(
+        inputs,
+        prediction=inputs.prediction.reshape(shape),
+        target=inputs.target.reshape(shape),
+        weight=None if inputs.weight is None or weight_shape is None else inputs.weight.reshape(weight_shape),
+        upstream=inputs.upstream.reshape(definition.value_shape(shape)),
+    )
 
 
 def fitting(context: CheckContext) -> list[Shape]:

@@ -60,9 +60,15 @@ def observe_batch(
     minimise: bool = True,
 ) -> Judged:
     """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
+    if (narrower := context.exact_format).name != context.target.dtype:  # what arrives from above has the format of the value
+        arrays = batch.stack.arrays
+        upstream = arrays.upstream.astype(narrower.dtype).astype(arrays.upstream.dtype)
+        batch = replace(batch, stack=Stack(replace(arrays, upstream=upstream)), key=(batch.key, narrower.name))
     finish = context.evaluate.begin(batch.stack)
     _prepare(context, batch, expect)  # while the implementation computes
-    results = _results(context, batch.stack, finish())
+    groups = finish()
+    context.idle()
+    results = _results(context, batch.stack, groups)
     everyone = _Judging(context, batch, results, expect, minimise, results.places)
     at_once = _at_once(context.operation.definition, batch.stack) if results.is_whole else 1
     judged: Judged = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from conformance.judges.harness import open_harness
 from conformance.judges.protocol import Description, Request
-from conformance.runner.frames import Broken, Pipe
+from conformance.runner.frames import Broken, Message, Pipe
 from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
 from conformance.runner.sandbox import hide_memory
 from conformance.specs.load import load
@@ -58,9 +60,19 @@ def main() -> None:
         pipe.send(Description(framework=options.framework, failed=reason).model_dump(mode="json"))
         raise SystemExit(1) from None
     pipe.send(harness.description.model_dump(mode="json"))
+    known: deque[Message] = deque()
+
+    def ahead() -> Request | None:
+        """The request after the one that is answered, if it has come."""
+        with suppress(Broken):
+            if not known and pipe.has_more:
+                known.append(pipe.receive())
+        return Request.model_validate(known[0]["request"]) if known else None
+
+    harness.ahead = ahead
     while True:
         try:
-            message = pipe.receive()
+            message = known.popleft() if known else pipe.receive()
         except Broken:
             break
         runner.request = message["number"]

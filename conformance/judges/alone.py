@@ -18,6 +18,7 @@ import numpy as np
 
 import conformance
 from conformance.frameworks.base import Evaluation, ExecutionReport, Unsupported
+from conformance.frameworks.domain import Domain
 from conformance.frameworks.info import FrameworkInfo
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
@@ -83,7 +84,7 @@ np.savez("found.npz", **found)
 
 
 def evaluations(
-    info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], options: RunnerOptions, *, truth_values: bool
+    info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], options: RunnerOptions, domain: Domain
 ) -> list[Evaluation]:
     """Values and gradients of inputs of one operation, in a process that is started for them.
 
@@ -91,12 +92,13 @@ def evaluations(
         Unsupported: no program is written in the framework, or in the mode.
         Raised: the program did not run to its end.
     """
+    truth_values = domain.mask_dtype == "bool"
     if info.program is None or (target.mode != "eager" and target.mode not in info.program.calls):
         raise Unsupported(f"no program is written in {info.name} in the mode {target.mode}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "data.npz", allow_pickle=False, **_data(inputs, truth_values=truth_values))
-        (folder / "main.py").write_text(_program(info, file, target, inputs, truth_values=truth_values), encoding="utf-8")
+        (folder / "main.py").write_text(_program(info, file, target, inputs), encoding="utf-8")
         package = Path(conformance.__file__).resolve().parent.parent if options.python is None else handover.folder()
         environment = {**handover.variables(os.environ), "PYTHONPATH": str(package)}
         if info.backend_variable:
@@ -104,7 +106,7 @@ def evaluations(
         _run(folder, str(options.python or sys.executable), environment, sandbox=options.sandbox)
         try:
             with np.load(folder / "found.npz", allow_pickle=False) as found:
-                return [_evaluation(found, number, target) for number in range(len(inputs))]
+                return [_evaluation(found, number, target, domain.half_result or target.dtype) for number in range(len(inputs))]
         except (OSError, ValueError, KeyError):
             raise _Failed("by itself, without the suite, it gives no results") from None
 
@@ -149,7 +151,7 @@ def _data(inputs: Sequence[Inputs], *, truth_values: bool) -> dict[str, Array]:
     return data
 
 
-def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], *, truth_values: bool) -> str:
+def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs]) -> str:
     written = info.program
     assert written is not None, "no program is written in the framework"
     weighted = inputs[0].weight is not None
@@ -164,7 +166,6 @@ def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[I
     imports = [*(["import ml_dtypes"] if target.dtype == "bfloat16" else []), *written.imports.splitlines()]
     text = file.read_text(encoding="utf-8", errors="replace")
     imports += [line for word, line in written.imports_where.items() if f"{word}." in text]
-    mask = tensor("array").replace(dtype, "np.bool_").replace(f".{target.dtype})", ".bool)") if truth_values else tensor("array")
     return _PROGRAM.format(
         preamble=written.preamble,
         imports="\n".join(imports),
@@ -175,7 +176,7 @@ def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[I
         call=written.calls.get(target.mode, "{call}").format(call="mine.call"),
         count=len(inputs),
         names=names,
-        tensor=f"({mask}) if array.dtype == bool else ({tensor('array')})",
+        tensor=f"({tensor('array')}) != 0 if array.dtype == bool else ({tensor('array')})",
         unpacked=given if len(names) > 1 else f"{given},",
         given=given,
         upstream=tensor("array"),
@@ -184,16 +185,17 @@ def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[I
     ).replace("        {key} = None\n", "")
 
 
-def _evaluation(found: Mapping[str, Array], number: int, target: Target) -> Evaluation:
-    """In the narrowest format that holds what was printed, but not narrower than asked for."""
+def _evaluation(found: Mapping[str, Array], number: int, target: Target, narrowest: str) -> Evaluation:
+    """In the narrowest format that holds what was printed, but not narrower than asked for; the value in one that may be as narrow."""
     arrays = {f"value{number}": "value"}
     arrays |= {f"gradient{place}-{number}": name for place, name in enumerate(("prediction", "target", "weight"))}
     there = {name: found[key] for key, name in arrays.items() if key in found}
     wide = any(not _fits(array, target.dtype) for array in there.values())
     dtype = FORMATS["float64" if wide else target.dtype].dtype
-    value = there.pop("value").astype(dtype)
+    value = there.pop("value")
+    value = value.astype(FORMATS[narrowest].dtype if _fits(value, narrowest) else dtype)
     gradients = {f"gradient/{name}": array.astype(dtype) for name, array in there.items()}
-    report = ExecutionReport(target.device, target.mode, dtype.name, value.shape)
+    report = ExecutionReport(target.device, target.mode, value.dtype.name, value.shape)
     return Evaluation(value, gradients, report, "the program without the suite found none")
 
 

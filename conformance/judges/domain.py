@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from conformance.checks.context import Group, Outside, member_of
 from conformance.frameworks.base import Evaluation, Refused, Unsupported
-from conformance.frameworks.domain import Domain, Shape
-from conformance.numerics.definition import Definition, Inputs, Quantity
+from conformance.frameworks.domain import Domain, Shape, observation
+from conformance.frameworks.messages import one_line
+from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity
+from conformance.numerics.exact.oracle import Exact, exact
 from conformance.numerics.formats import FORMATS
 from conformance.numerics.stack import Stack
 from conformance.runner.messages import Raised
@@ -46,46 +49,60 @@ def smallest(definition: Definition, domain: Domain | None = None) -> Shape:
     return shape if domain is None or domain.takes(shape) else domain.fitted([])[0]
 
 
-def observed_domain(remote: RemoteTarget, definition: Definition, domain: Domain, dtype: str) -> tuple[Domain, str]:
-    """The domain with what is not declared and can be seen on plain numbers: masks of truth values, and the numbers of axes.
+def observed_domain(remote: RemoteTarget, definition: Definition, domain: Domain, dtype: str) -> tuple[Domain, tuple[str, ...]]:
+    """The domain with what is not declared and shows on plain numbers: masks of truth values, numbers of axes, constant arguments.
 
-    In words, too, what was found: a subject that takes nothing else is not wrong, and should say so.
+    And what was found, in words: a subject that takes nothing else is right, and its author should know.
 
     Raises:
-        ProcessLost: it does not survive that.
+        ProcessLost: the process does not survive it.
+        Exception: the subject takes none of the plain inputs.
     """
     found = []
-    if definition.masked and not domain.mask_dtype and not _takes(remote, plain_inputs(definition, smallest(definition, domain), dtype)):
+    remote.truth_values = domain.mask_dtype == "bool"
+    shapes = domain.fitted([]) or _shapes(definition)
+
+    def taken() -> list[Shape]:
+        return [shape for shape in shapes if _takes(remote, plain_inputs(definition, shape, dtype))]
+
+    takes = taken()
+    if not takes and definition.masked and not domain.mask_dtype:
         remote.truth_values = True
-        if any(_takes(remote, plain_inputs(definition, shape, dtype)) for shape in _shapes(definition)):
+        takes = taken()
+        if takes:
             domain = replace(domain, mask_dtype="bool")
-            found.append('takes masks of truth values only: mask_dtype="bool" declares it')
+            found.append(observation("takes masks of truth values only", 'mask_dtype="bool"'))
         else:
             remote.truth_values = False
-    if not domain.is_limited:
-        taken = [len(shape) for shape in _shapes(definition) if _takes(remote, plain_inputs(definition, shape, dtype))]
-        if taken and len(taken) < len(_shapes(definition)):
-            domain = replace(domain, ranks=tuple(taken))
-            axes = " or ".join(map(str, taken))
-            found.append(f"takes {axes} axes only: ranks={tuple(taken)} declares it")
-    evaluation = remote(plain_inputs(definition, smallest(definition, domain), dtype))
-    if domain.gradients is None and (constants := _constants(evaluation, definition)):
+    if takes and len(takes) < len(shapes) and not domain.is_limited:
+        ranks = tuple(map(len, takes))
+        domain = replace(domain, ranks=ranks)
+        found.append(observation(f"takes {' or '.join(map(str, ranks))} axes only", f"ranks={ranks}"))
+    inputs = plain_inputs(definition, takes[-1] if takes else smallest(definition, domain), dtype)
+    evaluation = remote(inputs)
+    if domain.gradients is None and (constants := _constants(evaluation, definition, inputs)):
         names = tuple(name for name, quantity in ARGUMENTS.items() if quantity in definition.quantities and name not in constants)
         domain = replace(domain, gradients=names)
-        found.append(f"its {' and '.join(constants)} is a constant: gradients={names} declares it")
-    return domain, "; ".join(found)
+        what = f"takes its {' and '.join(constants)} as {'a constant' if len(constants) == 1 else 'constants'}"
+        found.append(observation(what, f"gradients={names}"))
+    return domain, tuple(found)
 
 
-def _constants(evaluation: Evaluation, definition: Definition) -> list[str]:
-    """The arguments beside the prediction whose gradient is missing, or zero: as JAX says it. Nothing where the prediction has none."""
-    there = {
-        name
-        for name, quantity in ARGUMENTS.items()
-        if (gradient := evaluation.gradients.get(quantity.value)) is not None and gradient.astype(np.float64).any()
-    }
+def _constants(evaluation: Evaluation, definition: Definition, inputs: Inputs) -> list[str]:
+    """The arguments beside the prediction whose gradient is missing, or zero where it should not be: as JAX says it.
+
+    Nothing where the prediction has none.
+    """
+    oracle = exact(definition, inputs)
+    there = {name for name, quantity in ARGUMENTS.items() if quantity in definition.quantities and _has(evaluation, quantity, oracle)}
     if "prediction" not in there:
         return []
     return [name for name, quantity in ARGUMENTS.items() if quantity in definition.quantities and name not in there]
+
+
+def _has(evaluation: Evaluation, quantity: Quantity, oracle: Exact) -> bool:
+    gradient = evaluation.gradients.get(quantity.value)
+    return gradient is not None and (bool(gradient.astype(np.float64).any()) or not any(oracle.of(quantity)))
 
 
 def _shapes(definition: Definition) -> Sequence[Shape]:
@@ -103,12 +120,29 @@ def _takes(remote: RemoteTarget, inputs: Inputs) -> bool:
     return True
 
 
+def without_a_value(definition: Definition, stack: Stack) -> str:
+    """Why inputs of a stack have no value that a subject must give, in words; empty if all of them have one.
+
+    A mean of nothing is 0/0. Whoever raises there refuses what has no answer; whoever answers must answer NaN. What has no elements at
+    all, a sum too, may be refused likewise.
+    """
+    arrays = stack.arrays
+    if not arrays.prediction.size:
+        return "inputs without elements"
+    if definition.divisor not in {Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS} or arrays.weight is None:
+        return ""
+    of_members = arrays.weight.astype(np.float64).reshape(len(stack), -1)
+    total = np.count_nonzero if definition.divisor is Divisor.NONZERO_WEIGHTS else math.fsum
+    return "" if all(total(weights) for weights in of_members) else "weights that sum to zero"
+
+
 @dataclass(frozen=True)
 class InDomain:
     """The evaluations of a subject."""
 
     remote: RemoteTarget
     domain: Domain
+    definition: Definition
 
     def __call__(self, inputs: Inputs) -> Evaluation:
         """Value and gradients of one input.
@@ -129,8 +163,9 @@ class InDomain:
             return lambda: [Group(len(stack), Outside(f"outside of its domain: it takes {self.domain.in_words()}"))]
         finish = self.remote.begin(stack)
         pieces = (arrays.prediction, arrays.target, *(() if arrays.weight is None else (arrays.weight,)))
-        special = arrays.read_only or self.remote.threads is not None
-        may_lack = special or any(stride < 0 for array in pieces for stride in array.strides)  # PyTorch has no such tensors
+        odd = arrays.read_only or not all(array.flags.c_contiguous and array.flags.aligned for array in pieces)
+        no_negative_strides = any(stride < 0 for array in pieces for stride in array.strides)  # as in PyTorch
+        may_lack = arrays.read_only or self.remote.threads is not None or no_negative_strides
 
         def end() -> Sequence[Group]:
             try:
@@ -139,20 +174,34 @@ class InDomain:
                 if may_lack:
                     raise
                 raise RefusedInside(f"it refused inputs of its domain: {refusal}") from None
+            except Raised as error:
+                if odd and self.domain.layouts is None:
+                    return [Group(len(stack), Refused(one_line(error)))]
+                if not (why := without_a_value(self.definition, stack)) or self.domain.shapes:
+                    raise
+                if len(stack) > 1:
+                    return [group for place in range(len(stack)) for group in self.begin(stack.part(slice(place, place + 1)))()]
+                return [Group(1, Refused(f"it refuses {why}: {one_line(error)}"))]
             return [self._declared(group) for group in groups]
 
         return end
 
     def _declared(self, group: Group) -> Group:
-        """With the gradients that are declared, no more and no fewer."""
         if isinstance(group.result, Refused):
             raise RefusedInside(f"it refused inputs of its domain: {group.result}")
-        if self.domain.gradients is None:
-            return group
-        wanted = {ARGUMENTS[name].value for name in self.domain.gradients}
-        found = group.result
-        if missing := sorted(wanted - found.gradients.keys()):
-            raise RefusedInside(f"it declares a {missing[0]} and has none: {found.why_no_gradient}")
-        gradients = {name: gradient for name, gradient in found.gradients.items() if name in wanted}
-        why = f"its domain has no such gradient: gradients={self.domain.gradients}"
-        return Group(group.count, replace(found, gradients=gradients, no_gradient=why))
+        return Group(group.count, declared_gradients(group.result, self.domain))
+
+
+def declared_gradients(evaluation: Evaluation, domain: Domain) -> Evaluation:
+    """The evaluation with the gradients that are declared, no more and no fewer.
+
+    Raises:
+        RefusedInside: one is missing.
+    """
+    if domain.gradients is None:
+        return evaluation
+    wanted = {ARGUMENTS[name].value for name in domain.gradients}
+    if missing := sorted(wanted - evaluation.gradients.keys()):
+        raise RefusedInside(f"it declares a {missing[0]} and has none: {evaluation.why_no_gradient}")
+    gradients = {name: gradient for name, gradient in evaluation.gradients.items() if name in wanted}
+    return replace(evaluation, gradients=gradients, no_gradient=f"its domain has no such gradient: gradients={domain.gradients}")

@@ -15,18 +15,21 @@ from pydantic import ValidationError
 
 from conformance.checks.base import Check, EvaluatingCheck, Finding
 from conformance.checks.budget import Budget
+from conformance.checks.cases import CaseCheck
 from conformance.checks.catalogue import all_checks
-from conformance.checks.context import CheckContext, ExpectationCache, Sibling
+from conformance.checks.context import Begun, CheckContext, ExpectationCache, Group, Sibling
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.tally import NOTHING
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused, Unsupported
-from conformance.frameworks.domain import Domain
+from conformance.frameworks.domain import Domain, observation
 from conformance.frameworks.messages import one_line
 from conformance.frameworks.registry import info_of
 from conformance.judges.alone import evaluations
-from conformance.judges.domain import InDomain, observed_domain, plain_inputs, smallest
+from conformance.judges.domain import InDomain, declared_gradients, observed_domain, plain_inputs, smallest
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
 from conformance.numerics.definition import Inputs, Quantity
+from conformance.numerics.formats import Format
+from conformance.numerics.stack import Stack
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.messages import Raised
 from conformance.specs.model import Specs
@@ -74,10 +77,17 @@ class Harness:
     cache: ExpectationCache = field(default_factory=ExpectationCache)
     losses: Losses = field(default_factory=Losses)
     _prepared: tuple[Target, RemoteTarget | Finding] | None = None
-    _domains: dict[str, tuple[Domain, str]] = field(default_factory=dict)
+    _domains: dict[str, tuple[Domain, tuple[str, ...]]] = field(default_factory=dict)
     """Of subjects, by name: what is declared and was observed, and the latter in words."""
+    _dtypes: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    """Of subjects that refuse a dtype, by name, device and mode: those that they take."""
     _siblings: list[RemoteTarget] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
+    _foreseen: dict[Quantity, Format] = field(default_factory=dict)
+    ahead: Callable[[], Request | None] = lambda: None
+    """The request that comes next, where it is known."""
+    _begun: tuple[str, Target, Callable[[], Sequence[Group]]] | None = None
+    """The pinned case that was asked for while the one before it was judged."""
     _answers: int = 0
     _spoiled_by: str = ""
 
@@ -134,16 +144,17 @@ class Harness:
             if not self.runner.is_running or self._spoiled_by not in ("", target.implementation):
                 self._prepared, self._spoiled_by = None, ""  # what one implementation changed is none of another's business
                 self.runner.start()
+            self.runner.undone.clear()
+            self.runner.lasting.clear()
             found, uses_random_inputs = self._run(check, implementation, target, budget)
-            state = self.runner.call("state")
         except ProcessLost as lost:
             self._prepared = None
             self.losses.note(target, str(lost), answered=self.runner.answers > self._answers)
             self._answers = self.runner.answers
             return _everywhere(check, Outcome.ERROR, str(lost)), False, (), True
-        if state["lasting"]:
+        if self.runner.lasting:
             self._spoiled_by = target.implementation
-        return found, uses_random_inputs, (*map(str, state["undone"]), *map(str, state["lasting"])), False
+        return found, uses_random_inputs, (*self.runner.undone, *self.runner.lasting), False
 
     def _run(
         self, check: Check, implementation: ImplementationDescription, target: Target, budget: Budget
@@ -156,7 +167,7 @@ class Harness:
         if isinstance(prepared, Finding):
             return [replace(prepared, quantity=q) for q in check.quantities], False
         device = next(d for d in self.description.devices if d.name == target.device)
-        domain, observed = self._domains.get(target.implementation, (None, ""))
+        domain, observed = self._domains.get(target.implementation, (None, ()))
         flushes = target.dtype in device.flushes_subnormals
         if domain is not None:
             eager, compiled = domain.fitted(budget.eager_shapes), domain.fitted(budget.compiled_shapes)
@@ -165,7 +176,7 @@ class Harness:
         context = CheckContext(
             target,
             self.specs.operations[implementation.operation],
-            prepared if domain is None else InDomain(prepared, domain),
+            prepared if domain is None else InDomain(prepared, domain, self.specs.operations[implementation.operation].definition),
             self.specs.error_model,
             flushes,
             budget,
@@ -176,11 +187,33 @@ class Harness:
             declared(self.specs.policies, target.model_dump()),
             domain=domain,
             alone=self._alone(implementation, target),
+            foreseen=self._foreseen,
         )
+        if isinstance(check, CaseCheck) and domain is None:
+            if self._begun is not None and self._begun[:2] == (check.id, target):
+                context.evaluate = Begun(context.evaluate, self._begun[2])
+            context.idle = lambda: self._begin_next(prepared, target)
+        self._begun = None
         found = _caught(lambda: check.run(context), check)
         if domain is not None:
             found = [_in_domain(finding, check, domain, observed) for finding in found]
         return found, context.uses_random_inputs
+
+    def _begin_next(self, prepared: RemoteTarget, target: Target) -> None:
+        """Ask for the next pinned case of the same target."""
+        request = self.ahead()
+        check = None if request is None else self.checks[request.check]
+        if request is None or not isinstance(check, CaseCheck):
+            return
+        if (request.implementation, request.device, request.mode, request.dtype) != (
+            target.implementation,
+            target.device,
+            target.mode,
+            target.dtype,
+        ):
+            return
+        with suppress(ProcessLost):  # it is found lost when it is asked again
+            self._begun = (check.id, target, prepared.begin(Stack.of([check.case.inputs(target.dtype)])))
 
     def _alone(
         self, implementation: ImplementationDescription, target: Target
@@ -190,10 +223,14 @@ class Harness:
         file = next((path for path in options.subjects if path.name == name), None)
         if file is None:
             return None
-        domain, _ = self._domains.get(implementation.name, (Domain(), ""))
-        truth_values = domain.mask_dtype == "bool"
+        domain, _ = self._domains.get(implementation.name, (Domain(), ()))
         info = info_of(target.framework)
-        return lambda inputs: evaluations(info, file, target, inputs, options, truth_values=truth_values)
+
+        def run(inputs: Sequence[Inputs]) -> list[Evaluation]:
+            found = evaluations(info, file, target, inputs, options, domain)
+            return [declared_gradients(one, domain) if one.gradients else one for one in found]
+
+        return run
 
     def _prepared_siblings(self, target: Target) -> list[Sibling]:
         """The implementations with the same name up to its last dot that sum the same squares, in the target's mode and dtype."""
@@ -214,7 +251,7 @@ class Harness:
             if self._prepared is not None and isinstance(self._prepared[1], RemoteTarget):
                 for one in (self._prepared[1], *self._siblings):
                     one.release()
-            self._siblings, self._kept = [], {}
+            self._siblings, self._kept, self._foreseen, self._begun = [], {}, {}, None
             self._prepared = None
             self._prepared = (target, self._smoke(implementation, target))
         return self._prepared[1]
@@ -235,27 +272,60 @@ class Harness:
         remote.optional = OPTIONAL - ({"hvp"} if domain.second_derivative else set())
 
     def _smoke(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget | Finding:
-        definition = self.specs.operations[implementation.operation].definition
         try:
-            remote = self._remote(implementation.name, target)
-            self._observe_domain(remote, implementation, target)
-            domain, _ = self._domains.get(implementation.name, (None, ""))
-            with suppress(Refused):  # whoever says that it does not take these two is not broken: the checks ask further
-                remote(plain_inputs(definition, smallest(definition, domain), target.dtype))
+            return self._smoked(implementation, target)
         except ProcessLost:
             raise
         except Exception as error:  # noqa: BLE001 - any failure on two plain numbers is the reason of every cell of this target
             outcome, reason, flags = _what_it_means(error)
             if implementation.domain is not None and implementation.domain.dtypes_declared and outcome is Outcome.UNSUPPORTED:
                 outcome = Outcome.ERROR  # it says itself that it takes the dtype
+            if isinstance(error, Raised) and (taken := self._takes_only(implementation, target)):
+                seen = observation(f"takes {' and '.join(taken)} only", f"dtypes={taken}")
+                return Finding(Quantity.VALUE, Outcome.UNSUPPORTED, f"it refuses {target.dtype}: {one_line(error)}", (*flags, seen))
             before = "before any check, on [1, 2] against zeros: " if outcome is Outcome.ERROR else ""
             return Finding(Quantity.VALUE, outcome, f"{before}{reason}", flags)
+
+    def _smoked(self, implementation: ImplementationDescription, target: Target) -> RemoteTarget:
+        """A target that has answered on plain numbers.
+
+        Raises:
+            ProcessLost: it did not survive them.
+            Exception: what it raised.
+        """
+        definition = self.specs.operations[implementation.operation].definition
+        remote = self._remote(implementation.name, target)
+        self._observe_domain(remote, implementation, target)
+        domain, _ = self._domains.get(implementation.name, (None, ()))
+        with suppress(Refused):  # whoever says that it does not take these two is not broken: the checks ask further
+            remote(plain_inputs(definition, smallest(definition, domain), target.dtype))
         return remote
 
+    def _takes_only(self, implementation: ImplementationDescription, target: Target) -> tuple[str, ...]:
+        """The dtypes that a subject takes where it declares none and refuses one; nothing where it takes none at all."""
+        if implementation.domain is None or implementation.domain.dtypes_declared:
+            return ()
+        key = (implementation.name, target.device, target.mode)
+        if key not in self._dtypes:
+            taken = [dtype for dtype in implementation.dtypes if self._takes(implementation, target.model_copy(update={"dtype": dtype}))]
+            self._dtypes[key] = tuple(taken)
+        return self._dtypes[key]
 
-def _in_domain(finding: Finding, check: Check, domain: Domain, observed: str) -> Finding:
+    def _takes(self, implementation: ImplementationDescription, target: Target) -> bool:
+        try:
+            self._smoked(implementation, target).release()
+        except ProcessLost:
+            raise
+        except Exception:  # noqa: BLE001 - in whatever way it refuses
+            return False
+        return True
+
+
+def _in_domain(finding: Finding, check: Check, domain: Domain, observed: Sequence[str]) -> Finding:
     """What is found of a subject outside of its domain is told, and not judged."""
-    flags = (*finding.flags, observed) if observed else finding.flags
+    flags = (*finding.flags, *observed)
+    if finding.outcome is Outcome.UNSUPPORTED and check.claims and getattr(domain, check.claims):
+        return replace(finding, outcome=Outcome.FAIL, reason=f"it declares {check.claims}=True, and {finding.reason}", flags=flags)
     if finding.outcome in {Outcome.FAIL, Outcome.ERROR} and check.claims and not getattr(domain, check.claims):
         reason = f"outside of its domain, as {check.claims}=True is not declared: {finding.reason}"
         return Finding(finding.quantity, Outcome.UNSUPPORTED, reason, flags)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,8 +38,7 @@ class JudgeProcess(Child):
         self._options = options or JudgeOptions()
         self._lost: Counter[str] = Counter()
         self._reason = ""
-        self._asked: Request | None = None
-        self._why_not: ProcessLost | None = None
+        self._sent: deque[tuple[Request, ProcessLost | None]] = deque()
 
     def command(self) -> Sequence[str]:
         """Our own interpreter, with the judge's module."""
@@ -68,41 +67,44 @@ class JudgeProcess(Child):
             raise ProcessLost("the judge's first message was not a description of its framework") from None
 
     def send(self, request: Request) -> None:
-        """Ask for one check on one target, of a new process where there is none; :meth:`run` gives the answer, or says why there is none."""
-        self._asked, self._why_not = request, None
+        """Ask for one check on one target, of a new process where there is none; :meth:`run` gives the answers in their order."""
+        lost = None
         try:
             if self._lost[request.implementation] >= MAX_LOST:  # it is beyond the judge, who would be started again and again
                 raise ProcessLost(f"given up after {MAX_LOST} deaths of its judge in a row; the last: {self._reason}")
             if not self.is_running:
                 self.start()
             self.begin({"request": request.model_dump(mode="json")}, f"running {request.check}", ticks=sys.maxsize)
-        except ProcessLost as lost:
-            self._why_not = lost
+        except ProcessLost as error:
+            lost = error
+        self._sent.append((request, lost))
 
     def run(self, request: Request) -> Reply:
-        """The answer to a request, which is sent where it has not been.
+        """The answer to a request, which is sent where it has not been, or was lost with the one before it.
 
         Raises:
             ProcessLost: no valid answer came.
         """
-        name = request.implementation
-        if self._asked is not request:
+        if not self._sent or self._sent[0][0] is not request:
+            self._sent.clear()
             self.send(request)
-        self._asked = None
+        _, lost = self._sent.popleft()
         try:
-            if self._why_not is not None:
-                raise self._why_not
+            if lost is not None:
+                raise lost
             answer = self.finish(SILENCE + max(FIRST_TIMEOUT, request.timeout), f"running {request.check}")
             reply = Reply.model_validate(answer.get("reply"))
         except ValidationError as error:
             self._end()
+            self._sent.clear()
             said = error.errors(include_input=False)[0]["msg"]
             raise ProcessLost(f"it answered something that is not a list of cells ({said})") from None
-        except ProcessLost as lost:
-            self._lost[name] += 1
-            self._reason = str(lost)
+        except ProcessLost as error:
+            self._sent.clear()
+            self._lost[request.implementation] += 1
+            self._reason = str(error)
             raise
-        self._lost[name] = 0
+        self._lost[request.implementation] = 0
         return reply
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 from conformance.checks.base import Check
@@ -102,24 +103,30 @@ class PlannedCheck:
         return reply
 
 
+AHEAD = 2
+"""So many checks are asked for at a time: the judge works on one, and knows the next."""
+
+
 def ask_in_turn(planned: Sequence[PlannedCheck], judge: JudgeProcess, timeout: float) -> Iterator[CheckReply]:
     """What the judge says of each: while one answer is looked at, it works on the next."""
     requests = [None if item.skip_reason else item.request(timeout) for item in planned]
     following = iter([request for request in requests if request is not None])
-    if (first := next(following, None)) is not None:
-        judge.send(first)
+    sent: deque[Request] = deque()
     for item, request in zip(planned, requests, strict=True):
         if request is None:
             yield CheckReply(cells_without_findings(item.check, item.target, Outcome.NOT_RUN, item.skip_reason))
             continue
+        for ahead in islice(following, AHEAD - len(sent)):
+            judge.send(ahead)
+            sent.append(ahead)
+        sent.popleft()
         try:
             reply = judge.run(request)
-            found = CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
+            yield CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
         except ProcessLost as lost:
-            found = CheckReply(cells_without_findings(item.check, item.target, Outcome.ERROR, str(lost)), lost=True)
-        if (ahead := next(following, None)) is not None:
-            judge.send(ahead)
-        yield found
+            for ahead in sent:  # it was lost with this one
+                judge.send(ahead)
+            yield CheckReply(cells_without_findings(item.check, item.target, Outcome.ERROR, str(lost)), lost=True)
 
 
 def cells_without_findings(check: Check, target: Target, outcome: Outcome, reason: str) -> list[Cell]:

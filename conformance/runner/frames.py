@@ -221,6 +221,11 @@ class Pipe:
         while view:
             view = view[os.write(self._out, view) :]
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something has come that is not read yet."""
+        return bool(self._here) or bool(select.select([self._in], [], [], 0)[0])
+
     def receive(self, deadline: float = float("inf")) -> Message:
         """The next message.
 
@@ -241,9 +246,9 @@ class Pipe:
     def _read(self, size: int, deadline: float) -> bytes:
         """So many bytes; room for them is made as they come, since a length may be a lie."""
         while len(self._here) < size:
-            if deadline != float("inf"):
-                self._wait(deadline)
             try:
+                if deadline != float("inf"):
+                    self._wait(deadline)
                 part = os.read(self._in, max(min(size - len(self._here), 1 << 22), 1 << 16))
             except OSError as error:
                 raise Broken(f"its pipe cannot be read ({error.strerror})") from None

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +49,7 @@ class Child:
         self._failed_starts = 0
         self._closed = threading.Event()
         self._number = 0
-        self._pending: tuple[int, int] | None = None
+        self._pending: deque[tuple[int, int]] = deque()
 
     def command(self) -> Sequence[str]:
         """The command that starts it."""
@@ -81,7 +82,7 @@ class Child:
         return first
 
     def _start(self) -> Message:
-        self._pending = None
+        self._pending.clear()
         try:
             process = self._process = subprocess.Popen(  # noqa: S603 - our own module
                 self.command(),
@@ -118,35 +119,38 @@ class Child:
     def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
         """Ask, without waiting for the answer; so many times it may say that it needs as long again.
 
+        What is asked before that was answered waits its turn.
+
         Raises:
             ProcessLost: it is gone.
         """
-        if self._pending is not None:  # whoever asked no longer wants to know
-            self.finish(START_TIMEOUT, doing)
         pipe = self._pipe
         if pipe is None:
             raise ProcessLost(f"its {self.role} was ended")
         self._number += 1
-        self._pending = self._number, ticks
+        self._pending.append((self._number, ticks))
         try:
             pipe.send({"number": self._number, **message})
         except (OSError, ValueError):  # it is gone, or was ended in between
             raise ProcessLost(self._died(doing)) from None
 
+    @property
+    def waiting(self) -> int:
+        """The number of what was asked first of what waits for an answer; 0 where nothing does."""
+        return self._pending[0][0] if self._pending else 0
+
     def finish(self, timeout: float, doing: str) -> Message:
-        """The answer to what was asked last.
+        """The answer to what was asked first of what waits for one.
 
         Raises:
             ProcessLost: no valid answer came in ``timeout`` seconds.
         """
-        assert self._pending is not None, "nothing was asked"
-        number, ticks = self._pending
+        number, ticks = self._pending.popleft()
         while True:
             answer = self._next(time.monotonic() + timeout, timeout, doing)
             if answer.get("tick") == number and ticks:
                 ticks -= 1
                 continue
-            self._pending = None
             if answer.get("number") != number:
                 self._end()
                 raise ProcessLost(f"the {self.role} answered what it had not been asked while {doing}; the process was ended")
@@ -197,7 +201,7 @@ class Child:
 
     def _end(self) -> None:
         process, self._process, self._pipe = self._process, None, None
-        self._pending = None
+        self._pending.clear()
         self.is_running = False
         if process is not None:
             with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind

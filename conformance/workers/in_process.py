@@ -38,9 +38,12 @@ class InProcess(Runner):
     def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:  # noqa: ARG002 - as of a process
         """Keep the question: it is answered when the answer is wanted."""
         self._call = message
+        self._number += 1
+        self._pending.append((self._number, ticks))
 
     def finish(self, timeout: float, doing: str) -> Message:  # noqa: ARG002 - likewise
         """The answer."""
         assert self._call is not None, "nothing was asked"
         call, self._call = self._call, None
+        self._pending.clear()
         return _sent(self.session.answer(_sent(call)))

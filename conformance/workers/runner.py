@@ -114,9 +114,12 @@ class Runner(Child):
         self.begin_call(name, **arguments)
         return self.end_call(self.timeout if timeout is None else timeout)
 
-    def begin_call(self, name: str, ticks: int = 0, **arguments: Any) -> None:
-        """The first half of :meth:`call`."""
+    def begin_call(self, name: str, ticks: int = 0, **arguments: Any) -> int:
+        """The first half of :meth:`call`; its number. What was asked before that and waits for its answer is given up."""
+        while self.waiting:
+            self.finish(FIRST_TIMEOUT, self.doing)
         self.begin({"call": name, **arguments}, self.doing, ticks)
+        return self.waiting
 
     def end_call(self, timeout: float) -> Message:
         """The second half."""
@@ -193,9 +196,11 @@ class RemoteTarget:
         runner, arrays = self.runner, self.given(stack.arrays)
         timeout = self._timeout("evaluate", arrays.prediction.shape[1:])
         more = {} if self.threads is None else {"threads": self.threads}
-        runner.begin_call("evaluate", len(stack), handle=self._handle, inputs=plain(arrays), **more)
+        number = runner.begin_call("evaluate", len(stack), handle=self._handle, inputs=plain(arrays), **more)
 
         def end() -> Sequence[Group]:
+            if runner.waiting != number:  # something else was asked meanwhile
+                return self.begin(stack)()
             try:
                 reply = runner.end_call(timeout)
             except Refused as refusal:
