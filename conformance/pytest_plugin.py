@@ -1,6 +1,6 @@
 """The pytest plugin: ``pytest --pyargs conformance`` gives one item per check and target, run by the same judges.
 
-Import-light, and does nothing unless the suite itself is collected. Its items ask worker processes, so a framework that
+Import-light, and does nothing unless the suite itself is collected. Its items ask processes, so a framework that
 crashes takes no pytest session down, and Keras on three backends fits into one session.
 """
 
@@ -59,7 +59,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 class Session:
-    """The workers of one pytest session: started when first asked, restarted when lost, ended with the session."""
+    """The judges of one pytest session: started when first asked, restarted when lost, ended with the session."""
 
     def __init__(self, config: pytest.Config) -> None:
         from conformance.run.engine import Run

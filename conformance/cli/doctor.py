@@ -29,7 +29,7 @@ def command(frameworks: tuple[str, ...], as_format: str) -> None:
 
 
 def _examine(info: FrameworkInfo) -> dict[str, Any]:
-    """Start the framework's worker and ask it; plain types."""
+    """Start the framework's judge and ask it; plain types."""
     from conformance.judges.process import running
     from conformance.workers.child import ProcessLost
 

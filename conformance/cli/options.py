@@ -58,7 +58,7 @@ PYTHON = many(
     help="Run this framework (keras: all its backends) in another interpreter, at PATH or in the environment there. "
     "It needs Python 3.9 or later, NumPy and the framework, and not the suite.",
 )
-JOBS = click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at a time; as many as processors by default.")
+JOBS = click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Frameworks at a time; as many as processors by default.")
 STRICT = click.option("--strict", is_flag=True, help="Let checks of level 'should' count as well.")
 
 

@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     "--memory",
     type=click.FloatRange(min=0.25),
     metavar="GIB",
-    help="What each worker may use; by default as much as the machine has.",
+    help="What each process may use; by default as much as the machine has.",
 )
 @click.option(
     "-o",

@@ -34,7 +34,7 @@ _ALONE = f"import runpy, sys; sys.path.insert(0, {_PLACE!r}); runpy.run_module(s
 _RUN = [sys.executable, *(("-I", "-c", _ALONE) if sys.flags.isolated else ("-m",))]
 """Runs a module of this package: where this interpreter is isolated, as the suite is not installed in it, the child is too."""
 REPLY_TIMEOUT = 100
-"""Seconds that children are given for an answer: less than a worker is given for a check."""
+"""Seconds that children are given for an answer: less than a runner is given for a call that may compile."""
 
 
 class ReplicasFailed(Exception):

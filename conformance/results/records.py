@@ -157,7 +157,7 @@ class Cell(_Record):
 
 
 class RunEnvironment(_Record):
-    """Where a worker ran."""
+    """Where a runner ran."""
 
     framework: Text
     version: Text

@@ -1,1 +1,1 @@
-"""Inside the process of a framework: the parts of it that know no check, no spec and no expectation. ``workers`` starts and asks it."""
+"""The process of a framework, which answers calls and knows no check, no spec and no expectation. ``workers`` starts and asks it."""
