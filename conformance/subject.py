@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 ARGUMENTS = ("prediction", "target", "weight")
-LAYOUTS = ("transposed", "strided", "a window", "backwards", "repeated", "unaligned")
+LAYOUTS = ("transposed", "strided", "a window", "backwards", "repeated", "unaligned", "read-only")
 MOST_AXES = 8
 
 
@@ -108,7 +108,8 @@ def implementation(
         integers: whether it takes integers and truth values, and must be right for them.
         mixed_dtypes: whether it takes two float formats in one call, and must be right for them.
         mask_dtype: ``"bool"`` where a mask comes in truth values, and not in numbers of the prediction's dtype.
-        layouts: beside contiguous memory those that it takes: some of transposed, strided, a window, backwards, repeated, unaligned.
+        layouts: beside contiguous memory that may be written to, those that it takes: some of transposed, strided, a window, backwards,
+            repeated, unaligned, read-only.
         gradients: of which arguments it has one: some of prediction, target, weight.
         second_derivative: whether it can be differentiated twice, and must be right then.
         flushes_subnormals: whether it takes subnormal numbers as zero.
@@ -139,7 +140,7 @@ def implementation(
     )
     taken = _default_dtypes(adapter) if dtypes is None else _some_of("dtypes", _check_names("dtypes", dtypes), DTYPES)
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: Callable[..., Any]) -> Any:
         if not callable(function):
             raise SubjectError(f"found {type(function).__name__} under the decorator, expected a function")
         own = name if name is not None else getattr(function, "__name__", type(function).__name__)

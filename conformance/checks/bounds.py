@@ -14,6 +14,7 @@ from conformance.checks.observe import Batch, observe_batch
 from conformance.checks.tally import QUANTITIES
 from conformance.inputs.families import FAMILIES, Descriptor, InputFamily, make_stack
 from conformance.numerics.definition import Quantity, Shape
+from conformance.numerics.formats import FORMATS
 
 
 def descriptors(shapes: Sequence[Shape], *, upstreams: int = 3) -> st.SearchStrategy[Descriptor]:
@@ -35,12 +36,15 @@ def search(
     Deterministic in the profiles that promise it; the search is steered towards the largest error/bound.
     """
     budget, dtype, definition = context.budget, context.target.dtype, context.operation.definition
+    drawn_in = dtype if expect is None else context.exact_format.name
+    if not shapes:
+        return  # none of them is in the domain
 
     def body(descriptor: Descriptor) -> None:
         if any(t.failure for t in context.tallies.values()):
             return
-        drawn = make_stack(family, descriptor, budget.batch, definition, dtype)
-        key = (context.operation.name, dtype, name, descriptor, budget.batch)
+        drawn = make_stack(family, descriptor, budget.batch, definition, drawn_in).astype(FORMATS[dtype].dtype)
+        key = (context.operation.name, dtype, drawn_in, name, descriptor, budget.batch)
         batch = Batch(drawn, key, lambda position: descriptor.recipe(name, position, budget.batch))
         judged = observe_batch(context, batch, expect)
         target(min(max((judgement.error_over_bound for _, judgement in judged), default=0.0), 2.0), label="error/bound")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conformance.checks.base import EvaluatingCheck
-from conformance.checks.context import CheckContext, Expect
+from conformance.checks.context import CheckContext, Expect, inputs_in_domain
 from conformance.checks.observe import observe
 from conformance.checks.tally import QUANTITIES
 from conformance.numerics.bounds.expectation import Expectation
@@ -21,8 +21,8 @@ from conformance.specs.model import Case
 
 
 def exactly(oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
-    """The exact result and nothing else: for inputs whose every intermediate is representable."""
-    return _points(oracle, quantity, output, rounded=False)
+    """The exact result and nothing else: for inputs whose every intermediate is representable. A narrower output rounds it once."""
+    return _points(oracle, quantity, output, rounded=oracle.inputs.format.is_wider_than(output))
 
 
 def rounded_once(oracle: Exact, quantity: Quantity, output: Format) -> Expectation:
@@ -67,7 +67,7 @@ class CaseCheck(EvaluatingCheck):
         )
 
     def look(self, context: CheckContext) -> None:
-        """Evaluate the example once."""
-        inputs = self.case.inputs(context.target.dtype)
+        """Evaluate the example once, in a shape of the domain."""
+        inputs = inputs_in_domain(context, self.case.inputs(context.target.dtype))
         rule = _RULES[self.case.tighten]
-        observe(context, inputs, key=(self.id, context.target.dtype), recipe="", expect=rule, minimise=False)
+        observe(context, inputs, key=(self.id, context.target.dtype, inputs.shape), recipe="", expect=rule, minimise=False)

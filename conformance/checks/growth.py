@@ -11,7 +11,7 @@ from hashlib import blake2b
 import numpy as np
 
 from conformance.checks.base import EvaluatingCheck, Finding
-from conformance.checks.context import CheckContext, vector
+from conformance.checks.context import CheckContext, in_domain
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
 from conformance.checks.observe import observe
@@ -98,7 +98,7 @@ class GrowthCheck(EvaluatingCheck):
         fmt = FORMATS[context.target.dtype]
         if name == "probe" and fmt.precision < 24:
             return  # the result has too few digits to count in
-        prediction, target = (array.reshape(vector(context, n)) for array in _data(name, n, fmt))
+        prediction, target = (array.reshape(in_domain(context, (n,))) for array in _data(name, n, fmt))
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
         judged = observe(context, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
         judgement = dict(judged).get(Quantity.VALUE)

@@ -8,6 +8,17 @@ from datetime import date
 from typing import Optional
 
 Shape = tuple[int, ...]
+_DECLARES = " declares it"
+
+
+def observation(what: str, declaration: str) -> str:
+    """What was observed of an undeclared domain, and how it is declared."""
+    return f"{what}: {declaration}{_DECLARES}"
+
+
+def is_observation(flag: str) -> bool:
+    """Whether a cell's flag is one."""
+    return flag.endswith(_DECLARES)
 
 
 @dataclass(frozen=True)

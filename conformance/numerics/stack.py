@@ -25,6 +25,14 @@ class Stack:
         prediction, target, upstream = (_together([part(one) for one in members]) for part in _PARTS)
         return cls(Inputs(prediction, target, weight, upstream, members[0].read_only))
 
+    def astype(self, dtype: np.dtype[Any]) -> Stack:
+        """The same numbers in another dtype, which holds them all."""
+        if self.arrays.prediction.dtype == dtype:
+            return self
+        weight = None if self.arrays.weight is None else self.arrays.weight.astype(dtype)
+        prediction, target, upstream = (part(self.arrays).astype(dtype) for part in _PARTS)
+        return Stack(Inputs(prediction, target, weight, upstream, self.arrays.read_only))
+
     def __len__(self) -> int:
         """How many members there are."""
         return len(self.arrays.prediction)

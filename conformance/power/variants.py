@@ -14,8 +14,9 @@ from conformance.frameworks.registry import frameworks
 from conformance.mistake import Mistake
 from conformance.workers.subjects import inspect
 
-GROUPS = ("cheats", "value", "dtype", "range", "shape", "weights", "gradient", "state", "stream", "mode", "training", "replicas")
-"""What a mutant gets wrong. ``mode``: right when it is run plainly, wrong when compiled, traced or batched."""
+GROUPS = ("cheats", "value", "dtype", "range", "shape", "weights", "gradient", "domain", "state", "stream", "mode", "training", "replicas")
+"""What a mutant gets wrong. ``domain``: what it declares, or need not have. ``mode``: right when it is run plainly, wrong when compiled,
+traced or batched."""
 
 CHEATS = "cheats"
 """The group of those that wish not to be found: a folder of files with one each."""

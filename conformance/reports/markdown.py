@@ -169,6 +169,9 @@ def _implementations(table: ResultTable, section: Section) -> Block:
     if section.observed:
         flags = [f"{escaped(flag, 80)} ({plural(len(rows), 'row')})" for flag, rows in section.observed.items()]
         opening += f"Observed: {', '.join(flags)}.\n\n"
+    if section.domains:
+        said = [f"- {escaped(name, 80)} {escaped(one, 200)}\n" for name, seen in section.domains.items() for one in seen]
+        opening += "".join([*said, "\n"])
     header = _header(["implementation", "operation", "device · mode", *(escaped(quantity, 40) for quantity in quantities), "pass / all"])
     return Block(opening + header, _by_implementation(table, section), "\n</details>\n\n")
 

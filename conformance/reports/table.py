@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
+from conformance.frameworks.domain import is_observation
 from conformance.reports.behaviours import Behaviours, behaviours, is_judged
 from conformance.reports.causes import Cause, CellGroup, causes, gaps
 from conformance.reports.text import GLYPHS, PARTIAL, accuracy_in_words, dtype_order, group_by, without_numbers
@@ -157,10 +158,19 @@ class Section:
 
         Of flags that differ in their numbers only, the one with the largest numbers stands for all.
         """
-        raised = group_by(((flag, row) for row in self.rows for flag in row.summary.flags), lambda pair: without_numbers(pair[0]))
+        flags = ((flag, row) for row in self.rows for flag in row.summary.flags if not is_observation(flag))
+        raised = group_by(flags, lambda pair: without_numbers(pair[0]))
         return {
             _largest([flag for flag, _ in alike]): tuple({id(row): row for _, row in alike}.values()) for _, alike in sorted(raised.items())
         }
+
+    @cached_property
+    def domains(self) -> Mapping[str, tuple[str, ...]]:
+        """What was observed of the undeclared domains of subjects, by implementation."""
+        found = group_by(
+            ((row.implementation, flag) for row in self.rows for flag in row.summary.flags if is_observation(flag)), lambda pair: pair[0]
+        )
+        return {name: _distinct(flag for _, flag in pairs) for name, pairs in found.items()}
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,10 @@ def _matrix(table: ResultTable, operations: Sequence[str], *, again: bool) -> It
                 yield _line(widths, [Text(), *measured])
         if section.observed and not again:
             yield indented(f"observed: {', '.join(printable(flag, 80) for flag in section.observed)}", 2)
+        if not again:
+            yield from (
+                indented(f"{printable(name, 40)} {printable(said, 200)}", 2) for name, seen in section.domains.items() for said in seen
+            )
 
 
 def _line(widths: Sequence[int], texts: Sequence[Text]) -> Text:

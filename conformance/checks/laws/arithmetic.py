@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance.checks.bounds import search
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext, vector
+from conformance.checks.context import CheckContext, in_domain
 from conformance.checks.judge import FLUSHES
 from conformance.checks.laws.comparing import exact_shapes
 from conformance.checks.laws.law import law
@@ -36,8 +36,8 @@ def subnormals_as_declared(context: CheckContext) -> None:
     """Normal inputs whose squares are subnormal: 0 where flushing is declared, the interval elsewhere."""
     fmt = FORMATS[context.target.dtype]
     tally = context.tallies[Quantity.VALUE]
-    exponent = (fmt.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
-    shape = vector(context, 64)
+    exponent = (context.exact_format.emin - 3) // 2  # the square, 2^(2·exponent), is subnormal with bits to spare
+    shape = context.domain.shapes[0] if context.domain is not None and context.domain.shapes else in_domain(context, (64,))
     prediction = np.full(shape, np.ldexp(1.0, exponent)).astype(fmt.dtype)
     inputs = Inputs(prediction, np.zeros_like(prediction), None, np.ones(context.operation.definition.value_shape(shape), fmt.dtype))
     value = context.evaluated(inputs).value.astype(np.float64)

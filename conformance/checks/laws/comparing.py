@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.context import CheckContext, fitting
+from conformance.checks.context import CheckContext, fitting, in_domain, takes
 from conformance.checks.tally import Observation
 from conformance.frameworks.base import Evaluation
-from conformance.inputs.families import Descriptor, InputFamily, exact_data, make
+from conformance.inputs.families import Descriptor, InputFamily, exact_data, make_stack
 from conformance.numerics.definition import Definition, Divisor, Inputs, Quantity, Shape
 from conformance.numerics.exact.number import is_power_of_two
 from conformance.numerics.formats import FORMATS, Array
@@ -33,7 +33,8 @@ class Drawn:
 def draw(context: CheckContext, family: InputFamily, name: str, shape: Shape, seed: int, *, spread: int = 0, upstream: int = 0) -> Drawn:
     """The inputs of one descriptor, in the target's dtype."""
     descriptor = Descriptor(seed, shape, spread, upstream)
-    return Drawn(make(family, descriptor, context.operation.definition, context.target.dtype), descriptor.recipe(name, 0, 1))
+    drawn = make_stack(family, descriptor, 1, context.operation.definition, context.exact_format.name)
+    return Drawn(drawn.astype(FORMATS[context.target.dtype].dtype).member(0), descriptor.recipe(name, 0, 1))
 
 
 def inputs_of(context: CheckContext, family: InputFamily, name: str, *, spread: int = 0, upstream: int = 0) -> Iterator[Drawn]:
@@ -59,13 +60,14 @@ def exact_shapes(context: CheckContext) -> list[Shape]:
     """The profile's shapes on which exact data stays exact: what is divided by is a power of two.
 
     A gradient of weights that divide holds the value beside single squares: where a format cannot count the elements, one of them rounds.
+    A domain of few shapes may have none.
     """
     definition = context.operation.definition
     shapes = fitting(context)
     if definition.divisor is Divisor.WEIGHTS and not definition.masked:
-        shapes = [shape for shape in shapes if math.prod(shape) <= 2 ** FORMATS[context.target.dtype].precision]
+        shapes = [shape for shape in shapes if math.prod(shape) <= 2**context.exact_format.precision]
     fitted = [shape for shape in shapes if all(is_power_of_two(Fraction(n)) for n in _divides(definition, shape))]
-    return fitted or [_EXACT]
+    return fitted or [shape for shape in [in_domain(context, _EXACT)] if takes(context, shape)]
 
 
 def _divides(definition: Definition, shape: Shape) -> list[int]:

@@ -5,17 +5,19 @@ A framework may refuse any of it. What it returns instead is held to the exact v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.context import CheckContext
+from conformance.checks.context import CheckContext, in_domain, takes
 from conformance.checks.judge import judge
 from conformance.checks.laws.law import law
 from conformance.checks.tally import QuantityRecord
 from conformance.checks.wording import describe
+from conformance.frameworks.base import Unsupported
 from conformance.frameworks.messages import in_decimal, refusal
 from conformance.numerics.bounds.expectation import Expectation
 from conformance.numerics.definition import Inputs, Quantity
@@ -80,11 +82,11 @@ def mixed_dtypes(context: CheckContext) -> None:
     answers = _Answers(context)
     for first, second in _pairs(context):
         name = f"{first.name} against {second.name}"
-        small = np.array(_SMALL[0]).astype(first.dtype), np.array(_SMALL[1]).astype(second.dtype)
+        small = _fitted(context, np.array(_SMALL[0]).astype(first.dtype), np.array(_SMALL[1]).astype(second.dtype))
         if (value := answers.call(name, *small)) is not None:
             _judge_exact(answers, name, small, value)
         for steps in ((1, 0), (0, 1)):
-            only_one_holds = _a_step_from_one(first, steps[0]), _a_step_from_one(second, steps[1])
+            only_one_holds = _fitted(context, _a_step_from_one(first, steps[0]), _a_step_from_one(second, steps[1]))
             if (value := answers.call(name, *only_one_holds)) is not None:
                 _judge_narrowed(answers, name, only_one_holds, value)
     answers.finish("mixed dtypes")
@@ -103,7 +105,7 @@ def integer_inputs(context: CheckContext) -> None:
     answers = _Answers(context)
     for dtype in (*_INTEGERS, "bool"):
         numbers = ([1, 0, 1, 1], [0, 0, 0, 0]) if dtype == "bool" else ([3, 1, 2, 0], [1, 1, 1, 0])
-        pair = np.array(numbers[0], dtype), np.array(numbers[1], dtype)
+        pair = _fitted(context, np.array(numbers[0], dtype), np.array(numbers[1], dtype))
         if (value := answers.call(dtype, *pair)) is not None:
             _judge_exact(answers, dtype, pair, value)
     answers.finish("integers")
@@ -122,7 +124,7 @@ def integer_range(context: CheckContext) -> None:
     answers = _Answers(context)
     for dtype in _INTEGERS:
         limits = np.iinfo(dtype)
-        pair = np.array([max(limits.min, -_LARGEST), 0], dtype), np.array([min(limits.max, _LARGEST), 0], dtype)
+        pair = _fitted(context, np.array([max(limits.min, -_LARGEST), 0], dtype), np.array([min(limits.max, _LARGEST), 0], dtype))
         if (value := answers.call(dtype, *pair)) is not None:
             _judge_narrowed(answers, dtype, pair, value)
     answers.finish("integers")
@@ -139,9 +141,9 @@ def integer_range(context: CheckContext) -> None:
 def integers_beside_floats(context: CheckContext) -> None:
     """Small integers or truth values against halves, as prediction and as target."""
     answers = _Answers(context)
-    halves = np.full(4, 0.5, np.float32)
     for dtype in (*_INTEGERS, "bool"):
-        whole = np.array([1, 0, 1, 1] if dtype == "bool" else [3, 1, 2, 0], dtype)
+        numbers = np.array([1, 0, 1, 1] if dtype == "bool" else [3, 1, 2, 0], dtype)
+        whole, halves = _fitted(context, numbers, np.full(4, 0.5, np.float32))
         for name, pair in ((f"{dtype} against float32", (whole, halves)), (f"float32 against {dtype}", (halves, whole))):
             if (value := answers.call(name, *pair)) is not None:
                 _judge_exact(answers, name, pair, value)
@@ -161,6 +163,22 @@ def _pairs(context: CheckContext) -> Iterator[tuple[Format, Format]]:
 def _a_step_from_one(fmt: Format, steps: int) -> Array:
     """Ones, or the numbers next to them."""
     return np.full(4, 1 + steps * 2.0 ** (1 - fmt.precision)).astype(fmt.dtype)
+
+
+def _fitted(context: CheckContext, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """The two in a shape of the domain, again and again if that is longer.
+
+    Raises:
+        Unsupported: the domain has no shape that repeats all of their numbers equally often.
+    """
+    shape = in_domain(context, prediction.shape)
+    if not takes(context, shape):
+        shapes = context.domain.shapes if context.domain is not None else ()
+        fitting = [one for one in shapes if math.prod(one) and math.prod(one) % prediction.size == 0]
+        if not fitting:
+            raise Unsupported("the domain has no shape for these numbers")
+        shape = fitting[0]
+    return np.resize(prediction, shape), np.resize(target, shape)
 
 
 def _oracle(context: CheckContext, pair: Sequence[Array], fmt: Format) -> Exact:

@@ -12,11 +12,12 @@ from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, same, same_evaluation
 from conformance.checks.laws.law import law
 from conformance.checks.tally import Observation
-from conformance.frameworks.base import Unsupported
-from conformance.frameworks.domain import Domain
+from conformance.frameworks.base import Refused, Unsupported
+from conformance.frameworks.domain import Domain, observation
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 
+READ_ONLY = "read-only"
 _SHAPE = (4, 8)
 """Two axes to transpose, more elements than a vector register, and a power of two of them per row and in all."""
 
@@ -79,14 +80,20 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 def layouts(context: CheckContext) -> None:
     """Prediction, target, and both in each layout, against the same numbers in contiguous memory."""
     domain = context.domain or Domain()
-    shape = next((s for s in (_SHAPE, *exact_shapes(context)) if len(s) > 1 and domain.takes(s)), _SHAPE)
+    shape = next((s for s in (_SHAPE, *exact_shapes(context)) if len(s) > 1 and domain.takes(s)), None)
+    if shape is None:
+        return
     drawn = exact_inputs(context, shape, context.seeds()[0])
     each = not context.budget.compiles_each_shape  # some compile for each layout too
-    for where, laid in _laid_out(drawn.inputs, LAYOUTS if domain.layouts is None else domain.layouts, each=each):
+    refused: dict[str, str] = {}
+    for name, where, laid in _laid_out(drawn.inputs, (*LAYOUTS, READ_ONLY) if domain.layouts is None else domain.layouts, each=each):
         plain = replace(drawn, inputs=_contiguous(laid))
         wanted = context.evaluated(plain.inputs)
         try:
             found = context.evaluated(laid)
+        except Refused as reason:
+            refused.setdefault(name, str(reason))
+            continue
         except Unsupported as reason:
             for tally in context.tallies.values():
                 tally.flags[str(reason)] = None
@@ -98,15 +105,29 @@ def layouts(context: CheckContext) -> None:
                 tally.fail(f"{quantity} {where}: {said}: {str(error)[:120]}", observation)
             continue
         same_evaluation(context, found, wanted, plain, where)
+    _tell(context, refused)
 
 
-def _laid_out(inputs: Inputs, layouts: Iterable[str], *, each: bool) -> Iterator[tuple[str, Inputs]]:
-    """In words, and the inputs: both, and if ``each`` also one of them, in each layout, and both protected against writing."""
+def _tell(context: CheckContext, refused: dict[str, str]) -> None:
+    """What a subject that declares no layouts does not take: whoever raises computes nothing wrong."""
+    if not refused:
+        return
+    taken = tuple(name for name in (*LAYOUTS, READ_ONLY) if name not in refused)
+    told = observation(f"refuses inputs that are {' or '.join(refused)}", f"layouts={taken}")
+    for tally in context.tallies.values():
+        tally.flags[told] = None
+        tally.refused = f"it refuses inputs that are {' or '.join(refused)}: {next(iter(refused.values()))}"
+
+
+def _laid_out(inputs: Inputs, layouts: Iterable[str], *, each: bool) -> Iterator[tuple[str, str, Inputs]]:
+    """The layout, in words, and the inputs: both, and if ``each`` also one of them, in each layout."""
     for name in layouts:
+        if name == READ_ONLY:
+            yield name, f"with prediction and target {name}", replace(inputs, read_only=True)
+            continue
         for which in (*((("prediction",), ("target",)) if each else ()), ("prediction", "target")):
             laid: dict[str, Any] = {key: LAYOUTS[name](getattr(inputs, key)) for key in which}
-            yield f"with {' and '.join(which)} {name}", replace(inputs, **laid)
-    yield "with prediction and target read-only", replace(inputs, read_only=True)
+            yield name, f"with {' and '.join(which)} {name}", replace(inputs, **laid)
 
 
 def _contiguous(inputs: Inputs) -> Inputs:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from conformance.checks.cases import exactly
-from conformance.checks.context import CheckContext, Expect, FunctionEvaluator
+from conformance.checks.context import CheckContext, Expect, FunctionEvaluator, in_domain, takes
 from conformance.checks.laws.comparing import Drawn, draw, exact_inputs, same
 from conformance.checks.laws.law import law
 from conformance.checks.observe import observe
@@ -62,7 +62,7 @@ WITH_NOTHING: tuple[Split, ...] = (
 )
 def any_split(context: CheckContext) -> None:
     """Exact data first, whose sums are exact in any order; then ordinary numbers, for which every batch may add its roundings."""
-    for shape in _few(context, _ROWS):
+    for shape in _in_domain(context, _few(context, _ROWS)):
         for seed in context.seeds()[:2]:
             for split in _few(context, SPLITS, 2):
                 _hold(context, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
@@ -79,7 +79,7 @@ def any_split(context: CheckContext) -> None:
 )
 def any_split_of_a_vector(context: CheckContext) -> None:
     """Exact data; what takes the mean of each vector and counts it once gives the mean of the batches' means."""
-    for shape in _few(context, _VECTORS):
+    for shape in _in_domain(context, _few(context, _VECTORS)):
         seed = context.seeds()[0]
         for split in _few(context, SPLITS, 2):
             _hold(context, exact_inputs(context, shape, seed), split, ("exact-data", shape, seed), exactly)
@@ -96,7 +96,7 @@ def empty_batch(context: CheckContext) -> None:
     """Of rows and of a vector. An implementation may also refuse it, and its cell then says so."""
     tally = context.tallies[Quantity.VALUE]
     seed = context.seeds()[0]
-    for shape in (_ROWS[0], _VECTORS[0]):
+    for shape in _in_domain(context, (_ROWS[0], _VECTORS[0])):
         drawn, key = exact_inputs(context, shape, seed), ("exact-data", shape, seed)
         _hold(context, drawn, in_halves, key, exactly)  # what raises here refuses more than nothing at all
         for split in _few(context, WITH_NOTHING):
@@ -118,7 +118,7 @@ def empty_batch(context: CheckContext) -> None:
 def updates_reset(context: CheckContext) -> None:
     """One stream, another of other numbers and other batches, and the first again; here results may be rounded."""
     seeds = context.seeds()
-    for shape in _few(context, _ROWS):
+    for shape in _in_domain(context, _few(context, _ROWS)):
         first, other = (draw(context, ordinary, "ordinary", shape, seed) for seed in (seeds[0], seeds[-1]))
         lengths = in_threes(shape[0])
         before = context.probe.accumulate(first.inputs, lengths)
@@ -126,6 +126,21 @@ def updates_reset(context: CheckContext) -> None:
         after = context.probe.accumulate(first.inputs, lengths)
         again = replace(first, recipe=f"{first.recipe} {in_batches(lengths)}")
         same(context, Quantity.VALUE, after, before, again, "of a stream that came again")
+
+
+def _in_domain(context: CheckContext, shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes, with as many axes of one element after the rows as the domain wants.
+
+    Raises:
+        Unsupported: batches of a subject of few shapes would have other ones.
+    """
+    found = []
+    for shape in shapes:
+        rows = shape if takes(context, shape) else in_domain(context, (*shape, 1) if len(shape) == 1 else shape)
+        if context.domain is not None and not context.domain.takes(rows):
+            raise Unsupported(f"outside of its domain: it takes {context.domain.in_words()}")
+        found.append(rows)
+    return found
 
 
 def _few(context: CheckContext, everything: Sequence[_T], most: int = 1) -> Sequence[_T]:

@@ -44,7 +44,7 @@ def _related(context: CheckContext, change: Callable[[Array], Array], expected: 
 def weight_scaling(context: CheckContext) -> None:
     """By a power that uses up a third of the exponents: a small number that is added to the divisor, or a least divisor, is seen."""
     fmt = FORMATS[context.target.dtype]
-    power = np.asarray(np.ldexp(1.0, -(fmt.emax // 3))).astype(fmt.dtype)
+    power = np.asarray(np.ldexp(1.0, -(context.exact_format.emax // 3))).astype(fmt.dtype)
     degree = 0 if context.operation.definition.divisor is Divisor.WEIGHTS else 1
 
     def expected(quantity: Quantity, before: Array) -> Array:
@@ -142,7 +142,7 @@ def whole_roots(context: CheckContext) -> None:
             continue
         for seed in context.seeds():
             rng = np.random.default_rng([seed, 3])
-            most = math.isqrt(2**fmt.precision // max(definition.summands(shape), 1))  # no partial sum rounds
+            most = math.isqrt(2**context.exact_format.precision // max(definition.summands(shape), 1))  # no partial sum rounds
             magnitude = float(rng.integers(1, most + 1))
             drawn = exact_inputs(context, shape, seed)
             residuals = (rng.choice([-1.0, 1.0], shape) * magnitude).astype(fmt.dtype)

@@ -17,7 +17,7 @@ from conformance.frameworks.jax import replicas
 from conformance.frameworks.jax.implementations import HAS_OPTAX, IMPLEMENTATIONS, MODES
 from conformance.frameworks.jax.info import INFO
 from conformance.frameworks.jax.probe import JaxProbe
-from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of, with_gradient
+from conformance.frameworks.jax.tensors import all_devices, device_named, kind_of, name_of, vjp_of_floats, with_gradient
 from conformance.frameworks.probe import Probe
 from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs, Shape
@@ -73,7 +73,7 @@ class JaxFramework:
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
             seen.append(((upstream.shape, *(array.shape for array in inputs)), isinstance(inputs[0], jax.core.Tracer)))
-            value, pullback = jax.vjp(implementation.call, *inputs)
+            value, pullback = vjp_of_floats(implementation.call, inputs)
             if not isinstance(value, jax.Array):
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
             if _why_not(value, value.shape, upstream.shape):

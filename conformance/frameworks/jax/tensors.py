@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA logs through the same switch; read at import
@@ -53,6 +53,13 @@ def device_named(name: str) -> jax.Device:
     if name not in by_name:
         raise no_device("jax", name, list(by_name))
     return by_name[name]
+
+
+def vjp_of_floats(call: Callable[..., Any], inputs: Sequence[jax.Array]) -> tuple[Any, Callable[..., tuple[jax.Array, ...]]]:
+    """``jax.vjp``, but for a mask of truth values, which comes last and is a constant."""
+    floats = [array for array in inputs if jnp.issubdtype(array.dtype, jnp.floating)]
+    value, pullback = jax.vjp(lambda *given: call(*given, *inputs[len(floats) :]), *floats)
+    return value, pullback
 
 
 def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,7 +23,7 @@ from conformance.frameworks.helpers import arguments, assemble, modified_argumen
 from conformance.frameworks.mlx.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.mlx.info import INFO
 from conformance.frameworks.mlx.probe import MlxProbe
-from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx
+from conformance.frameworks.mlx.tensors import devices, dtype_name, is_traced, place, running_on, to_array, to_mlx, with_gradient
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs, Shape
 
@@ -36,6 +36,7 @@ class MlxFramework:
 
     name = "mlx"
     info = INFO
+    with_gradient = staticmethod(with_gradient)
 
     def environment(self) -> Environment:
         """Versions, and what MLX says of the device."""
@@ -73,7 +74,11 @@ class MlxFramework:
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected an mlx.core.array")
             if why_not(value, upstream.shape):
                 return [value]
-            (value,), gradients = mx.vjp(implementation.call, inputs, [upstream.astype(value.dtype)])
+            floats = [
+                array for array in inputs if mx.issubdtype(array.dtype, mx.floating)
+            ]  # a mask, which comes last, may be of truth values
+            masks = inputs[len(floats) :]
+            (value,), gradients = mx.vjp(lambda *given: implementation.call(*given, *masks), floats, [upstream.astype(value.dtype)])
             return [value, *gradients]
 
         run = mx.compile(differentiated) if mode == "compile" else differentiated

@@ -76,7 +76,7 @@ def place() -> str:
 
 def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
     """The call, with a gradient of its own in place of that of MLX, which knows no missing one: it is zero."""
-    own: Any = mx.custom_function(lambda *given: call(*given))
+    own: Any = mx.custom_function(call)
 
     @own.vjp  # type: ignore[untyped-decorator]  # MLX has no types here
     def _(given: tuple[mx.array, ...], upstream: mx.array, value: mx.array) -> tuple[mx.array, ...]:  # noqa: ARG001 - MLX hands it over

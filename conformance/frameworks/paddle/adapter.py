@@ -19,7 +19,16 @@ from conformance.frameworks.helpers import arguments, assemble, modified_argumen
 from conformance.frameworks.paddle.implementations import IMPLEMENTATIONS, MODES
 from conformance.frameworks.paddle.info import INFO
 from conformance.frameworks.paddle.probe import PaddleProbe
-from conformance.frameworks.paddle.tensors import InMode, dtype_name, missing_kernels, place, to_array, to_tensor, upstream_of
+from conformance.frameworks.paddle.tensors import (
+    InMode,
+    dtype_name,
+    missing_kernels,
+    place,
+    to_array,
+    to_tensor,
+    upstream_of,
+    with_gradient,
+)
 from conformance.frameworks.probe import Probe
 from conformance.numerics.definition import Inputs
 
@@ -36,6 +45,7 @@ class PaddleFramework:
 
     name = "paddle"
     info = INFO
+    with_gradient = staticmethod(with_gradient)
 
     def environment(self) -> Environment:
         """Versions, and what changes numerics: the library of kernels, and operations that are taken apart."""
@@ -63,7 +73,8 @@ class PaddleFramework:
 
         def evaluate(inputs: Inputs) -> Evaluation:
             tensors = [to_tensor(array) for array in arguments(inputs)]
-            for tensor in tensors:
+            floats = [tensor for tensor in tensors if tensor.is_floating_point()]  # a mask, which comes last, may be of truth values
+            for tensor in floats:
                 tensor.stop_gradient = False
             with missing_kernels():
                 value = run(*tensors)
@@ -71,7 +82,7 @@ class PaddleFramework:
                     raise TypeError(f"the implementation returned {type(value).__name__}, expected a paddle.Tensor")
                 executed_as = ExecutionReport(place(value), mode, dtype_name(value), tuple(value.shape))
                 reason = not_differentiable(executed_as.shape, inputs.upstream.shape) or (NO_PATH if value.stop_gradient else "")
-                gradients = [] if reason else paddle.grad([value], tensors, [upstream_of(inputs, value)], allow_unused=True)
+                gradients = [] if reason else paddle.grad([value], floats, [upstream_of(inputs, value)], allow_unused=True)
             parts = [None if gradient is None else to_array(gradient) for gradient in gradients]
             changed = modified_arguments(inputs, [to_array(tensor) for tensor in tensors])
             if reason:

@@ -45,13 +45,14 @@ class PaddleProbe(Probe):
         if self._mode != "eager":
             raise Unsupported("a graph that paddle.jit.to_static made has a backward pass, which is not differentiated again")
         tensors = _tensors(inputs)
-        for tensor in tensors:
+        for tensor in tensors[:2]:
             tensor.stop_gradient = False
         with missing_kernels():
             value = self._run(*tensors)
-            (first,) = paddle.grad([value], tensors[:1], [upstream_of(inputs, value)], create_graph=True)
-            own, mixed = paddle.grad([first], tensors[:2], [to_tensor(direction).astype(first.dtype)])
-        return to_array(own), to_array(mixed)
+            first, other = paddle.grad([value], tensors[:2], [upstream_of(inputs, value)], create_graph=True, allow_unused=True)
+            variables = tensors[: 1 if other is None else 2]
+            found = paddle.grad([first], variables, [to_tensor(direction).astype(first.dtype)])
+        return to_array(found[0]), to_array(paddle.zeros_like(tensors[1]) if other is None else found[1])  # of a constant it is zero
 
     def update_in_place(self, inputs: Inputs, after: Inputs) -> tuple[Array, Array]:
         tensors = _tensors(inputs)

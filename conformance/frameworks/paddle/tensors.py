@@ -17,9 +17,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses tools with which extensions in C++ would be built
     import paddle
     from paddle import Tensor
+    from paddle.autograd import PyLayer
     from paddle.static import InputSpec
 
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
+from conformance.frameworks.helpers import in_order
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import BFLOAT16, Array
 
@@ -123,3 +125,21 @@ class InMode:
 def upstream_of(inputs: Inputs, value: Tensor) -> Tensor:
     """The upstream gradient, in the dtype of the value."""
     return to_tensor(np.array(inputs.upstream, order="C")).astype(value.dtype)
+
+
+def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """The call, with a gradient of its own in place of that of autograd."""
+
+    class Own(PyLayer):  # type: ignore[misc]  # a class of no type to mypy
+        @staticmethod
+        def forward(ctx: Any, *given: Tensor) -> Any:
+            ctx.save_for_backward(*given)
+            return call(*given)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> Any:
+            given = ctx.saved_tensor()
+            return in_order(gradient(*given, upstream), len(given))
+
+    applied: Callable[..., Any] = Own.apply
+    return applied

@@ -78,7 +78,7 @@ class TensorflowFramework:
     def prepare(self, implementation: Implementation, device: str, mode: str, dtype: str) -> Evaluate:
         """Value and gradients come from one tape; graph and XLA trace it once per rank, XLA compiles it per shape."""
         require(self, implementation, device, mode, (*MODES, VMAP), dtype)
-        run = _running(implementation.call, mode, dtype)
+        run = _running(implementation.call, mode)
 
         def evaluate(inputs: Inputs) -> Evaluation:
             with running_on(device):
@@ -99,11 +99,11 @@ class TensorflowFramework:
         return evaluate
 
 
-def _running(call: Callable[..., Tensor], mode: str, dtype: str) -> _Eager | _Traced:
+def _running(call: Callable[..., Tensor], mode: str) -> _Eager | _Traced:
     """The call, and how it is run in a mode."""
     if mode == "eager":
         return _Eager(call)
-    return _Vectorized(call, dtype) if mode == VMAP else _Traced(call, dtype, xla=mode == "xla")
+    return _Vectorized(call) if mode == VMAP else _Traced(call, xla=mode == "xla")
 
 
 class _Eager:
@@ -115,14 +115,15 @@ class _Eager:
 
     def __call__(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
         self.eagerly.add(tf.executing_eagerly())
+        floats = [tensor for tensor in tensors if tensor.dtype.is_floating]  # a mask, which comes last, may be of truth values
         with tf.GradientTape() as tape:
-            tape.watch(tensors)
+            tape.watch(floats)
             value = self.call(*tensors)
         if not isinstance(value, tf.Tensor):
             raise TypeError(f"the implementation returned {type(value).__name__}, expected a tf.Tensor")
         if not value.dtype.is_floating or not value.shape.is_compatible_with(upstream.shape):
-            return value, [None] * len(tensors)
-        return value, tape.gradient(value, tensors, output_gradients=tf.cast(upstream, value.dtype))
+            return value, [None] * len(floats)
+        return value, tape.gradient(value, floats, output_gradients=tf.cast(upstream, value.dtype))
 
     def mode(self) -> str:
         """How it ran, as far as it was observed."""
@@ -130,28 +131,27 @@ class _Eager:
 
 
 class _Traced:
-    """The same inside ``tf.function``: one function per rank, so that a new size is not traced again."""
+    """The same inside ``tf.function``: one function per rank and dtype, so that a new size is not traced again."""
 
-    def __init__(self, call: Callable[..., Tensor], dtype: str, *, xla: bool) -> None:
+    def __init__(self, call: Callable[..., Tensor], *, xla: bool) -> None:
         self.body = _Eager(call)
-        self.dtype = dtype
         self.xla = xla
-        self.functions: dict[tuple[int, ...], Any] = {}
+        self.functions: dict[tuple[Any, ...], Any] = {}
         self.must_compile: set[bool] = set()
 
     def __call__(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
-        ranks = (upstream.shape.rank, *(tensor.shape.rank for tensor in tensors))
-        if ranks not in self.functions:
-            self.functions[ranks] = self._trace(ranks)
-        value, gradients = self.functions[ranks](upstream, list(tensors))
+        specs = tuple(tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype) for tensor in (upstream, *tensors))
+        if specs not in self.functions:
+            self.functions[specs] = self._trace(specs)
+        value, gradients = self.functions[specs](upstream, list(tensors))
         return value, gradients
 
     def run(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
         """Inside the trace."""
         return self.body(upstream, tensors)
 
-    def _trace(self, ranks: tuple[int, ...]) -> Any:
-        upstream, *tensors = (tf.TensorSpec([None] * rank, self.dtype) for rank in ranks)
+    def _trace(self, specs: tuple[Any, ...]) -> Any:
+        upstream, *tensors = specs
 
         def differentiated(upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
             return self.run(upstream, tensors)
@@ -171,8 +171,8 @@ class _Traced:
 class _Vectorized(_Traced):
     """The same of every member of a stack, through ``tf.vectorized_map``; what it has no rule for is not run as a loop, but refused."""
 
-    def __init__(self, call: Callable[..., Tensor], dtype: str) -> None:
-        super().__init__(call, dtype, xla=False)
+    def __init__(self, call: Callable[..., Tensor]) -> None:
+        super().__init__(call, xla=False)
         self.batched: set[bool] = set()
 
     def run(self, upstream: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
@@ -191,9 +191,9 @@ class _Vectorized(_Traced):
         gradients = dict(zip(there, found))
         return value, [gradients.get(number) for number in range(len(tensors))]
 
-    def _trace(self, ranks: tuple[int, ...]) -> Any:
+    def _trace(self, specs: tuple[Any, ...]) -> Any:
         try:
-            return super()._trace(ranks)
+            return super()._trace(specs)
         except ValueError as error:
             if lacking := re.search(r"No pfor vectorization defined for (\w+)", str(error)):
                 raise Unsupported(f"tf.vectorized_map has no rule for {lacking[1]}") from error

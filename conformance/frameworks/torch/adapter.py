@@ -141,7 +141,8 @@ def _evaluate_batch(call: Callable[..., Any], stack: Inputs, device: str) -> Eva
 
     def differentiated(upstream: Tensor, *inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         seen.append(tuple(inputs[0].shape))
-        value, pullback = torch.func.vjp(call, *inputs)
+        floats = [tensor for tensor in inputs if tensor.is_floating_point()]  # a mask, which comes last, may be of truth values
+        value, pullback = torch.func.vjp(lambda *given: call(*given, *inputs[len(floats) :]), *floats)
         return value, pullback(upstream.to(value.dtype)) if value.shape == upstream.shape else ()
 
     try:

@@ -58,9 +58,10 @@ class TorchProbe(Probe):
             raise Unsupported(_ONCE)
         tensors = [tensor.requires_grad_() if tensor.is_floating_point() else tensor for tensor in self._tensors(inputs)]
         value = self._plain(*tensors)
-        (first,) = torch.autograd.grad(value, tensors[:1], self._upstream(inputs, value), create_graph=True)
-        own, mixed = torch.autograd.grad(first, tensors[:2], to_tensor(direction, self._device).to(first.dtype))
-        return to_array(own), to_array(mixed)
+        first, other = torch.autograd.grad(value, tensors[:2], self._upstream(inputs, value), create_graph=True, allow_unused=True)
+        variables = tensors[: 1 if other is None else 2]
+        found = torch.autograd.grad(first, variables, to_tensor(direction, self._device).to(first.dtype))
+        return to_array(found[0]), to_array(torch.zeros_like(tensors[1]) if other is None else found[1])  # of a constant it is zero
 
     def vmap(self, stack: Sequence[Inputs]) -> Array:
         _require("vmap")

@@ -85,7 +85,8 @@ class Roundings:
         reduced = self.definition.over is not Over.NONE
         by_weights = self.definition.divisor is Divisor.WEIGHTS and not self.definition.masked
         divided = self._divisor_rounds or (self.definition.divisor is not Divisor.ONE and not is_power_of_two(self.divisor))
-        rooted, cast = self.definition.root, (reduced or divided) and self.accumulator.is_wider_than(self.output)
+        narrowed = self.input.is_wider_than(self.output)
+        rooted, cast = self.definition.root, narrowed or ((reduced or divided) and self.accumulator.is_wider_than(self.output))
         holds = {
             "always": True,
             "reduced": reduced,
