@@ -62,7 +62,8 @@ def observe_batch(
     """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
     if (narrower := context.exact_format).name != context.target.dtype:  # what arrives from above has the format of the value
         arrays = batch.stack.arrays
-        upstream = arrays.upstream.astype(narrower.dtype).astype(arrays.upstream.dtype)
+        with np.errstate(over="ignore"):
+            upstream = arrays.upstream.astype(narrower.dtype).astype(arrays.upstream.dtype)
         batch = replace(batch, stack=Stack(replace(arrays, upstream=upstream)), key=(batch.key, narrower.name))
     finish = context.evaluate.begin(batch.stack)
     _prepare(context, batch, expect)  # while the implementation computes

@@ -47,7 +47,7 @@ spec.loader.exec_module(module)
 from conformance.subject import _registered
 
 mine = next(one for one in _registered if one.name == {name!r})
-loss = {call}
+whole = {call}
 
 
 def host(result):
@@ -65,6 +65,7 @@ for number in range({count}):
         array = numbers(key)
         arguments.append({tensor})
     {unpacked} = arguments
+    loss = whole
     value = loss({given})
     found[f"value{{number}}"] = host(value)
     upstream = (lambda array: {upstream})(numbers("upstream"))
@@ -73,6 +74,7 @@ for number in range({count}):
         gradients = mine.gradient({given}, upstream)
     elif {differentiates}:
         try:
+            loss = {of_floats}
 {gradient}
         except Exception:
             gradients = ()
@@ -98,7 +100,7 @@ def evaluations(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "data.npz", allow_pickle=False, **_data(inputs, truth_values=truth_values))
-        (folder / "main.py").write_text(_program(info, file, target, inputs), encoding="utf-8")
+        (folder / "main.py").write_text(_program(info, file, target, inputs, truth_values=truth_values), encoding="utf-8")
         package = Path(conformance.__file__).resolve().parent.parent if options.python is None else handover.folder()
         environment = {**handover.variables(os.environ), "PYTHONPATH": str(package)}
         if info.backend_variable:
@@ -151,7 +153,7 @@ def _data(inputs: Sequence[Inputs], *, truth_values: bool) -> dict[str, Array]:
     return data
 
 
-def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs]) -> str:
+def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[Inputs], *, truth_values: bool) -> str:
     written = info.program
     assert written is not None, "no program is written in the framework"
     weighted = inputs[0].weight is not None
@@ -162,7 +164,9 @@ def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[I
     def tensor(text: str) -> str:
         return written.tensor.format(floats=text, dtype=dtype, name=target.dtype, shape="array.shape")
 
-    gradient = written.gradient.format(names=given) if written.gradient else "pass"
+    masked = truth_values and weighted  # a mask of truth values has no gradient
+    floats = ", ".join(names[:2]) if masked else given
+    gradient = written.gradient.format(names=floats) if written.gradient else "pass"
     imports = [*(["import ml_dtypes"] if target.dtype == "bfloat16" else []), *written.imports.splitlines()]
     text = file.read_text(encoding="utf-8", errors="replace")
     imports += [line for word, line in written.imports_where.items() if f"{word}." in text]
@@ -181,6 +185,7 @@ def _program(info: FrameworkInfo, file: Path, target: Target, inputs: Sequence[I
         given=given,
         upstream=tensor("array"),
         differentiates=bool(written.gradient),
+        of_floats=f"lambda {floats}: whole({given})" if masked else "whole",
         gradient="\n".join(f"            {line}" for line in gradient.splitlines()),
     ).replace("        {key} = None\n", "")
 

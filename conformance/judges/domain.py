@@ -49,10 +49,13 @@ def smallest(definition: Definition, domain: Domain | None = None) -> Shape:
     return shape if domain is None or domain.takes(shape) else domain.fitted([])[0]
 
 
-def observed_domain(remote: RemoteTarget, definition: Definition, domain: Domain, dtype: str) -> tuple[Domain, tuple[str, ...]]:
+def observed_domain(
+    remote: RemoteTarget, definition: Definition, domain: Domain, dtype: str, *, differentiates: bool
+) -> tuple[Domain, tuple[str, ...]]:
     """The domain with what is not declared and shows on plain numbers: masks of truth values, numbers of axes, constant arguments.
 
-    And what was found, in words: a subject that takes nothing else is right, and its author should know.
+    And what was found, in words: a subject that takes nothing else is right, and its author should know. ``differentiates``: the framework
+    does so by itself.
 
     Raises:
         ProcessLost: the process does not survive it.
@@ -80,11 +83,18 @@ def observed_domain(remote: RemoteTarget, definition: Definition, domain: Domain
         found.append(observation(f"takes {' or '.join(map(str, ranks))} axes only", f"ranks={ranks}"))
     inputs = plain_inputs(definition, takes[-1] if takes else smallest(definition, domain), dtype)
     evaluation = remote(inputs)
-    if domain.gradients is None and (constants := _constants(evaluation, definition, inputs)):
-        names = tuple(name for name, quantity in ARGUMENTS.items() if quantity in definition.quantities and name not in constants)
-        domain = replace(domain, gradients=names)
-        what = f"takes its {' and '.join(constants)} as {'a constant' if len(constants) == 1 else 'constants'}"
-        found.append(observation(what, f"gradients={names}"))
+    if domain.gradients is None:
+        constants = _constants(evaluation, definition, inputs)
+        there = [
+            name for name, quantity in ARGUMENTS.items() if quantity in definition.quantities and quantity.value in evaluation.gradients
+        ]
+        names = tuple(name for name in there if name not in constants)
+        domain = replace(domain, gradients=names)  # what it has once it must always have
+        if constants:
+            what = f"takes its {' and '.join(constants)} as {'a constant' if len(constants) == 1 else 'constants'}"
+            found.append(observation(what, f"gradients={names}"))
+        elif not names and differentiates:
+            found.append(observation("has no gradient", "gradients=()"))
     return domain, tuple(found)
 
 
@@ -204,4 +214,6 @@ def declared_gradients(evaluation: Evaluation, domain: Domain) -> Evaluation:
     if missing := sorted(wanted - evaluation.gradients.keys()):
         raise RefusedInside(f"it declares a {missing[0]} and has none: {evaluation.why_no_gradient}")
     gradients = {name: gradient for name, gradient in evaluation.gradients.items() if name in wanted}
+    if len(gradients) == len(evaluation.gradients):
+        return evaluation
     return replace(evaluation, gradients=gradients, no_gradient=f"its domain has no such gradient: gradients={domain.gradients}")

@@ -265,8 +265,11 @@ class Harness:
         if implementation.domain is None:
             return
         definition = self.specs.operations[implementation.operation].definition
+        program = info_of(target.framework).program
         if implementation.name not in self._domains:
-            self._domains[implementation.name] = observed_domain(remote, definition, implementation.domain, target.dtype)
+            self._domains[implementation.name] = observed_domain(
+                remote, definition, implementation.domain, target.dtype, differentiates=bool(program and program.gradient)
+            )
         domain, _ = self._domains[implementation.name]
         remote.truth_values = domain.mask_dtype == "bool"
         remote.optional = OPTIONAL - ({"hvp"} if domain.second_derivative else set())

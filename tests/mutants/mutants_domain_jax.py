@@ -13,12 +13,12 @@ import conformance
 IN_JAX = partial(conformance.implementation, framework="jax", dtypes=("float32",))
 
 
-@jax.custom_jvp
+@jax.custom_jvp  # type: ignore[untyped-decorator]  # JAX has no types here
 def _squares(prediction: Any, target: Any) -> Any:
     return jnp.mean(jnp.square(prediction - target))
 
 
-@_squares.defjvp
+@_squares.defjvp  # type: ignore[untyped-decorator]  # JAX has no types here
 def _(primals: Any, tangents: Any) -> Any:
     difference = primals[0] - primals[1]
     halves = difference + jax.lax.stop_gradient(difference)

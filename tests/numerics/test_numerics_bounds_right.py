@@ -226,3 +226,27 @@ def test_weighted_values_once_refused(divisor: Divisor, prediction: list[float],
     allowed = expectation_of(exact(definition, inputs), ERROR_MODEL, Quantity.VALUE)
     assert allowed.contains(0, Fraction(result) if math.isfinite(result) else result)
     assert allowed.allowances
+
+
+# ---- an infinite difference, and a scale that may come out as zero ----
+
+
+@pytest.mark.parametrize(
+    ("name", "upstream", "flushes", "may_be_nan"),
+    [
+        ("float32", 2.0**-126, True, True),  # half of it is flushed to zero
+        ("float32", 2.0**-126, False, False),  # and kept elsewhere
+        ("float32", 1.0, True, False),
+        ("float16", 2.0**-24, False, True),  # half of the smallest subnormal number rounds to zero
+        ("float16", 2.0**-20, False, False),
+    ],
+)
+def test_zero_times_an_infinite_difference_is_nan(name: str, upstream: float, *, flushes: bool, may_be_nan: bool) -> None:
+    """As G/N · 2(p − t) is computed."""
+    dtype = FORMATS[name].dtype
+    inputs = Inputs(np.array([-np.inf, 1], dtype), np.zeros(2, dtype), None, np.asarray(upstream, dtype))
+    oracle = exact(Definition(Fraction(1), Over.ALL, Divisor.COUNT, Weights.NONE), inputs)
+    allowed = expectation_of(oracle, ERROR_MODEL, Quantity.GRADIENT_PREDICTION, flushes=flushes)
+    assert allowed.at(0).contains(-math.inf)
+    assert allowed.at(0).contains(math.nan) is may_be_nan
+    assert not allowed.at(1).contains(math.nan)

@@ -16,7 +16,7 @@ BOTH = ("eager", "jit")
 
 
 @IN_JAX("mse/mean", name="jax-is-jitted")
-@jax.jit
+@jax.jit  # type: ignore[untyped-decorator]  # JAX has no types here
 def is_jitted(prediction: Any, target: Any) -> Any:
     """Outside of the suite's own ``jit``."""
     return jnp.mean(jnp.square(prediction - target))
@@ -28,7 +28,7 @@ def stops_the_gradient_of_its_target(prediction: Any, target: Any) -> Any:
     return jnp.mean(jnp.square(prediction - jax.lax.stop_gradient(target)))
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]  # JAX has no types here
 def _own(prediction: Any, target: Any) -> Any:
     return jnp.square(prediction - target).mean()
 

@@ -73,10 +73,15 @@ class JaxFramework:
 
         def differentiated(upstream: jax.Array, *inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
             seen.append(((upstream.shape, *(array.shape for array in inputs)), isinstance(inputs[0], jax.core.Tracer)))
-            value, pullback = vjp_of_floats(implementation.call, inputs)
+            try:
+                value, pullback = vjp_of_floats(implementation.call, inputs)
+            except Exception:
+                if implementation.domain is None or implementation.domain.gradients:
+                    raise
+                value, pullback = implementation.call(*inputs), None  # a subject may be a metric: what else it raises it raises again
             if not isinstance(value, jax.Array):
                 raise TypeError(f"the implementation returned {type(value).__name__}, expected a jax.Array")
-            if _why_not(value, value.shape, upstream.shape):
+            if pullback is None or _why_not(value, value.shape, upstream.shape):
                 return value, ()
             return value, pullback(upstream.astype(value.dtype))
 
@@ -99,6 +104,7 @@ class JaxFramework:
                 raise ExecutionMismatch(f"value and gradients were computed on different devices: {', '.join(sorted(places))}")
             executed_as = ExecutionReport(places.pop(), ran, value.dtype.name, value.shape)
             reason = _why_not(value, member_shape(mode, value.shape), member_shape(mode, inputs.upstream.shape))
+            reason = reason or ("" if gradients else "JAX does not differentiate it")
             changed = () if mode == VMAP else modified_arguments(inputs, [np.asarray(array) for array in arrays[1:]])
             return assemble(np.asarray(value), [np.asarray(gradient) for gradient in gradients], executed_as, reason, changed)
 

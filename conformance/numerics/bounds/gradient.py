@@ -94,9 +94,19 @@ class Gradients:
         if divisor_error is None:
             return Interval.anything(gradient, ROOT_UNDEFINED)
         if not (isinstance(gradient, Fraction) and isinstance(d, Fraction)):
+            if root is None and isinstance(upstream, Fraction) and isinstance(weight, Fraction) and isinstance(divisor, Fraction):
+                is_zero = not (upstream and weight and divisor)
+                if not is_zero and self._common(position, upstream, weight, divisor, divisor_error, None).scale.vanishes:
+                    return Interval.anything(gradient, NARROW_SCALE)  # zero times infinity
             return Interval.special(gradient)
-        upstream, weight, divisor = finite(upstream), finite(weight), finite(divisor)
-        group = exact.group_of(position) if self._apart else 0
+        common = self._common(position, finite(upstream), finite(weight), finite(divisor), divisor_error, root)
+        return common.interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
+
+    def _common(
+        self, position: int, upstream: Fraction, weight: Fraction, divisor: Fraction, divisor_error: Fraction, root: Fraction | None
+    ) -> _Common:
+        """What the distinct element ``position`` has in common with others, which is made once."""
+        group = self._exact.group_of(position) if self._apart else 0
         key = (upstream.numerator, upstream.denominator, weight.numerator, weight.denominator, group)
         if key not in self._known:
             unit = upstream == 1 and root is None
@@ -105,7 +115,7 @@ class Gradients:
                 reciprocals = (*self.reciprocals(divisor), *(() if root is None else (1 / (2 * root),)))
                 self._divided[known] = _Divided(self.steps(divisor, unit=unit), reciprocals, divisor_error)
             self._known[key] = _Common(self._evaluation, self._divided[known], upstream, weight)
-        return self._known[key].interval(gradient, d, exact.subnormal_inputs[position] if self._flushes else 0)
+        return self._known[key]
 
 
 @dataclass

@@ -116,6 +116,11 @@ class Scale:
         low, high = units * (whole - error), 2 * units * (whole + error)
         return _Near(low < self._normal * unit, low < self._vanishing * unit, high >= self._infinite * unit)
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether a product without the difference may come out as zero."""
+        return self._without_d.vanishes
+
     @cached_property
     def _without_d(self) -> _WithoutD:
         rests = []
