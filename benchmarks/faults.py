@@ -1,7 +1,7 @@
 """What becomes of a run when something goes wrong: injects faults, resumes what was interrupted, and counts the cells that are lost.
 
     python benchmarks/faults.py
-    python benchmarks/faults.py --fault 'a worker is killed' --moments 5 --format json
+    python benchmarks/faults.py --fault 'a runner is killed' --moments 5 --format json
 
 A fault is survived if the results file can be read, says what happened, is gone on with without repeating what had finished, and then
 holds every cell of an undisturbed run, each with the outcome that it has there unless the fault is the cell's own.
@@ -29,40 +29,44 @@ import click
 import fuzz
 from rich.console import Console
 from rich.table import Table as Grid
-from rig import LOSS_OF_TORCH, NOBODYS, PATIENCE, Injection, Rig, wait_until, workers
+from rig import JUDGE, LOSS_OF_TORCH, NOBODYS, PATIENCE, RUNNER, Injection, Rig, children, wait_until
 
 from conformance.results.reading import read
 from conformance.results.records import Cell, Outcome
 
 
-def a_worker_is_killed(rig: Rig) -> Iterator[Injection]:
-    """``kill -9`` at random moments, from outside."""
-    subject = rig.subject()
-    for _ in range(rig.moments):
-        results, after = rig.fresh(), rig.moment()
+def killed(module: str) -> Callable[[Rig], Iterator[Injection]]:
+    """``kill -9`` of one of the two processes of a framework, at random moments, from outside."""
 
-        def kill(after: float = after) -> None:
-            time.sleep(after)
-            for pid in workers(rig):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    def inject(rig: Rig) -> Iterator[Injection]:
+        subject = rig.subject()
+        for _ in range(rig.moments):
+            results, after = rig.fresh(), rig.moment()
 
-        killer = threading.Thread(target=kill)
-        killer.start()
-        path = rig.run(results, subject)
-        killer.join()
-        yield rig.judged(path, own=lambda cell: "SIGKILL" in cell.reason)
+            def kill(after: float = after) -> None:
+                time.sleep(after)
+                for pid in children(rig, module):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+            killer = threading.Thread(target=kill)
+            killer.start()
+            path = rig.run(results, subject)
+            killer.join()
+            yield rig.judged(path, own=lambda cell: "SIGKILL" in cell.reason)
+
+    return inject
 
 
 def the_engine_is_killed(rig: Rig) -> Iterator[Injection]:
-    """``kill -9`` of the command, at random moments: its workers end with it."""
+    """``kill -9`` of the command, at random moments: judges and runners end with it."""
     subject = rig.subject("time.sleep(0.1)")
     for _ in range(max(1, rig.moments // 5)):
         yield from _killed(rig, subject, rig.moment() / 2, timeout=60.0)
 
 
 def the_engine_is_killed_in_a_hang(rig: Rig) -> Iterator[Injection]:
-    """The same while a worker waits for nothing, and does not notice."""
+    """The same while a runner waits for nothing, and does not notice."""
     yield from _killed(rig, rig.subject("time.sleep(600)"), 3.0, timeout=3.0, own=lambda cell: cell.target.implementation == "bad")
 
 
@@ -73,10 +77,10 @@ def _killed(rig: Rig, subject: Path, after: float, *, timeout: float, own: Calla
     time.sleep(after)
     process.kill()
     process.communicate()
-    gone = wait_until(lambda: not workers(rig))
+    gone = wait_until(lambda: not children(rig))
     found = rig.judged(rig.file(results), timeout=timeout, own=own)
     found.require(begun, "the run did not begin")
-    found.require(gone, "a worker lives on")
+    found.require(gone, "a runner or a judge lives on")
     yield found
 
 
@@ -183,14 +187,15 @@ def flush_to_zero(rig: Rig) -> Iterator[Injection]:
 
 
 FAULTS: dict[str, Callable[[Rig], Iterator[Injection]]] = {
-    "a worker is killed": a_worker_is_killed,
+    "a runner is killed": killed(RUNNER),
+    "a judge is killed": killed(JUDGE),
     "the engine is killed": the_engine_is_killed,
     "the engine is killed in a hang": the_engine_is_killed_in_a_hang,
     "an interrupt": an_interrupt,
     "a full disk": a_full_disk,
     "two runs at once": two_runs_at_once,
     "a segfault in a call": inside("ctypes.string_at(0)", "died with signal SIGSEGV"),
-    "a hang": inside("time.sleep(600)", "it hung: no answer in 3 s", timeout=3.0),
+    "a hang": inside("time.sleep(600)", "it hung: no answer in 3 s while running mse/mean/", timeout=3.0),
     "memory exhausted": inside("exhaust()", "MemoryError", memory=2**30),
     "it dies and leaves a process": inside("os.fork() and os._exit(7); time.sleep(600)", "died with exit code 7"),
     "a failing import": a_failing_import,
@@ -208,7 +213,11 @@ FAULTS: dict[str, Callable[[Rig], Iterator[Injection]]] = {
 @click.command()
 @click.option("--fault", "names", multiple=True, help="Only this one; may be repeated.")
 @click.option(
-    "--moments", type=click.IntRange(min=1), default=50, show_default=True, help="At which a worker is killed; others at a fifth."
+    "--moments",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="At which a runner or judge is killed; others at a fifth.",
 )
 @click.option("--fuzzed", "count", type=click.IntRange(min=0), default=1000, show_default=True, help="Of spec files, and of results files.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -22,6 +22,10 @@ from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 
 CHECKS = ("mse/mean/case/mean-*s", "mse/mean/law/swap")
+RUNNER, JUDGE = "conformance.runner", "conformance.judges"
+"""The modules of the two processes that a framework has."""
+SEED = str(PROFILES["quick"].budget.seed)
+"""The same of all runs, as one is gone on with by another."""
 PATIENCE = 120.0
 """Seconds after which whatever should have happened is taken to happen no more."""
 
@@ -116,6 +120,7 @@ class Rig:
         program = (
             f"import resource, runpy, sys; {before}; sys.argv[0] = 'conformance'; runpy.run_module('conformance', run_name='__main__')"
         )
+        options = (*options, "--seed", SEED)
         checks = [word for check in CHECKS for word in ("--check", check)]
         words = [sys.executable, "-c", program, "run", "--subject", str(subject), *checks, "-o", str(results.parent), *options]
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own module
@@ -205,9 +210,9 @@ def processes(containing: str) -> list[int]:
     return found
 
 
-def workers(rig: Rig) -> list[int]:
-    """The worker processes of the rig's runs."""
-    return [pid for pid in processes(str(rig.folder)) if "workers.worker" in _command_line(pid)]
+def children(rig: Rig, *modules: str) -> list[int]:
+    """The processes of the rig's runs that run one of these modules, runners and judges by default."""
+    return [pid for pid in processes(str(rig.folder)) if any(module in _command_line(pid) for module in modules or (RUNNER, JUDGE))]
 
 
 def _command_line(pid: int) -> str:

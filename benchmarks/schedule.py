@@ -5,7 +5,7 @@
 A version on a device is an environment, and runs what the framework that it is taken from ran. So that the evaluations become as many as
 asked for, the time of every target grows with them: a bound check draws more inputs, and all its evaluations cost alike. Where a run has
 more evaluations than are asked for, it is not made smaller. Targets are never cut: a shard has whole ones. Slots go, longest first, to the
-processor that is free first. A slot pays for starting its worker, and the first of an environment on a machine for making the environment.
+processor that is free first. A slot pays for starting its judge and runner, and the first of an environment on a machine for making that.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def scheduled(environments: Sequence[Sequence[float]], cores: int, start: float,
 @click.option("--evaluations", default=1e9, show_default=True, help="Of all of them together.")
 @click.option("--cores", default="2,16,64,256,1024", show_default=True, help="Of the clusters to be tried.")
 @click.option("--slot", default=300.0, show_default=True, help="Seconds that a slot should take: environments are cut accordingly.")
-@click.option("--start", default=10.0, show_default=True, help="Seconds to start a worker, imports included.")
+@click.option("--start", default=10.0, show_default=True, help="Seconds to start a judge and its runner, imports included.")
 @click.option("--build", default=60.0, show_default=True, help="Seconds to make an environment on a machine.")
 @click.option("--price", default=0.04, show_default=True, help="Of a processor for an hour, in dollars: an assumption.")
 @click.option("--format", "as_format", type=click.Choice(("text", "json")), default="text")

@@ -4,12 +4,12 @@
 
 - naive: Hypothesis draws both arrays with `arrays()`, every framework is called eagerly, `assert_allclose` compares value and both
   gradients with NumPy in float64; shapes are drawn with `array_shapes()`, or are the three that the suite has where they are compiled;
-- suite: the check `mse/mean/bound/ordinary` on one float32 target of each framework, as a worker runs it, nothing shared between: eager,
-  one input after the other, and in the batched mode, a stack at a time (of NumPy, which has none, eagerly too);
+- suite: the check `mse/mean/bound/ordinary` on one float32 target of each framework, as judge and runner run it, nothing shared between:
+  eager, one input after the other, and in the batched mode, a stack at a time (of NumPy, which has none, eagerly too);
 - floor: the same calls of the same implementations on the suite's own inputs, from host arrays to host arrays, no checking at all.
 
-Times are CPU times of one process, after a first call of every shape; what those took longer is in the column `compiling`. NumPy
-differentiates nothing: of it there are values alone.
+Times are CPU times of one process, in which judge and runner exchange their messages without a pipe, after a first call of every shape;
+what those took longer is in the column `compiling`. NumPy differentiates nothing: of it there are values alone.
 """
 
 from __future__ import annotations
@@ -36,22 +36,28 @@ from conformance.checks import base, bounds, context, observe
 from conformance.checks.base import findings
 from conformance.checks.budget import Budget
 from conformance.checks.judge import judge
+from conformance.frameworks import registry
 from conformance.frameworks.base import Evaluation, Implementation
 from conformance.frameworks.vmap import VMAP
 from conformance.inputs.families import make_stack
+from conformance.judges.harness import Harness, open_harness
+from conformance.judges.protocol import Request
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import Array
 from conformance.results.writing import Writer
 from conformance.run.engine import Run
 from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES
-from conformance.workers.protocol import Request
-from conformance.workers.worker import Harness, open_harness
+from conformance.runner.session import Session
+from conformance.specs.load import load
+from conformance.specs.model import Specs
+from conformance.workers import in_process
+from conformance.workers.in_process import InProcess
 
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 CHECK = "mse/mean/bound/ordinary"
 BATCHES = {"eager": 16, VMAP: 256}
-PARTS = ("drawing", "framework", "exact value", "judging", "recording")
+PARTS = ("drawing", "messages", "framework", "exact value", "judging", "recording")
 Bare = Callable[[Array, Array], Sequence[Array]]
 """Value and, where there are any, both gradients."""
 
@@ -192,9 +198,9 @@ class Stopwatch:
         return keep
 
     @contextmanager
-    def watching(self, bench: Harness) -> Iterator[None]:
+    def watching(self, session: Session) -> Iterator[None]:
         """Everything of a check that has a part of its own."""
-        prepare, expect = bench.framework.prepare, context.CheckContext.expect
+        prepare, expect = session.framework.prepare, context.CheckContext.expect
 
         def worked_out(*args: Any) -> Any:
             expectation = expect(*args)
@@ -206,7 +212,8 @@ class Stopwatch:
             stack.enter_context(patch.object(base, "findings", self.timed("recording", findings)))
             stack.enter_context(patch.object(observe, "judge", self.timed("judging", judge)))
             stack.enter_context(patch.object(context.CheckContext, "expect", self.timed("exact value", worked_out)))
-            stack.enter_context(patch.object(bench.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
+            stack.enter_context(patch.object(session.framework, "prepare", lambda *args: self.evaluated(prepare(*args))))
+            stack.enter_context(patch.object(in_process, "_sent", self.timed("messages", in_process._sent)))  # noqa: SLF001 - no name but this
             yield
 
 
@@ -215,16 +222,23 @@ def budget_of(inputs: int, batch: int) -> Budget:
     return replace(PROFILES["full"].budget, examples=max(inputs // batch, 1), batch=batch, seed=0)
 
 
-def implementation_of(bench: Harness) -> Implementation:
+def session_of(name: str) -> Session:
+    """A framework and its own entry points."""
+    framework = registry.load(name)
+    return Session(framework, {one.name: one for one in framework.implementations()}, registry.info_of(name))
+
+
+def implementation_of(session: Session) -> Implementation:
     """The first implementation of the mean."""
-    return next(one for one in bench.implementations.values() if one.operation == "mse/mean")
+    return next(one for one in session.implementations.values() if one.operation == "mse/mean")
 
 
-def run_suite(bench: Harness, budget: Budget, folder: Path, mode: str = "eager") -> tuple[float, int]:
-    """CPU seconds of the check, to the last cell in a results file, and how many values it judged."""
-    description = bench.description()
+def run_suite(session: Session, budget: Budget, folder: Path, mode: str = "eager") -> tuple[float, int]:
+    """CPU seconds of the check, by a new judge, to the last cell in a results file, and how many values it judged."""
+    bench = judge_of(session)
+    description, name = bench.description, implementation_of(session).name
     budget = replace(budget, compiles_each_shape=mode in description.compiling_modes)
-    request = Request(check=CHECK, implementation=implementation_of(bench).name, device="cpu", mode=mode, dtype="float32", budget=budget)
+    request = Request(check=CHECK, implementation=name, device="cpu", mode=mode, dtype="float32", budget=budget, timeout=600)
     header = Run(bench.specs, PROFILES["full"], Selection(), folder, run_id="speed").header(description)  # once a run, whatever its length
     started = time.process_time()
     with Writer(folder / "one.jsonl", header) as writer:
@@ -235,10 +249,16 @@ def run_suite(bench: Harness, budget: Budget, folder: Path, mode: str = "eager")
     return time.process_time() - started, cells[0].evaluations
 
 
-def fresh(bench: Harness) -> Harness:
-    """The same framework, with nothing kept."""
+def judge_of(session: Session) -> Harness:
+    """One that has kept nothing."""
     make_stack.cache_clear()
-    return Harness(bench.framework, bench.implementations, bench.specs, bench.version, bench.checks)
+    return open_harness(InProcess(session), specs())
+
+
+@cache
+def specs() -> Specs:
+    """Those of the suite."""
+    return load()
 
 
 @dataclass(frozen=True)
@@ -255,21 +275,19 @@ class Measured:
     """Seconds, once: what the first call of each shape took longer than the second."""
 
 
-def measure(bench: Harness, count: int, folder: Path, mode: str, batch: int) -> Measured:
+def measure(session: Session, count: int, folder: Path, mode: str, batch: int) -> Measured:
     """Floor and suite on the same inputs. What compiles does so in a first run, on the target that the others are run on too."""
-    name, implementation = bench.framework.name, implementation_of(bench)
-    with patch.object(bench.framework, "prepare", cache(bench.framework.prepare)):
+    name, implementation = session.framework.name, implementation_of(session)
+    with patch.object(session.framework, "prepare", cache(session.framework.prepare)):
         watch = Stopwatch()
-        first = fresh(bench)
-        with watch.watching(first):
-            run_suite(first, budget_of(12 * batch, batch), folder, mode)
+        with watch.watching(session):
+            run_suite(session, budget_of(12 * batch, batch), folder, mode)
         call = bare_batch(name, implementation) if mode == VMAP else bare(name, implementation)
         compiling = warm(call, watch.inputs)
-        suite, _ = run_suite(fresh(bench), budget_of(count, batch), folder, mode)
+        suite, _ = run_suite(session, budget_of(count, batch), folder, mode)
         watch = Stopwatch()
-        watched = fresh(bench)
-        with watch.watching(watched):
-            total, evaluated = run_suite(watched, budget_of(count, batch), folder, mode)
+        with watch.watching(session):
+            total, evaluated = run_suite(session, budget_of(count, batch), folder, mode)
     pairs = [(inputs.prediction, inputs.target) for inputs in watch.inputs]
     started = time.process_time()
     for prediction, target in pairs:
@@ -293,15 +311,15 @@ def warm(call: Bare, inputs: Sequence[Inputs]) -> float:
     return max(slower, 0.0)
 
 
-def grown(bench: Harness, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
+def grown(session: Session, folder: Path, counts: Sequence[int]) -> list[dict[str, float]]:
     """The suite on more and more inputs of one shape: microseconds for each, and what the process takes at its peak.
 
     Fewer inputs are put to it as often as makes as many, so that whatever else the machine does weighs as much on each line.
     """
-    run_suite(fresh(bench), budget_of(counts[0], BATCHES["eager"]), folder)
+    run_suite(session, budget_of(counts[0], BATCHES["eager"]), folder)
     lines = []
     for count in counts:
-        runs = [run_suite(fresh(bench), _of_one_shape(count), folder) for _ in range(counts[-1] // count)]
+        runs = [run_suite(session, _of_one_shape(count), folder) for _ in range(counts[-1] // count)]
         seconds, inputs = map(sum, zip(*runs, strict=True))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         lines.append({"inputs": inputs // len(runs), "µs for each": 1e6 * seconds / inputs, "peak MB": peak})
@@ -322,16 +340,16 @@ def _of_one_shape(count: int) -> Budget:
 def main(inputs: int, examples: int, names: tuple[str, ...], growth: bool, as_format: str) -> None:  # noqa: FBT001 - click passes it by name
     """Print what an input costs: naively, in this suite, and at the least."""
     started = time.process_time()
-    benches = [open_harness(name) for name in names]
+    sessions = [session_of(name) for name in names]
     loading = time.process_time() - started
     ways = {
-        "one by one": [(bench, "eager", BATCHES["eager"]) for bench in benches],
-        "batched": [(bench, VMAP if VMAP in implementation_of(bench).modes else "eager", BATCHES[VMAP]) for bench in benches],
+        "one by one": [(session, "eager", BATCHES["eager"]) for session in sessions],
+        "batched": [(session, VMAP if VMAP in implementation_of(session).modes else "eager", BATCHES[VMAP]) for session in sessions],
     }
     with tempfile.TemporaryDirectory() as folder:
-        found = {way: [measure(bench, inputs, Path(folder), mode, batch) for bench, mode, batch in how] for way, how in ways.items()}
-        larger = grown(benches[0], Path(folder), [inputs // 10, inputs, inputs * 10]) if growth else []
-    calls = [bare(bench.framework.name, implementation_of(bench)) for bench in benches]
+        found = {way: [measure(session, inputs, Path(folder), mode, batch) for session, mode, batch in how] for way, how in ways.items()}
+        larger = grown(sessions[0], Path(folder), [inputs // 10, inputs, inputs * 10]) if growth else []
+    calls = [bare(session.framework.name, implementation_of(session)) for session in sessions]
     shapes = {
         "array_shapes()": hnp.array_shapes(max_dims=3),
         "three shapes": st.sampled_from(list(PROFILES["full"].budget.compiled_shapes)),

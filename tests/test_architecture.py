@@ -118,5 +118,5 @@ def test_few_files_stand_loose() -> None:
 
 
 def test_a_file_name_says_which_file_it_is() -> None:
-    names = Counter(path.name for path in modules().values() if path.name != "__init__.py" and path.parent not in FOLDERS_OF_FRAMEWORKS)
+    names = Counter(path.name for path in modules().values() if not path.name.startswith("__") and path.parent not in FOLDERS_OF_FRAMEWORKS)
     assert {name: count for name, count in names.items() if count > MOST_OF_ONE_NAME} == {}

@@ -153,7 +153,7 @@ def test_the_gradient_of_the_readme_is_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "conformance", "run", "--subject", file.name, "--check", "*/mean-thirds"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert load_subjects(file)[0].gradient is not None
-    assert "conforms: 12/12" in done.stdout, done.stdout + done.stderr
+    assert "conforms: 9/9" in done.stdout, done.stdout + done.stderr  # three formats: NumPy has no bfloat16 of its own
 
 
 def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
@@ -172,25 +172,18 @@ def test_the_specs_of_the_guide_pass_lint(tmp_path: Path) -> None:
 def test_the_law_of_the_guide_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every operation of plain squares, kept by a right loss and broken by one that ignores what arrives from above."""
     import numpy as np
+    from one_target import SPECS, cells_of
 
     from conformance.checks.catalogue import all_checks
     from conformance.checks.laws.law import LAWS
-    from conformance.frameworks.base import Implementation
-    from conformance.frameworks.numpy.adapter import NumpyFramework
-    from conformance.run.profiles import PROFILES
-    from conformance.specs.load import load
-    from conformance.workers.protocol import Request
-    from conformance.workers.worker import Harness
 
     (source,) = blocks("CONTRIBUTING.md", "python", "@law(")
     monkeypatch.setattr("conformance.checks.laws.law.LAWS", LAWS.copy())
     monkeypatch.setattr("conformance.checks.catalogue.LAWS", laws := sys.modules["conformance.checks.laws.law"].LAWS)
     exec(source, {"__name__": "guide"})  # noqa: S102 - our own document
     ((name, _),) = [(name, law) for name, law in laws.items() if name not in LAWS]
-    specs = load()
-    checks = all_checks(specs)
-    having = {check.operation for check in checks.values() if check.name == name}
-    assert having == {operation.name for operation in specs.operations.values() if operation.definition.sums_plain_squares}
+    having = {check.operation for check in all_checks(SPECS).values() if check.name == name}
+    assert having == {operation.name for operation in SPECS.operations.values() if operation.definition.sums_plain_squares}
 
     def mean(p: Any, t: Any) -> Any:
         return np.square(p - t).mean()
@@ -203,16 +196,7 @@ def test_the_law_of_the_guide_is_added_in_one_place(monkeypatch: pytest.MonkeyPa
         return right(p, t, np.ones_like(upstream))
 
     for gradient, outcome in ((right, "pass"), (without_upstream, "fail")):
-        mine = Implementation("mine", "mine", "mse/mean", mean, ("eager",), ("float32",), gradient)
-        asked = Request(
-            check=f"mse/mean/law/{name}",
-            implementation="mine",
-            device="cpu",
-            mode="eager",
-            dtype="float32",
-            budget=PROFILES["full"].budget,
-        )
-        cells = Harness(NumpyFramework(), {"mine": mine}, specs, "0", checks).answer(asked).cells
+        cells = cells_of(f"mse/mean/law/{name}", mean, gradient)
         assert [cell.outcome.value for cell in cells] == [outcome] * 2
 
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: the same checks, cells and ids as the command, through items that ask workers."""
+"""The pytest plugin: the same checks, cells and ids as the command, through items that ask judges."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from conformance.frameworks.messages import one_line
 from conformance.frameworks.registry import info_of
 from conformance.judges.alone import evaluations
 from conformance.judges.domain import InDomain, declared_gradients, observed_domain, plain_inputs, smallest
+from conformance.judges.lost import LostCounts
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Format
@@ -39,31 +39,6 @@ from conformance.workers.runner import RemoteTarget, Runner, run_procedure
 
 OPTIONAL = frozenset({"jvp", "hvp", "batch"})
 """What a subject need not offer, and may refuse in whatever way: its framework says so in words of its own."""
-MAX_LOST = 3
-"""After so many hangs or deaths an implementation is given up, if it answered nothing between, and otherwise its target."""
-
-
-@dataclass
-class Losses:
-    """How often a runner was lost: in a row by each implementation, with no answer between, and in all by each target."""
-
-    in_a_row: Counter[str] = field(default_factory=Counter)
-    of_target: Counter[Target] = field(default_factory=Counter)
-    last: str = ""
-
-    def note(self, target: Target, reason: str, *, answered: bool) -> None:
-        """Count one; ``answered``: since the last one the implementation answered something."""
-        self.in_a_row[target.implementation] = 1 if answered else self.in_a_row[target.implementation] + 1
-        self.of_target[target] += 1
-        self.last = reason
-
-    def given_up(self, target: Target) -> str:
-        """Why nothing more is asked of a target; empty if it is."""
-        if self.in_a_row[target.implementation] >= MAX_LOST:
-            return f"given up after {MAX_LOST} hangs or deaths in a row; the last: {self.last}"
-        if self.of_target[target] >= MAX_LOST:
-            return f"given up after {MAX_LOST} hangs or deaths of this target; the last: {self.last}"
-        return ""
 
 
 @dataclass
@@ -75,7 +50,7 @@ class Harness:
     specs: Specs
     checks: dict[str, Check]
     cache: ExpectationCache = field(default_factory=ExpectationCache)
-    losses: Losses = field(default_factory=Losses)
+    losses: LostCounts = field(default_factory=LostCounts)
     _prepared: tuple[Target, RemoteTarget | Finding] | None = None
     _domains: dict[str, tuple[Domain, tuple[str, ...]]] = field(default_factory=dict)
     """Of subjects, by name: what is declared and was observed, and the latter in words."""

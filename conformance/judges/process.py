@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from conformance.judges.harness import MAX_LOST
+from conformance.judges.lost import MAX_LOST
 from conformance.judges.protocol import Description, Reply, Request
 from conformance.workers.child import Child, ProcessLost
 from conformance.workers.runner import FIRST_TIMEOUT, RunnerOptions

@@ -58,7 +58,7 @@ def test_the_suite_beside_a_naive_test_and_its_floor() -> None:
         assert numpy["inputs"] == 256, "as many as were asked for, whatever a profile puts to a framework"
         assert 0 < numpy["floor"] < numpy["suite"]
         assert numpy["suite"] == found[way]["suite"]
-        assert set(numpy["parts"]) == {"drawing", "framework", "exact value", "judging", "recording", "searching"}
+        assert set(numpy["parts"]) == {"drawing", "messages", "framework", "exact value", "judging", "recording", "searching"}
         assert all(part > 0 for part in numpy["parts"].values())
         assert sum(numpy["parts"].values()) == pytest.approx(1)
         for drawn, cost in found["naive"].items():

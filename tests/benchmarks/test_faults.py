@@ -13,7 +13,8 @@ import pytest
 PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "faults.py"
 OPTIONS = ("--moments", "1", "--fuzzed", "40", "--format", "json")
 FAULTS = (
-    "a worker is killed",
+    "a runner is killed",
+    "a judge is killed",
     "the engine is killed",
     "the engine is killed in a hang",
     "an interrupt",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.context import CheckContext, ExpectationCache
+from conformance.checks.context import CheckContext, ExpectationCache, FunctionEvaluator
 from conformance.checks.grading import ORDER, grade, tree_bound_u, tree_height, worst
 from conformance.checks.growth import GrowthCheck, constant, probe, random
 from conformance.frameworks.base import Evaluation, ExecutionReport
@@ -118,7 +118,8 @@ def context(operation: str, dtype: str, order: str, n: int) -> CheckContext:
     target = Target(framework="numpy", version="0", implementation=order.replace(" ", "-"), device="cpu", mode="eager", dtype=dtype)
     budget = replace(PROFILES["full"].budget, growth_sizes=(n,))
     found = SPECS.operations[operation]
-    return CheckContext(target, found, evaluate, SPECS.error_model, flushes=False, budget=budget, cache=ExpectationCache())
+    evaluator = FunctionEvaluator(evaluate)
+    return CheckContext(target, found, evaluator, SPECS.error_model, flushes=False, budget=budget, cache=ExpectationCache())
 
 
 def chain_and_grade(operation: str, dtype: str, order: str, n: int) -> tuple[float, Grade | None]:

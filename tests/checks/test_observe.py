@@ -14,7 +14,6 @@ from one_target import cells_of
 
 from conformance.checks import observe as module
 from conformance.checks.observe import stacked
-from conformance.frameworks.vmap import Batched
 from conformance.inputs.families import FAMILIES, Descriptor, make_stack
 from conformance.numerics.bounds.expectation import expectation_of
 from conformance.numerics.definition import Inputs, Over, Quantity, Weights
@@ -23,6 +22,7 @@ from conformance.numerics.formats import FORMATS
 from conformance.numerics.stack import Stack
 from conformance.results.records import Cell
 from conformance.specs.load import load
+from conformance.workers.runner import RemoteTarget
 
 SPECS = load()
 PLAIN = {name: o.definition for name, o in SPECS.operations.items() if o.definition.sums_plain_squares}
@@ -191,13 +191,13 @@ def test_a_wrong_member_of_a_batch_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     """Through torch.vmap, where nothing is evaluated one by one: only what is judged can tell."""
     torch = pytest.importorskip("torch")
     sizes = []
-    original = Batched.together
+    original = RemoteTarget.begin
 
-    def noted(batched: Batched, stack: Stack) -> Any:
+    def noted(target: RemoteTarget, stack: Stack) -> Any:
         sizes.append(len(stack))
-        return original(batched, stack)
+        return original(target, stack)
 
-    monkeypatch.setattr(Batched, "together", noted)
+    monkeypatch.setattr(RemoteTarget, "begin", noted)
 
     def right(p: Any, t: Any) -> Any:
         return torch.mean(torch.square(p - t))

@@ -5,19 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from one_target import SPECS, harness_of, request_of
 
 from conformance.checks.base import Check
+from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.reports.reproduce import reproducer
 from conformance.results.records import Cell, Outcome
-from conformance.run.profiles import PROFILES
 from conformance.subject import Subject, load_subjects
-from conformance.workers.protocol import Request
-from conformance.workers.worker import Harness, open_harness
 
 HEADER = """\
 import numpy as np
@@ -40,12 +38,6 @@ GRADIENT = "return gradients(prediction, target, upstream)"
 GRADIENT_OF_NONE = "part = 2 * (prediction - target) * upstream; return part, -part"
 
 
-@lru_cache
-def bench() -> Harness:
-    opened = open_harness("numpy")
-    return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of NumPy's own entry points
-
-
 def written(folder: Path, name: str, *, value: str = MEAN, gradient: str = GRADIENT, operation: str = "mean") -> Subject:
     """A float32 loss in a file of its own."""
     file = folder / f"{name}.py"
@@ -60,12 +52,8 @@ def failures(subject: Subject, kind: str = "") -> list[Cell]:
     def belongs(check: Check) -> bool:
         return check.id.startswith(f"{subject.operation}/{kind}") and "float32" in check.dtypes
 
-    on = replace(bench(), implementations={subject.name: subject.implementation()})
-    requests = [
-        Request(check=check.id, implementation=subject.name, device="cpu", mode="eager", dtype="float32", budget=PROFILES["full"].budget)
-        for check in on.checks.values()
-        if belongs(check)
-    ]
+    on = harness_of(NumpyFramework(), [subject.implementation()], replace(SPECS, policies=()))
+    requests = [request_of(check.id, subject.name) for check in on.checks.values() if belongs(check)]
     return [cell for request in requests for cell in on.answer(request).cells if cell.outcome is Outcome.FAIL]
 
 

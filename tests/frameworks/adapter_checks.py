@@ -7,14 +7,17 @@ the gradients of prediction and target differ in sign: another divisor, axis or 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from conformance.frameworks.base import Evaluation, Framework, Implementation
-from conformance.frameworks.vmap import VMAP, Batched
+from conformance.checks.context import member_of
+from conformance.frameworks.base import Evaluate, Evaluation, Framework, Implementation
+from conformance.frameworks.vmap import VMAP, member_shape
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
+from conformance.numerics.stack import Stack
 
 PREDICTION = [[1.5, -2.0, 0.25, 1.0], [3.0, 0.0, -1.0, 1.0]]
 TARGET = [[0.5, 1.0, -0.75, 0.0], [3.0, 1.0, 1.0, 2.0]]
@@ -99,7 +102,19 @@ def subject(call: Callable[..., Any], operation: str = "mse/mean", modes: Sequen
 
 def evaluate(framework: Framework, implementation: Implementation, mode: str, dtype: str, device: str = "cpu") -> Evaluation:
     run = framework.prepare(implementation, device, mode, dtype)
-    return (Batched(run) if mode == VMAP else run)(inputs(implementation.operation, dtype))
+    one = inputs(implementation.operation, dtype)
+    return as_a_stack_of_one(run, one) if mode == VMAP else run(one)
+
+
+def member(together: Evaluation, number: int) -> Evaluation:
+    """What came back for one member of a stack that was evaluated in one call."""
+    found = member_of(together, number)
+    return replace(found, executed_as=replace(found.executed_as, shape=member_shape(VMAP, found.executed_as.shape)))
+
+
+def as_a_stack_of_one(run: Evaluate, one: Inputs) -> Evaluation:
+    """What the batched mode gives to one input alone."""
+    return member(run(Stack.of([one]).arrays), 0)
 
 
 def faults(evaluation: Evaluation, operation: str, mode: str, *, gradients: bool = True) -> list[str]:

@@ -11,9 +11,10 @@ from adapter_checks import evaluate, inputs, subject
 
 from conformance.checks.laws.memory import LAYOUTS
 from conformance.frameworks.base import Framework
-from conformance.frameworks.helpers import arguments, modified_arguments, same_layout
+from conformance.frameworks.helpers import arguments, modified_arguments
 from conformance.numerics.definition import Inputs
 from conformance.numerics.formats import FORMATS, Array
+from conformance.numerics.layout import same_layout
 
 SHAPES: dict[str, tuple[int, ...]] = {"a row": (1, 4), "a column": (4, 1), "both axes": (4, 8)}
 

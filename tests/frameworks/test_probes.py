@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from adapter_checks import EXPECTED, inputs, losses, subject
+from one_target import harness_of, request_of
 from probe_checks import Probing, faults, questions
 
 from conformance.frameworks.base import ExecutionMismatch, Unsupported
@@ -23,8 +24,6 @@ from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import AsIs, Probe
 from conformance.numerics.formats import FORMATS
 from conformance.run.profiles import PROFILES
-from conformance.workers.protocol import Request
-from conformance.workers.worker import open_harness
 
 ADAPTERS = {"numpy": "NumpyFramework", "torch": "TorchFramework", "tensorflow": "TensorflowFramework", "jax": "JaxFramework"}
 MODES = {"numpy": ["eager"], "torch": ["eager"], "tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"]}
@@ -267,12 +266,12 @@ class Bare:
 
 
 def test_a_framework_without_a_probe_is_unsupported_where_one_is_asked() -> None:
-    bench = open_harness("numpy")
-    bench.framework = Bare()
+    bare = Bare()
+    bench = harness_of(bare, bare.implementations())
     budget = PROFILES["quick"].budget
 
     def outcomes(check: str) -> set[tuple[str, str]]:
-        request = Request(check=check, implementation="written-out.mean", device="cpu", mode="eager", dtype="float32", budget=budget)
+        request = request_of(check, "written-out.mean", budget=budget)
         return {(str(cell.outcome), cell.reason) for cell in bench.answer(request).cells if cell.quantity == "value"}
 
     assert outcomes("mse/mean/law/one-buffer") == {("unsupported", "the adapter offers no plain calls here")}

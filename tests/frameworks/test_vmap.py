@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapter_checks import faults, inputs, losses, subject
+from adapter_checks import as_a_stack_of_one, evaluate, faults, inputs, losses, member, subject
+from one_target import runner_of
 
 from conformance.frameworks import registry
-from conformance.frameworks.base import Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
+from conformance.frameworks.base import Evaluate, Evaluation, ExecutionMismatch, ExecutionReport, Unsupported
+from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.frameworks.probe import Probe
-from conformance.frameworks.vmap import VMAP, Batched, require_batched
+from conformance.frameworks.vmap import VMAP, require_batched
 from conformance.numerics.definition import Inputs
 from conformance.numerics.stack import Stack
+from conformance.workers.runner import RemoteTarget
 
 FRAMEWORKS = ("torch", "tensorflow", "jax")
 NO_RULE = {  # which entry points a framework cannot batch, and what it says of it
@@ -47,20 +50,16 @@ def test_every_implementation_gives_a_member_what_it_gets_alone(name: str, dtype
     for implementation in losses(framework):
         if VMAP not in implementation.modes:
             continue
-        run = Batched(framework.prepare(implementation, "cpu", VMAP, dtype))
+        run = framework.prepare(implementation, "cpu", VMAP, dtype)
         try:
-            found = run.together(three(implementation.operation, dtype))
+            found = run(three(implementation.operation, dtype).arrays)
         except Unsupported as error:
             refused.append(f"{implementation.name}: {error}")
             continue
         batched += 1
-        alone = run(inputs(implementation.operation, dtype))
-        middle = Evaluation(
-            found.value[1, ...],
-            {quantity: gradient[1, ...] for quantity, gradient in found.gradients.items()},
-            replace(found.executed_as, shape=found.executed_as.shape[1:]),
-        )
-        wrong += [f"{implementation.name}: {fault}" for one in (alone, middle) for fault in faults(one, implementation.operation, VMAP)]
+        alone = as_a_stack_of_one(run, inputs(implementation.operation, dtype))
+        both = (alone, member(found, 1))
+        wrong += [f"{implementation.name}: {fault}" for one in both for fault in faults(one, implementation.operation, VMAP)]
     assert wrong == []
     assert batched >= 15
     assert all(any(part in refusal for part in NO_RULE[name]) for refusal in refused), refused
@@ -79,18 +78,17 @@ def test_torch_says_that_it_cannot_batch_what_looks_at_its_numbers() -> None:
     def looks(p: Any, t: Any) -> Any:
         return (p - t).square().mean() if bool((p > t).any()) else p.sum() * 0
 
-    run = Batched(framework.prepare(subject(looks), "cpu", VMAP, "float32"))
     with pytest.raises(Unsupported, match="vmap"):
-        run(inputs("mse/mean", "float32"))
+        evaluate(framework, subject(looks), VMAP, "float32")
 
 
 def test_tensorflow_refuses_what_it_would_run_as_a_loop() -> None:
     import tensorflow as tf
 
     framework = adapter("tensorflow")
-    run = Batched(framework.prepare(subject(lambda p, t: 2 * tf.nn.l2_loss(p - t) / tf.cast(tf.size(p), p.dtype)), "cpu", VMAP, "float32"))
+    halved = subject(lambda p, t: 2 * tf.nn.l2_loss(p - t) / tf.cast(tf.size(p), p.dtype))
     with pytest.raises(Unsupported, match=r"^tf\.vectorized_map has no rule for L2Loss$"):
-        run(inputs("mse/mean", "float32"))
+        evaluate(framework, halved, VMAP, "float32")
 
 
 def whole(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
@@ -155,8 +153,7 @@ def test_what_tensorflow_is_given_as_a_whole_is_no_batch(monkeypatch: pytest.Mon
 
 def test_a_reason_speaks_of_members() -> None:
     framework = adapter("torch")
-    run = Batched(framework.prepare(subject(lambda p, t: (p - t).square().mean(dim=0)), "cpu", VMAP, "float32"))
-    found = run(inputs("mse/mean", "float32"))
+    found = evaluate(framework, subject(lambda p, t: (p - t).square().mean(dim=0)), VMAP, "float32")
     assert found.no_gradient == "the value has shape (4,), so an upstream gradient of shape () does not fit it"
 
 
@@ -167,14 +164,20 @@ def test_what_was_no_batch_is_not_attested(seen: list[tuple[int, ...]]) -> None:
 
 
 def test_one_is_a_stack_of_one() -> None:
-    shapes = []
+    shapes: list[Any] = []
 
-    def evaluate(stack: Inputs) -> Evaluation:
+    def together(stack: Inputs) -> Evaluation:
         shapes.append((stack.shape, stack.upstream.shape))
         value = np.square(stack.prediction - stack.target).mean(axis=(1, 2))
         return Evaluation(value, {"gradient/prediction": stack.prediction}, ExecutionReport("cpu", VMAP, "float32", value.shape))
 
-    found = Batched(evaluate)(inputs("mse/mean", "float32"))
+    class OfStacks(NumpyFramework):
+        def prepare(self, *_: Any) -> Evaluate:
+            return together
+
+    runner = runner_of(OfStacks(), [subject(together, modes=(VMAP,))])
+    runner.start()
+    found = RemoteTarget(runner, "mine", "cpu", VMAP, "float32")(inputs("mse/mean", "float32"))
     assert shapes == [((1, 2, 4), (1,))]
     assert (found.value.shape, found.executed_as.shape, found.gradients["gradient/prediction"].shape) == ((), (), (2, 4))
 

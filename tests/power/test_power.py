@@ -1,6 +1,6 @@
 """The power of the checks: every mutant fails at least one of them, every equivalent variant passes them all.
 
-What ``conformance power`` decides in worker processes is decided here in this process, one variant at a time; a mutant may stop at the
+What ``conformance power`` decides in processes of their own is decided in this one, one variant at a time; a mutant may stop at the
 first check that rejects it. ``pytest -rA`` and the property ``killed-by`` of a JUnit report name that check.
 """
 
@@ -11,16 +11,18 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from one_target import SPECS, harness_of
 
 from conformance.checks.context import ExpectationCache
-from conformance.frameworks.base import Device
+from conformance.frameworks import registry
+from conformance.frameworks.base import Device, Framework
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.mistake import Mistake
 from conformance.power.power_run import PowerRun
@@ -28,12 +30,12 @@ from conformance.power.variants import EQUIVALENT, GROUPS, Variant, examine, gro
 from conformance.power.verdicts import Verdict
 from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import PROFILES, Profile
-from conformance.specs.load import load
+from conformance.runner import session
+from conformance.runner.packages import packages_of
 from conformance.subject import DTYPES, Subject, load_subjects
-from conformance.workers.worker import Harness, open_harness
 
 IN_PROCESS = ("numpy", "torch")
-"""The other frameworks' variants run in workers, as these two cannot be told to leave the process as they found it."""
+"""The other frameworks' variants run in runners, as these two cannot be told to leave the process as they found it."""
 HAS = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax", "tensorflow")}
 _FULL = PROFILES["full"].with_long_cases()
 PROFILE = replace(_FULL, budget=replace(_FULL.budget, growth_sizes=(1_000, 100_000)))
@@ -64,10 +66,17 @@ def parameters(*, mutants: bool) -> list[object]:
     return made + [pytest.param(path, None, id=path.stem, marks=skip) for path in paths if path not in here]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _packages_are_looked_up_once() -> Iterator[None]:
+    """And not for every variant again: that would take as long as most verdicts do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "packages_of", cache(packages_of))
+        yield
+
+
 @lru_cache
-def bench(framework: str) -> Harness:
-    opened = open_harness(framework)
-    return replace(opened, specs=replace(opened.specs, policies=()))  # which are declared of the framework, not of variants
+def framework_named(name: str) -> Framework:
+    return registry.load(name)
 
 
 @lru_cache
@@ -75,19 +84,18 @@ def expectations(operation: str, dtype: str, *, flushes: bool) -> ExpectationCac
     return ExpectationCache()
 
 
-def verdict_on(path: Path, subject: Subject, on: Harness, seeds: Sequence[int], profile: Profile = PROFILE) -> Verdict:
+def verdict_on(path: Path, subject: Subject, framework: Framework, seeds: Sequence[int], profile: Profile = PROFILE) -> Verdict:
     """The verdict, check after check, each on all dtypes: a mutant of one dtype only is found early too."""
-    implementation = subject.implementation()
-    on.implementations = {implementation.name: implementation}
-    flushing = {dtype for device in on.framework.devices() for dtype in device.flushes_subnormals}
+    on = harness_of(framework, [subject.implementation()], replace(SPECS, policies=()))  # which are declared of frameworks, not of variants
+    flushing = {dtype for device in framework.devices() for dtype in device.flushes_subnormals}
     order = {check: place for place, check in enumerate(on.checks)}
 
     def ask(item: PlannedCheck, seed: int) -> CheckReply:
         on.cache = expectations(item.check.operation, item.target.dtype, flushes=item.target.dtype in flushing)
-        reply = on.answer(replace(item, budget=replace(item.budget, seed=seed)).request)
-        return CheckReply(reply.cells, reply.uses_random_inputs)
+        reply = on.answer(replace(item, budget=replace(item.budget, seed=seed)).request(profile.timeout))
+        return CheckReply(reply.cells, reply.uses_random_inputs, reply.lost)
 
-    planned = plan(on.description(), on.checks, Selection(devices=("cpu",), subjects=(path,)), profile)
+    planned = plan(on.description, on.checks, Selection(devices=("cpu",), subjects=(path,)), profile)
     planned.sort(key=lambda item: (order[item.check.id], item.target.dtype))
     group = group_of(path) if path.stem.startswith(("mutants", "variants")) else EQUIVALENT
     verdict = Verdict(Variant(subject.framework, subject.operation, subject.name, group, path.name), seeds[0])
@@ -106,7 +114,7 @@ def accusations(verdict: Verdict) -> list[str]:
 
 @pytest.mark.parametrize(("path", "subject"), parameters(mutants=True))
 def test_mutants_are_rejected(path: Path, subject: Subject, record_property: Callable[[str, object], None]) -> None:
-    verdict = verdict_on(path, subject, bench(subject.framework), MUTANT_SEEDS)
+    verdict = verdict_on(path, subject, framework_named(subject.framework), MUTANT_SEEDS)
     assert verdict.survived(MUTANT_SEEDS) == [], f"seeds with which no check rejects {subject.name}: {subject.call.__doc__}"
     killer = next(iter(verdict.kills.values()))
     record_property("killed-by", killer.id)
@@ -115,15 +123,15 @@ def test_mutants_are_rejected(path: Path, subject: Subject, record_property: Cal
 
 @pytest.mark.parametrize(("path", "subject"), parameters(mutants=False))
 def test_equivalent_variants_are_accepted(path: Path, subject: Subject) -> None:
-    assert accusations(verdict_on(path, subject, bench(subject.framework), EQUIVALENT_SEEDS, BRIEF)) == []
+    assert accusations(verdict_on(path, subject, framework_named(subject.framework), EQUIVALENT_SEEDS, BRIEF)) == []
 
 
 @pytest.mark.parametrize("path", [p for p in own_files() if framework_of(p) not in IN_PROCESS], ids=lambda path: path.stem)
-def test_variants_of_other_frameworks_in_workers(path: Path) -> None:
+def test_variants_of_other_frameworks_in_runners(path: Path) -> None:
     (file,) = examine([path], (), 1)
     if file.not_run:
         pytest.skip(file.not_run)
-    verdicts = PowerRun(load(), PROFILE, (0,), [file], 1).execute()
+    verdicts = PowerRun(SPECS, PROFILE, (0,), [file], 1).execute()
     assert len(verdicts) >= 2
     assert {v.variant.name: v.how((0,)) for v in verdicts if v.how((0,)) in {"survived", "accused"}} == {}
 
@@ -138,23 +146,19 @@ class FlushingNumpy(NumpyFramework):
         return (Device("cpu", "cpu", frozenset(DTYPES)),)
 
 
-def flushing_bench() -> Harness:
-    return replace(bench("numpy"), framework=FlushingNumpy(), cache=ExpectationCache())
-
-
 FLUSHING = own_folder("variants") / "flushing.py"
 
 
 @pytest.mark.parametrize("subject", variants(FLUSHING), ids=lambda subject: subject.name)
 def test_flushing_is_accepted_where_it_is_declared_and_only_there(subject: Subject) -> None:
-    assert accusations(verdict_on(FLUSHING, subject, flushing_bench(), (0,))) == []
-    assert verdict_on(FLUSHING, subject, bench("numpy"), (0,)).accusations != []
+    assert accusations(verdict_on(FLUSHING, subject, FlushingNumpy(), (0,))) == []
+    assert verdict_on(FLUSHING, subject, framework_named("numpy"), (0,)).accusations != []
 
 
 def test_keeping_subnormals_is_rejected_where_flushing_is_declared() -> None:
     path = own_folder("variants") / "variants_value.py"
     keeping = next(subject for subject in variants(path) if subject.name == "computes-in-float64")
-    (_, killer), *_ = verdict_on(path, keeping, flushing_bench(), (0,)).accusations
+    (_, killer), *_ = verdict_on(path, keeping, FlushingNumpy(), (0,)).accusations
     assert killer.check == "mse/mean/law/subnormals-as-declared"
 
 
@@ -234,7 +238,7 @@ def test_a_crash_kills_a_mutant_and_accuses_an_equivalent_variant(tmp_path: Path
     assert code == 1
     (mutant,) = found["mutants"]
     assert mutant["killed"]
-    assert "the worker died with exit code 3" in mutant["reason"]
+    assert "the runner died with exit code 3" in mutant["reason"]
     accusations = {one["name"]: one["accusations"] for one in found["equivalent-variants"]}
     assert [bool(accusations[name]) for name in ("variants-crashes", "variants-plain")] == [True, False]
 

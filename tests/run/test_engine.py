@@ -1,4 +1,4 @@
-"""The engine: nothing absent, nothing lost, whatever happens to a worker."""
+"""The engine: nothing absent, nothing lost, whatever happens to a runner or its judge."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def test_a_wrong_loss_fails_with_a_sentence_and_a_witness(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", "the worker died with signal SIGKILL"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "the worker died with signal SIGSEGV"),
-        ("os._exit(7)", "the worker died with exit code 7"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the runner died with signal SIGKILL"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "the runner died with signal SIGSEGV"),
+        ("os._exit(7)", "the runner died with exit code 7"),
         (
             "os.write(2, b'z' * 1_000_000 + b'\\nthe end\\n'); os._exit(7)",
             " bytes that it wrote then were cut; its last words: the end",
         ),
-        ("time.sleep(600)", "it hung: no answer in 5 s"),
+        ("time.sleep(600)", "it hung: no answer in 5 s while running mse/mean/case/mean-thirds; the process was ended"),
         ("raise RuntimeError('no kernel today')", "raised RuntimeError: no kernel today"),
     ],
 )
-def test_a_lost_worker_is_an_error_of_one_check_and_the_run_goes_on(tmp_path: Path, what: str, sentence: str) -> None:
+def test_a_lost_runner_is_an_error_of_one_check_and_the_run_goes_on(tmp_path: Path, what: str, sentence: str) -> None:
     results = run(tmp_path / "out", subjects.write(tmp_path, subjects.misbehaving(what)), timeout=5)
     assert results.complete
     assert outcomes(results, CASES[0]) == {Outcome.ERROR}
@@ -89,20 +89,20 @@ def test_noise_and_wandering_do_not_reach_the_results(tmp_path: Path, noise: str
     assert Counter(c.outcome for c in results.cells if c.quantity == "value") == {Outcome.PASS: 3}
 
 
-def test_a_worker_that_is_done_deletes_what_it_made_for_itself(tmp_path: Path) -> None:
+def test_a_runner_that_is_done_deletes_what_it_made_for_itself(tmp_path: Path) -> None:
     made = tmp_path / "made"
     tidy = f"import atexit, pathlib\nmade = pathlib.Path({str(made)!r})\nmade.touch()\natexit.register(made.unlink)\n"
     assert run(tmp_path / "out", subjects.write(tmp_path, tidy, subjects.RIGHT)).complete
     assert not made.exists()
 
 
-def test_a_worker_that_does_not_end_by_itself_is_ended(tmp_path: Path) -> None:
+def test_a_runner_that_does_not_end_by_itself_is_ended(tmp_path: Path) -> None:
     stays = "import atexit\natexit.register(lambda: time.sleep(600))\n"
     assert run(tmp_path / "out", subjects.write(tmp_path, stays, subjects.RIGHT)).complete
 
 
 def test_a_missing_framework_is_not_run_with_the_command_that_installs_it(tmp_path: Path) -> None:
-    info = FrameworkInfo("torch", ("no_such_module",), ("torch",))
+    info = FrameworkInfo("torch", requires=("no_such_module",), extras=("torch",))
     results = run(tmp_path / "out", subjects.write(tmp_path, subjects.RIGHT), info=info)
     assert results.complete
     assert {c.outcome for c in results.cells} == {Outcome.NOT_RUN}
@@ -142,16 +142,18 @@ def _wait_for_cells(path: Path, count: int) -> None:
 SLOW = subjects.misbehaving("pass").replace("    return np.mean", "    time.sleep(0.3)\n    return np.mean")
 
 
-def test_killing_a_worker_from_outside_leaves_a_file_that_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("who", "module"), [("runner", "conformance.runner"), ("judge", "conformance.judges")])
+def test_killing_one_from_outside_leaves_a_file_that_says_so(tmp_path: Path, who: str, module: str) -> None:
     process = _start(tmp_path / "out", subjects.write(tmp_path, SLOW), "mse/mean/case/*")
     path = tmp_path / "out" / "results" / "numpy.jsonl"
     _wait_for_cells(path, 6)
-    found = subprocess.run(["pgrep", "-f", f"workers.worker numpy .*{tmp_path}"], capture_output=True, text=True, check=True)
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    found = subprocess.run(["pgrep", "-f", f"{module} numpy .*{tmp_path}"], capture_output=True, text=True, check=True)
+    (pid,) = found.stdout.split()
+    os.kill(int(pid), signal.SIGKILL)
     process.communicate(timeout=300)
     results = read(path)
     assert results.complete
-    killed = [c for c in results.cells if "signal SIGKILL" in c.reason]
+    killed = [c for c in results.cells if f"the {who} died with signal SIGKILL while running mse/mean/case/" in c.reason]
     assert {c.outcome for c in killed} == {Outcome.ERROR}
     assert len({c.check for c in killed}) == 1
     assert process.returncode == 1

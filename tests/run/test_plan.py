@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.checks.catalogue import all_checks
-from conformance.run.plan import PlannedCheck, Selection, plan
+from conformance.judges.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
+from conformance.results.records import Outcome
+from conformance.run.plan import PlannedCheck, Selection, ask_in_turn, plan
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
-from conformance.workers.protocol import Description, DeviceDescription, ImplementationDescription
+from conformance.workers.child import ProcessLost
 
 CHECKS = all_checks(load())
 DESCRIPTION = Description(
@@ -44,3 +48,49 @@ def test_what_is_asked_for_by_name_is_run_in_every_dtype(selection: dict[str, tu
 
     assert left_out(**selection) == set()
     assert len(left_out()) == 2  # another dtype, a family
+
+
+class Noting:
+    """A judge that notes in which order it is asked and answers; it is lost on one check."""
+
+    def __init__(self, lost_on: str) -> None:
+        self.lost_on, self.events = lost_on, list[str]()
+
+    def send(self, request: Request) -> None:
+        self.events.append(f"ask {request.check}")
+
+    def run(self, request: Request) -> Reply:
+        self.events.append(f"answer {request.check}")
+        if request.check == self.lost_on:
+            raise ProcessLost("it died")
+        return Reply(cells=(), uses_random_inputs=False)
+
+
+def test_while_one_answer_is_looked_at_the_judge_works_on_the_next() -> None:
+    """What is not run is told in its place, and whoever is lost on one check is asked for the next."""
+    first, skipped, second, third = planned()[:4]
+    items = [first, replace(skipped, skip_reason="not today"), second, third]
+    judge = Noting(second.check.id)
+    for reply in ask_in_turn(items, judge, 5):  # type: ignore[arg-type]  # of another class
+        judge.events.append(f"look {reply.cells[0].reason if reply.cells else 'at it'}{', lost' if reply.lost else ''}")
+    one, two, three = (item.check.id for item in (first, second, third))
+    assert judge.events == [
+        f"ask {one}",
+        f"answer {one}",
+        f"ask {two}",
+        "look at it",
+        "look not today",
+        f"answer {two}",
+        f"ask {three}",
+        "look it died, lost",
+        f"answer {three}",
+        "look at it",
+    ]
+
+
+def test_of_nothing_nothing_is_asked() -> None:
+    judge = Noting("")
+    assert list(ask_in_turn([], judge, 5)) == []  # type: ignore[arg-type]  # of another class
+    (reply,) = ask_in_turn([replace(planned()[0], skip_reason="not today")], judge, 5)  # type: ignore[arg-type]  # likewise
+    assert {cell.outcome for cell in reply.cells} == {Outcome.NOT_RUN}
+    assert judge.events == []

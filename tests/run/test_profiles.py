@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from one_target import own_harness, request_of
 
 from conformance.checks.base import Check
 from conformance.checks.budget import Budget
 from conformance.frameworks.registry import info_of
+from conformance.judges.harness import Harness
 from conformance.numerics.definition import Shape
 from conformance.results.records import Outcome, Target
 from conformance.run.profiles import PROFILES, Candidate, Profile
-from conformance.workers.protocol import Request
-from conformance.workers.worker import Harness, open_harness
 
 
 def target(mode: str = "eager", dtype: str = "float32", framework: str = "torch") -> Target:
@@ -215,15 +215,16 @@ def few(shapes: tuple[Shape, ...]) -> Budget:
 
 def harness(framework: str) -> Harness:
     pytest.importorskip(framework)
-    return open_harness(framework)
+    return own_harness(framework)
 
 
 @pytest.mark.parametrize("shapes", FEW, ids=str)
 def test_no_law_is_without_an_input_where_shapes_are_few(shapes: tuple[Shape, ...]) -> None:
     bench = harness("torch")
-    first = {i.operation: i.name for i in reversed(bench.implementations.values()) if "float32" in i.dtypes and "eager" in i.modes}
+    described = bench.description.implementations
+    first = {i.operation: i.name for i in reversed(described) if "float32" in i.dtypes and "eager" in i.modes}
     asked = [
-        Request(check=check.id, implementation=first[check.operation], device="cpu", mode="eager", dtype="float32", budget=few(shapes))
+        request_of(check.id, first[check.operation], budget=few(shapes))
         for check in bench.checks.values()
         if check.kind == "law" and "float32" in check.dtypes and check.operation in first
     ]
@@ -236,9 +237,7 @@ def test_no_law_is_without_an_input_where_shapes_are_few(shapes: tuple[Shape, ..
 def test_every_length_has_one_where_each_is_compiled(shapes: tuple[Shape, ...]) -> None:
     bench = harness("jax")
     budget = replace(few(shapes), compiles_each_shape=True)
-    request = Request(
-        check="mse/mean/law/every-length", implementation="written-out.mean", device="cpu", mode="jit", dtype="float32", budget=budget
-    )
+    request = request_of("mse/mean/law/every-length", "written-out.mean", mode="jit", budget=budget)
     assert {cell.outcome for cell in bench.answer(request).cells} == {Outcome.PASS}
 
 

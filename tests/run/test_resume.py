@@ -13,6 +13,8 @@ from test_engine import CASES
 
 from conformance.frameworks.info import FrameworkInfo
 from conformance.frameworks.registry import frameworks
+from conformance.judges.process import JudgeProcess
+from conformance.judges.protocol import Reply, Request
 from conformance.mistake import Mistake
 from conformance.results.lock import lock_folder
 from conformance.results.reading import Results, read
@@ -23,8 +25,6 @@ from conformance.run.plan import Selection
 from conformance.run.profiles import PROFILES, Profile, profile_of
 from conformance.run.resume import load_resume_point
 from conformance.specs.load import load
-from conformance.workers.process import Worker
-from conformance.workers.protocol import Reply, Request
 
 
 def task(
@@ -65,15 +65,15 @@ def ends(path: Path) -> list[int]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The checks that a worker is asked for."""
+    """The checks that a judge is asked for."""
     seen: list[str] = []
-    ask = Worker.run
+    ask = JudgeProcess.run
 
-    def noting(self: Worker, request: Request, timeout: float) -> Reply:
+    def noting(self: JudgeProcess, request: Request) -> Reply:
         seen.append(request.check)
-        return ask(self, request, timeout)
+        return ask(self, request)
 
-    monkeypatch.setattr(Worker, "run", noting)
+    monkeypatch.setattr(JudgeProcess, "run", noting)
     return seen
 
 
@@ -124,7 +124,7 @@ def test_where_there_is_nothing_to_go_on_with_all_of_it_is_run(finished: tuple[P
 
 
 def test_a_framework_that_was_not_there_is_run_once_it_is(finished: tuple[Path, Path], tmp_path: Path) -> None:
-    absent = FrameworkInfo("numpy", ("no_such_module",))
+    absent = FrameworkInfo("numpy", requires=("no_such_module",))
     path = execute(task(tmp_path, finished[1]), absent)
     assert {cell.outcome for cell in read(path).cells} == {Outcome.NOT_RUN}
     assert same(read(execute(task(tmp_path, finished[1], resume=True))), read(finished[0]))
@@ -134,7 +134,7 @@ def test_a_framework_that_is_gone_costs_no_cells(finished: tuple[Path, Path], in
     path = interrupted(ends(finished[0])[3])
     before = path.read_bytes()
     with pytest.raises(Mistake, match=r"numpy\.jsonl: version: found '2.*', expected none as of this run: go on"):
-        execute(task(path.parent, finished[1], resume=True), FrameworkInfo("numpy", ("no_such_module",)))
+        execute(task(path.parent, finished[1], resume=True), FrameworkInfo("numpy", requires=("no_such_module",)))
     assert path.read_bytes() == before
 
 

@@ -24,16 +24,27 @@ SPECS = load()
 CHECKS = all_checks(SPECS)
 
 
+def runner_of(framework: Framework, implementations: Sequence[Implementation]) -> InProcess:
+    """A runner of implementations in this process; it is not started."""
+    return InProcess(Session(framework, {one.name: one for one in implementations}, registry.info_of(framework.name)))
+
+
 def harness_of(framework: Framework, implementations: Sequence[Implementation], specs: Specs = SPECS) -> Harness:
     """A judge of implementations in this process."""
-    session = Session(framework, {one.name: one for one in implementations}, registry.info_of(framework.name))
-    return open_harness(InProcess(session), specs)
+    return open_harness(runner_of(framework, implementations), specs)
 
 
 def own_harness(name: str) -> Harness:
     """A judge of a framework's own entry points, in this process; of them nothing is declared."""
     framework = registry.load(name)
     return harness_of(framework, framework.implementations(), replace(SPECS, policies=()))
+
+
+def request_of(
+    check: str, implementation: str, *, mode: str = "eager", dtype: str = "float32", budget: Budget = PROFILES["full"].budget
+) -> Request:
+    """One check on an implementation, on the CPU."""
+    return Request(check=check, implementation=implementation, device="cpu", mode=mode, dtype=dtype, budget=budget, timeout=60)
 
 
 def cells_of(
@@ -57,5 +68,4 @@ def cells_of(
     budget = replace(budget, compiles_each_shape=budget.compiles_each_shape or info.compiles_each_shape(mode))
     if mode == VMAP:
         budget = replace(budget, batch=PROFILES["full"].vmap_batch or budget.batch)
-    request = Request(check=check, implementation="mine.form", device="cpu", mode=mode, dtype=dtype, budget=budget, timeout=60)
-    return list(harness.answer(request).cells)
+    return list(harness.answer(request_of(check, "mine.form", mode=mode, dtype=dtype, budget=budget)).cells)

@@ -14,11 +14,9 @@ from conformance.workers.stderr import KEPT, Log
 PATIENCE = 60.0
 
 
-def log_of(program: str) -> tuple[Log, subprocess.Popen[str]]:
+def log_of(program: str) -> tuple[Log, subprocess.Popen[bytes]]:
     """The log of a process that has ended."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"import os, sys\n{program}"], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", f"import os, sys\n{program}"], stderr=subprocess.PIPE, start_new_session=True)
     assert process.stderr is not None
     log = Log(process.stderr)
     process.wait(PATIENCE)

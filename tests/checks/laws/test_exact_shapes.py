@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from one_target import SPECS, cells_of
 
-from conformance.checks.context import CheckContext, ExpectationCache
+from conformance.checks.context import CheckContext, ExpectationCache, FunctionEvaluator
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes
 from conformance.frameworks.base import Evaluation
 from conformance.numerics.definition import Inputs
@@ -61,7 +61,7 @@ def context(operation: str, profile: str, dtype: str) -> CheckContext:
     return CheckContext(
         target,
         SPECS.operations[operation],
-        _evaluates_nothing,
+        FunctionEvaluator(_evaluates_nothing),
         SPECS.error_model,
         flushes=False,
         budget=COMPILED[profile],
