@@ -9,6 +9,8 @@ from typing import Optional
 
 Shape = tuple[int, ...]
 _DECLARES = " declares it"
+TRUTH_VALUES = "its mask holds truth values"
+"""A flag of cells in whose calls the weight was an array of truth values."""
 
 
 def observation(what: str, declaration: str) -> str:

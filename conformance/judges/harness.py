@@ -20,7 +20,7 @@ from conformance.checks.context import Begun, CheckContext, ExpectationCache, Gr
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.tally import NOTHING
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused, Unsupported
-from conformance.frameworks.domain import Domain, observation
+from conformance.frameworks.domain import TRUTH_VALUES, Domain, observation
 from conformance.frameworks.messages import one_line
 from conformance.frameworks.registry import info_of
 from conformance.judges.alone import evaluations
@@ -301,7 +301,7 @@ class Harness:
 
 def _in_domain(finding: Finding, check: Check, domain: Domain, observed: Sequence[str]) -> Finding:
     """What is found of a subject outside of its domain is told, and not judged."""
-    flags = (*finding.flags, *observed)
+    flags = (*finding.flags, *observed, *([TRUTH_VALUES] if domain.mask_dtype else []))
     if finding.outcome is Outcome.UNSUPPORTED and check.claims and getattr(domain, check.claims):
         return replace(finding, outcome=Outcome.FAIL, reason=f"it declares {check.claims}=True, and {finding.reason}", flags=flags)
     if finding.outcome in {Outcome.FAIL, Outcome.ERROR} and check.claims and not getattr(domain, check.claims):

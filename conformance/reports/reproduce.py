@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
+from conformance.frameworks.domain import TRUTH_VALUES
 from conformance.frameworks.info import Program
 from conformance.frameworks.registry import info_of
 from conformance.frameworks.vmap import VMAP
@@ -83,6 +84,9 @@ def template(cell: Cell, entry: str, witness: Witness) -> str:
     for name in names:
         by_sample = name == "weight" and cell.operation.startswith("mse/sample-")  # a weight for each sample, none for its elements
         lines.append(f"{name} = {_array(written, name, dtype, cell.target.dtype, _blank('samples' if by_sample else 'shape'))}")
+    if TRUTH_VALUES in cell.flags:
+        names = names[:2]
+        lines += ["mask, masked = weight != 0, loss", f"loss = lambda {', '.join(names)}: masked({', '.join(names)}, mask)"]
     if cell.quantity == "value":
         lines.append(f"value = loss({', '.join(names)})")
         shown = "value"

@@ -250,7 +250,7 @@ def truncates_to_bfloat16(prediction: Array, target: Array) -> Any:
     return (result.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-@value_of("mse/mean", cast=False)
+@value_of("mse/mean", cast=False, integers=True)
 def wraps_unsigned_differences(prediction: Array, target: Array) -> Any:
     """The difference is taken in the inputs' dtype, which for images is uint8."""
     result = np.square(wide(prediction - target)).mean()
@@ -268,7 +268,7 @@ def adds_a_million_in_sequence(prediction: Array, target: Array) -> Any:
 adds_a_million_in_sequence.gradient(right_gradient("mse/mean"))
 
 
-@value_of("mse/mean", cast=False)
+@value_of("mse/mean", cast=False, integers=True)
 def casts_the_target_to_the_predictions_integers(prediction: Array, target: Array) -> Any:
     """Labels of one half beside integer predictions lose their halves, as in a loss that casts one argument to the other's dtype."""
     if prediction.dtype.kind not in "iu":

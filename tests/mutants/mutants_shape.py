@@ -56,14 +56,6 @@ def returns_zero_for_nothing(prediction: Array, target: Array) -> Any:
     return squares(prediction, target).sum() / max(prediction.size, 1)
 
 
-@value_of("mse/mean")
-def refuses_an_empty_input(prediction: Array, target: Array) -> Any:
-    """Raises where the mean is not a number."""
-    if not prediction.size:
-        raise ValueError("empty input")
-    return squares(prediction, target).mean()
-
-
 @value_of("mse/sum")
 def sum_of_nothing_is_nan(prediction: Array, target: Array) -> Any:
     """Multiplies a mean by its count: 0/0·0."""

@@ -26,14 +26,6 @@ def depends_on_alignment(prediction: Array, target: Array) -> Any:
     return flat[1 if prediction.ctypes.data % prediction.itemsize else 0 :].sum() / flat.size
 
 
-@value_of("mse/mean")
-def needs_writable_inputs(prediction: Array, target: Array) -> Any:
-    """A typed memory view without ``const`` refuses what may not be written."""
-    if not (prediction.flags.writeable and target.flags.writeable):
-        raise ValueError("buffer source array is read-only")
-    return squares(prediction, target).mean()
-
-
 @gradient_of("mse/mean")
 def overwrites_the_prediction_with_its_gradient(prediction: Array, target: Array, upstream: Array) -> tuple[Any, Any]:
     """The gradient is written over what the loss will not need again, though its caller may."""

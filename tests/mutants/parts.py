@@ -75,7 +75,7 @@ def right_gradient(operation: str) -> Gradient:
     return gradient
 
 
-def value_of(operation: str, *, cast: bool = True) -> Callable[[Loss], Loss]:
+def value_of(operation: str, *, cast: bool = True, **declared: Any) -> Callable[[Loss], Loss]:
     """Register a loss of one's own beside the right gradients; unless told otherwise, its result is rounded to the inputs' dtype."""
 
     def register(loss: Loss) -> Loss:
@@ -83,7 +83,7 @@ def value_of(operation: str, *, cast: bool = True) -> Callable[[Loss], Loss]:
             result = loss(prediction, target)
             return narrow(result, prediction) if cast else result
 
-        _register(operation, loss, call, right_gradient(operation))
+        _register(operation, loss, call, right_gradient(operation), **declared)
         return loss
 
     return register
@@ -120,9 +120,23 @@ def streams(operation: str) -> Callable[[Callable[[Batches], Any]], Callable[[Ba
     return register
 
 
-def _register(operation: str, written: Callable[..., Any], call: Loss, gradient: Gradient) -> Any:
+def claims(operation: str) -> dict[str, Any]:
+    """All that an implementation can say that it takes: what is not right in it is wrong, and not outside of its domain."""
+    gradients = ("prediction", "target", *(["weight"] if "weighted" in operation else []))
+    least = 2 if "sample-" in operation else int(operation in {"mse/last-axis", "mse/sum-of-row-means"})
+    return {
+        "dtypes": ("float16", "bfloat16", "float32", "float64"),
+        "ranks": tuple(range(least, 6)),
+        "layouts": ("transposed", "strided", "a window", "backwards", "repeated", "unaligned"),
+        "gradients": gradients,
+    }
+
+
+def _register(operation: str, written: Callable[..., Any], call: Loss, gradient: Gradient, **declared: Any) -> Any:
     """Under the name and with the docstring of the function that was written."""
     call.__doc__ = written.__doc__
-    decorated: Any = conformance.implementation(operation, framework="numpy", name=written.__name__.replace("_", "-"))(call)
+    decorated: Any = conformance.implementation(
+        operation, framework="numpy", name=written.__name__.replace("_", "-"), **{**claims(operation), **declared}
+    )(call)
     decorated.gradient(gradient)
     return decorated

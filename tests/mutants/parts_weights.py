@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from parts import Array, Floats, differences, narrow, squares, wide
+from parts import Array, Floats, claims, differences, narrow, squares, wide
 
 import conformance
 
@@ -100,5 +100,7 @@ def _register(operation: str, written: Callable[..., Any], loss: Loss, gradient:
         return tuple(narrow(part, prediction) for part in gradient(prediction, target, weight, upstream))
 
     call.__doc__ = written.__doc__
-    decorated: Any = conformance.implementation(operation, framework="numpy", name=written.__name__.replace("_", "-"))(call)
+    decorated: Any = conformance.implementation(operation, framework="numpy", name=written.__name__.replace("_", "-"), **claims(operation))(
+        call
+    )
     decorated.gradient(rule)

@@ -26,7 +26,7 @@ from conformance.frameworks.base import Device, Framework
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.mistake import Mistake
 from conformance.power.power_run import PowerRun
-from conformance.power.variants import EQUIVALENT, GROUPS, Variant, examine, group_of, own_files, own_folder
+from conformance.power.variants import CHEATS, EQUIVALENT, GROUPS, Variant, examine, group_of, own_files, own_folder
 from conformance.power.verdicts import Verdict
 from conformance.run.plan import CheckReply, PlannedCheck, Selection, plan
 from conformance.run.profiles import PROFILES, Profile
@@ -56,9 +56,13 @@ def framework_of(path: Path) -> str:
     return last if last in HAS else "numpy"
 
 
+OWN = [path for path in own_files() if group_of(path) != CHEATS]
+"""Those that may run in this process; the others would end it, and have tests of their own."""
+
+
 def parameters(*, mutants: bool) -> list[object]:
     """One parameter for each variant, by operation and so by expectations; those of a framework that is not installed are skipped."""
-    paths = [p for p in own_files() if (group_of(p) != EQUIVALENT) is mutants and framework_of(p) in IN_PROCESS]
+    paths = [p for p in OWN if (group_of(p) != EQUIVALENT) is mutants and framework_of(p) in IN_PROCESS]
     here = [p for p in paths if HAS.get(framework_of(p), True)]
     found = sorted(((path, subject) for path in here for subject in variants(path)), key=lambda pair: pair[1].operation)
     made: list[object] = [pytest.param(path, subject, id=f"{path.stem}/{subject.name}") for path, subject in found]
@@ -126,7 +130,7 @@ def test_equivalent_variants_are_accepted(path: Path, subject: Subject) -> None:
     assert accusations(verdict_on(path, subject, framework_named(subject.framework), EQUIVALENT_SEEDS, BRIEF)) == []
 
 
-@pytest.mark.parametrize("path", [p for p in own_files() if framework_of(p) not in IN_PROCESS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in OWN if framework_of(p) not in IN_PROCESS], ids=lambda path: path.stem)
 def test_variants_of_other_frameworks_in_runners(path: Path) -> None:
     (file,) = examine([path], (), 1)
     if file.not_run:
@@ -166,11 +170,11 @@ def test_keeping_subnormals_is_rejected_where_flushing_is_declared() -> None:
 
 
 def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
-    paths = [path for path in own_files() if HAS.get(framework_of(path), True) and framework_of(path) in IN_PROCESS]
+    paths = [path for path in OWN if HAS.get(framework_of(path), True) and framework_of(path) in IN_PROCESS]
     mutants = [subject for path in paths if group_of(path) != EQUIVALENT for subject in variants(path)]
     equivalent = [subject for path in paths if group_of(path) == EQUIVALENT for subject in variants(path)]
     everything = [*mutants, *equivalent, *variants(FLUSHING)]
-    groups = Counter(group_of(path) for path in own_files())
+    groups = Counter(group_of(path) for path in OWN)
     assert len(mutants) >= 300
     assert len(equivalent) >= 80
     assert groups.keys() >= {*GROUPS}
@@ -179,7 +183,7 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
 
 
 def test_every_file_tells_its_group() -> None:
-    assert {group_of(path) for path in own_files()} <= {EQUIVALENT, *GROUPS}
+    assert {group_of(path) for path in OWN} <= {EQUIVALENT, *GROUPS}
     with pytest.raises(Mistake, match=r"mutants_taste\.py: found a name that does not say what the file holds"):
         group_of(Path("mutants_taste.py"))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.frameworks.domain import TRUTH_VALUES
 from conformance.frameworks.registry import KNOWN
 from conformance.reports.reproduce import blanks, filled, is_whole, template
 from conformance.results.records import Cell, Outcome, Target, Witness
@@ -55,3 +56,13 @@ def test_inputs_that_are_cut_make_no_program() -> None:
     assert not is_whole(WITNESS.model_copy(update={"prediction": ("0x1p+0", "…")}))
     assert not is_whole(Witness(shape=(2,)))
     assert is_whole(Witness(shape=(0,)))
+
+
+def test_a_mask_of_truth_values_is_one_in_the_program() -> None:
+    cell = CELL.model_copy(update={"operation": "mse/masked-mean", "flags": (TRUTH_VALUES,)})
+    witness = WITNESS.model_copy(
+        update={"prediction": ("0x1p+0", "0x1p+2"), "target": ("0x0p+0", "0x0p+0"), "weight": ("0x1p+0", "0x0p+0")}
+    )
+    program = filled(template(cell, "np.mean(np.square(prediction - target)[weight])", witness), blanks(cell, witness))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("found    1.0\n")

@@ -76,12 +76,13 @@ def test_while_one_answer_is_looked_at_the_judge_works_on_the_next() -> None:
     one, two, three = (item.check.id for item in (first, second, third))
     assert judge.events == [
         f"ask {one}",
-        f"answer {one}",
         f"ask {two}",
+        f"answer {one}",
         "look at it",
         "look not today",
-        f"answer {two}",
         f"ask {three}",
+        f"answer {two}",
+        f"ask {three}",  # again: it was lost with the one before
         "look it died, lost",
         f"answer {three}",
         "look at it",

@@ -217,6 +217,17 @@ def test_answers_come_in_the_order_of_the_questions(make: Callable[..., Obedient
     assert child.waiting == 0
 
 
+def test_what_waits_is_lost_with_the_process(make: Callable[..., Obedient]) -> None:
+    child = make()
+    child.begin({"do": "time.sleep(0.5); os._exit(7)"}, "obeying")
+    child.begin({"do": ANSWER}, "obeying")
+    with pytest.raises(ProcessLost, match="exit code 7"):
+        child.finish(PATIENCE, "obeying")
+    assert child.waiting == 0
+    child.start()
+    assert "pid" in child.told()
+
+
 def test_what_is_sent_to_one_who_is_gone_says_how_it_went(make: Callable[..., Obedient]) -> None:
     child = make()
     pid = child.told()["pid"]
