@@ -52,6 +52,7 @@ def _has_an_exact_root(divisor: Number) -> bool:
     return is_power_of_two(divisor) and is_power_of_two(square_root(divisor))
 
 
+_OF_WEIGHTS = (Divisor.WEIGHTS, Divisor.NONZERO_WEIGHTS)
 _KEPT = 4096
 _THETAS: dict[tuple[int, Hashable], tuple[Sequence[RoundingStep], Fraction]] = {}
 """θ of the situations met: inputs of one shape share it. A model is told by its identity, and kept so that no other one takes it over."""
@@ -93,7 +94,7 @@ class Roundings:
             "weighted": self.weighted,
             "by-weights": by_weights,
             "rows": self.definition.by_sample or self.definition.divisor is Divisor.LAST_AXIS,
-            "sum-apart": reduced and (by_weights or self.definition.divisor is Divisor.NONZERO_WEIGHTS or self.definition.factor != 1),
+            "sum-apart": reduced and (self.definition.divisor in _OF_WEIGHTS or self.definition.factor != 1),
             "divided": divided,
             "factored": not is_power_of_two(abs(self.definition.factor)),
             "upstream": not self.unit_upstream,
