@@ -192,13 +192,15 @@ class InDomain:
                 if len(stack) > 1:
                     return [group for place in range(len(stack)) for group in self.begin(stack.part(slice(place, place + 1)))()]
                 return [Group(1, Refused(f"it refuses {why}: {one_line(error)}"))]
-            return [self._declared(group) for group in groups]
+            return [self._declared(group, arrays.upstream.shape[1:]) for group in groups]
 
         return end
 
-    def _declared(self, group: Group) -> Group:
+    def _declared(self, group: Group, value_shape: Shape) -> Group:
         if isinstance(group.result, Refused):
             raise RefusedInside(f"it refused inputs of its domain: {group.result}")
+        if group.result.value.shape[1:] != value_shape:
+            return group  # which is wrong, and leaves nothing to differentiate
         return Group(group.count, declared_gradients(group.result, self.domain))
 
 
