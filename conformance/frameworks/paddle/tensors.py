@@ -128,18 +128,28 @@ def upstream_of(inputs: Inputs, value: Tensor) -> Tensor:
 
 
 def with_gradient(call: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
-    """The call, with a gradient of its own in place of that of autograd."""
+    """The call, with a gradient of its own in place of that of autograd.
+
+    Raises:
+        Unsupported: in a graph, which holds no such functions.
+    """
 
     class Own(PyLayer):  # type: ignore[misc]  # a class of no type to mypy
         @staticmethod
         def forward(ctx: Any, *given: Tensor) -> Any:
+            ctx.constant = [tensor.stop_gradient for tensor in given]
             ctx.save_for_backward(*given)
             return call(*given)
 
         @staticmethod
         def backward(ctx: Any, upstream: Tensor) -> Any:
             given = ctx.saved_tensor()
-            return in_order(gradient(*given, upstream), len(given))
+            parts = in_order(gradient(*given, upstream), len(given))
+            return tuple(None if constant else part for constant, part in zip(ctx.constant, parts))
 
-    applied: Callable[..., Any] = Own.apply
-    return applied
+    def differentiated(*given: Tensor) -> Any:
+        if not paddle.in_dynamic_mode():
+            raise Unsupported("a graph of PaddlePaddle holds no function with a gradient of its own")
+        return Own.apply(*given)
+
+    return differentiated
