@@ -44,7 +44,7 @@ def test_a_right_file(tmp_path: Path) -> None:
     implementation = first.implementation()
     assert (implementation.name, implementation.entry, implementation.operation) == ("my_loss", "my_loss.py:my_loss", "mse/mean")
     assert implementation.modes == ("eager",)
-    assert implementation.dtypes == ("float16", "bfloat16", "float32", "float64")
+    assert implementation.dtypes == ("float16", "float32", "float64")  # bfloat16 is none of NumPy's own
     assert faults(evaluate(NumpyFramework(), implementation, "eager", "float32"), "mse/mean", "eager") == []
     assert (second.adapter, second.modes, second.dtypes) == ("torch", ("eager", "compile"), ("float32",))
     assert second.implementation().gradient is None

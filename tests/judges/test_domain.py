@@ -404,6 +404,91 @@ def test_and_its_last_digit() -> None:
     assert value("mse/mean/bound/ordinary", rounds_twice, half_result="float16").outcome is Outcome.FAIL
 
 
+# ---- in every framework ----
+
+
+def _of_torch() -> Any:
+    import torch
+
+    return lambda m, x: torch.where(m, x, 0.0).sum() / m.sum(), torch.mean
+
+
+def _of_jax() -> Any:
+    import jax.numpy as jnp
+
+    return lambda m, x: jnp.where(m, x, 0).sum() / m.sum(), jnp.mean
+
+
+def _of_tensorflow() -> Any:
+    import tensorflow as tf
+
+    return lambda m, x: tf.reduce_sum(tf.where(m, x, tf.zeros_like(x))) / tf.reduce_sum(tf.cast(m, tf.float32)), tf.reduce_mean
+
+
+def _of_mlx() -> Any:
+    import mlx.core as mx
+
+    return lambda m, x: mx.where(mx.logical_not(m), 0, x).sum() / m.sum(), mx.mean
+
+
+def _of_paddle() -> Any:
+    import paddle
+
+    return lambda m, x: paddle.where(m, x, paddle.zeros_like(x)).sum() / m.astype("float32").sum(), paddle.mean
+
+
+FRAMEWORKS = [
+    ("torch", "eager", _of_torch),
+    ("jax", "eager", _of_jax),
+    ("jax", "jit", _of_jax),
+    ("tensorflow", "eager", _of_tensorflow),
+    ("tensorflow", "graph", _of_tensorflow),
+    ("tensorflow", "xla", _of_tensorflow),
+    ("mlx", "eager", _of_mlx),
+    ("mlx", "compile", _of_mlx),
+    ("paddle", "eager", _of_paddle),
+    ("paddle", "graph", _of_paddle),
+]
+every_framework = pytest.mark.parametrize(("name", "mode", "parts"), FRAMEWORKS, ids=[f"{name}-{mode}" for name, mode, _ in FRAMEWORKS])
+
+
+def in_mode(check: str, name: str, mode: str, call: Callable[..., Any], gradient: Callable[..., Any] | None = None) -> list[Cell]:
+    mine = declared("/".join(check.split("/")[:2]), call, gradient, framework=name, modes=(mode,))
+    return list(harness_of(registry.load(name), (mine,)).answer(request_of(check, "mine", mode=mode)).cells)
+
+
+def skip_without(name: str) -> None:
+    if reason := registry.info_of(name).why_missing():
+        pytest.skip(reason)
+
+
+@every_framework
+def test_a_mask_of_truth_values_has_no_gradient_and_the_others_have(name: str, mode: str, parts: Callable[[], Any]) -> None:
+    skip_without(name)
+    mean_where, _ = parts()
+    found = in_mode("mse/masked-mean/case/masked-mean-vector", name, mode, lambda p, t, m: mean_where(m, (p - t) * (p - t)))
+    assert {cell.outcome for cell in found} == {Outcome.PASS}, [cell.reason for cell in found]
+
+
+@every_framework
+def test_a_gradient_of_ones_own_takes_the_place_of_the_frameworks(name: str, mode: str, parts: Callable[[], Any]) -> None:
+    skip_without(name)
+    _, mean = parts()
+
+    def loss(p: Any, t: Any) -> Any:
+        return mean((p - t) * (p - t))
+
+    def half(p: Any, t: Any, g: Any) -> tuple[Any, None]:
+        return g * (p - t) / 2, None  # of four elements it is right
+
+    check = "mse/mean/case/mean-opposite-residuals"
+    outcomes = [cell.outcome for cell in in_mode(check, name, mode, loss, half)]
+    if (name, mode) == ("paddle", "graph"):
+        assert set(outcomes) == {Outcome.UNSUPPORTED}
+    else:
+        assert outcomes == [Outcome.PASS, Outcome.FAIL, Outcome.UNSUPPORTED]  # of two elements it is half
+
+
 # ---- derivatives of PyTorch ----
 
 
