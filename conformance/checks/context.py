@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from itertools import groupby, islice
+from typing import Any, Protocol, TypeVar
 
 from conformance.checks.budget import Budget
 from conformance.checks.tally import QuantityRecord
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused
 from conformance.frameworks.domain import Domain
 from conformance.frameworks.probe import Probe
+from conformance.frameworks.vmap import VMAP
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Definition, Inputs, Over, Quantity, Shape
@@ -24,6 +26,9 @@ from conformance.specs.model import Operation, Policy
 Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
+_About = TypeVar("_About")
+_TOGETHER = 64
+"""Most inputs that are sent at a time."""
 _KEPT = 16_384
 _ELEMENTS = 1_000_000
 """Of all arrays that are kept: about 100 bytes each."""
@@ -196,6 +201,49 @@ class CheckContext:
             ExecutionMismatch: another device, another mode, or a narrower dtype than the inputs'.
         """
         return self.as_asked(self.evaluate(inputs))
+
+    def evaluations(self, inputs: Iterable[Inputs]) -> Iterator[Evaluation]:
+        """Evaluate one input after the other. Those of one shape that follow each other are sent together, and the next meanwhile.
+
+        Raises:
+            ExecutionMismatch: as above.
+        """
+
+        def begun() -> Iterator[Callable[[], Sequence[Group]]]:
+            for _, alike in groupby(inputs, key=lambda one: (one.shape, one.read_only)):
+                while members := list(islice(alike, 1 if self.target.mode == VMAP else _TOGETHER)):
+                    yield self.evaluate.begin(Stack.of(members))
+
+        asked: deque[Callable[[], Sequence[Group]]] = deque()
+        following = begun()
+        while True:
+            asked.extend(islice(following, 2 - len(asked)))
+            if not asked:
+                return
+            for group in asked.popleft()():
+                if isinstance(group.result, Refused):
+                    raise group.result
+                evaluation = self.as_asked(group.result)
+                for number in range(group.count):
+                    yield member_of(evaluation, number)
+
+    def each(self, wanted: Iterable[tuple[_About, Sequence[Inputs]]]) -> Iterator[tuple[_About, list[Evaluation]]]:
+        """The evaluations of several inputs each, beside what they are about; they are sent as :meth:`evaluations` does.
+
+        Raises:
+            ExecutionMismatch: as above.
+        """
+        waiting: deque[tuple[_About, int]] = deque()
+
+        def inputs() -> Iterator[Inputs]:
+            for about, some in wanted:
+                waiting.append((about, len(some)))
+                yield from some
+
+        found = self.evaluations(inputs())
+        for first in found:
+            about, count = waiting.popleft()
+            yield about, [first, *islice(found, count - 1)]
 
     def as_asked(self, evaluation: Evaluation) -> Evaluation:
         """An evaluation, unless it did not run as asked.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from conformance.checks.base import EvaluatingCheck, Finding
 from conformance.checks.context import CheckContext, in_domain
 from conformance.checks.grading import grade, tree_bound_u, worst
 from conformance.checks.judge import Judgement
-from conformance.checks.observe import observe
+from conformance.checks.observe import Batch, Judged, observe_each
 from conformance.numerics.definition import Divisor, Inputs, Quantity
 from conformance.numerics.formats import FORMATS, Array, Format
 from conformance.results.records import AtSize, Grade, Outcome
@@ -78,10 +80,14 @@ class GrowthCheck(EvaluatingCheck):
         """Measure at every size of the budget; the grade is the worst over all of it."""
         chain = _Chain()
         tally = context.tallies[Quantity.VALUE]
-        for n in context.budget.growth_sizes:
+        fmt = FORMATS[context.target.dtype]
+        # A probe's result in a narrower format has too few digits to count in.
+        wanted = [(n, name) for n in context.budget.growth_sizes for name in _DATA if name != "probe" or fmt.precision >= 24]
+        judged = observe_each(context, (self._batch(context, n, name) for n, name in wanted), minimise=False)
+        for n, names in groupby(wanted, key=itemgetter(0)):
             tally.bits = blake2b(digest_size=6)
-            for name in _DATA:
-                self._measure(context, chain, n, name)
+            for (_, name), found in zip(names, judged):  # noqa: B905 - the names end first, and nothing more is asked for
+                self._note(context, chain, n, name, found)
             if n in chain.sizes:
                 chain.sizes[n] = chain.sizes[n].model_copy(update={"bits": tally.bits.hexdigest()})
         if chain.at:
@@ -94,13 +100,14 @@ class GrowthCheck(EvaluatingCheck):
         context.kept[self.id] = super().run(context)
         return context.kept[self.id]
 
-    def _measure(self, context: CheckContext, chain: _Chain, n: int, name: str) -> None:
+    def _batch(self, context: CheckContext, n: int, name: str) -> Batch:
         fmt = FORMATS[context.target.dtype]
-        if name == "probe" and fmt.precision < 24:
-            return  # the result has too few digits to count in
         prediction, target = (array.reshape(in_domain(context, (n,))) for array in _data(name, n, fmt))
         inputs = Inputs(prediction, target, None, np.ones((), fmt.dtype))
-        judged = observe(context, inputs, key=(self.id, fmt.name, name, n), recipe=f"data={name} n={n}", minimise=False)
+        return Batch.of(inputs, (self.id, fmt.name, name, n), f"data={name} n={n}")
+
+    def _note(self, context: CheckContext, chain: _Chain, n: int, name: str, judged: Judged) -> None:
+        fmt = FORMATS[context.target.dtype]
         judgement = dict(judged).get(Quantity.VALUE)
         if judgement is None or not judgement.conforms:
             return

@@ -7,10 +7,11 @@ by an allowance only, is judged by itself. Where the target takes stacks, they a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -38,6 +39,11 @@ class Batch:
     key: Hashable
     recipe: Callable[[int], str]
 
+    @classmethod
+    def of(cls, inputs: Inputs, key: Hashable, recipe: str) -> Batch:
+        """A batch of one."""
+        return cls(Stack.of([inputs]), key, lambda _: recipe)
+
 
 def observe(
     context: CheckContext,
@@ -49,7 +55,7 @@ def observe(
     minimise: bool = True,
 ) -> Judged:
     """Evaluate one input and judge every quantity of the check; failures are shrunk and written into the tally."""
-    return observe_batch(context, Batch(Stack.of([inputs]), key, lambda _: recipe), expect, minimise=minimise)
+    return observe_batch(context, Batch.of(inputs, key, recipe), expect, minimise=minimise)
 
 
 def observe_batch(
@@ -60,15 +66,41 @@ def observe_batch(
     minimise: bool = True,
 ) -> Judged:
     """Evaluate all inputs of a batch and judge every quantity of the check; failures are shrunk and written into the tally."""
+    return next(observe_each(context, [batch], expect, minimise=minimise))
+
+
+def observe_each(
+    context: CheckContext, batches: Iterable[Batch], expect: Expect | None = None, *, minimise: bool = True
+) -> Iterator[Judged]:
+    """Each batch as :func:`observe_batch` does; the implementation is asked for the next while one is judged."""
+    asked: deque[_Asked] = deque()
+    following = (_ask(context, batch) for batch in batches)
+    while True:
+        asked.extend(islice(following, 1 - len(asked)))
+        if not asked:
+            return
+        batch, finish = asked.popleft()
+        _prepare(context, batch, expect)  # while the implementation computes
+        asked.extend(islice(following, 1))
+        groups = finish()
+        if not asked:
+            context.idle()
+        yield _judged(context, batch, groups, expect, minimise=minimise)
+
+
+_Asked = tuple[Batch, Callable[[], Sequence[Group]]]
+
+
+def _ask(context: CheckContext, batch: Batch) -> _Asked:
     if (narrower := context.exact_format).name != context.target.dtype:  # what arrives from above has the format of the value
         arrays = batch.stack.arrays
         with np.errstate(over="ignore"):
             upstream = arrays.upstream.astype(narrower.dtype).astype(arrays.upstream.dtype)
         batch = replace(batch, stack=Stack(replace(arrays, upstream=upstream)), key=(batch.key, narrower.name))
-    finish = context.evaluate.begin(batch.stack)
-    _prepare(context, batch, expect)  # while the implementation computes
-    groups = finish()
-    context.idle()
+    return batch, context.evaluate.begin(batch.stack)
+
+
+def _judged(context: CheckContext, batch: Batch, groups: Sequence[Group], expect: Expect | None, *, minimise: bool) -> Judged:
     results = _results(context, batch.stack, groups)
     everyone = _Judging(context, batch, results, expect, minimise, results.places)
     at_once = _at_once(context.operation.definition, batch.stack) if results.is_whole else 1

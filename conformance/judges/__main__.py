@@ -15,7 +15,7 @@ from conformance.runner.frames import Broken, Message, Pipe
 from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
 from conformance.runner.sandbox import hide_memory
 from conformance.specs.load import load
-from conformance.workers.child import NO_START, ProcessLost
+from conformance.workers.child import NO_START, ProcessLost, Question
 from conformance.workers.runner import Runner, RunnerOptions
 
 TICK = 1.0
@@ -31,12 +31,12 @@ class WatchedRunner(Runner):
         self._run = pipe
         self._told = time.monotonic()
 
-    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
+    def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
         """Say so, and ask."""
         if time.monotonic() - self._told > TICK:
             self._told = time.monotonic()
             self._run.send({"tick": self.request})
-        super().begin(message, doing, ticks)
+        return super().begin(message, doing, timeout, ticks)
 
 
 def main() -> None:

@@ -63,7 +63,6 @@ class Harness:
     """The request that comes next, where it is known."""
     _begun: tuple[str, Target, Callable[[], Sequence[Group]]] | None = None
     """The pinned case that was asked for while the one before it was judged."""
-    _answers: int = 0
     _spoiled_by: str = ""
 
     def answer(self, request: Request) -> Reply:
@@ -121,11 +120,15 @@ class Harness:
                 self.runner.start()
             self.runner.undone.clear()
             self.runner.lasting.clear()
-            found, uses_random_inputs = self._run(check, implementation, target, budget)
+            answers = self.runner.answers
+            try:
+                found, uses_random_inputs = self._run(check, implementation, target, budget)
+            finally:
+                if self.runner.answers > answers:
+                    self.losses.note_answer(target)
         except ProcessLost as lost:
             self._prepared = None
-            self.losses.note(target, str(lost), answered=self.runner.answers > self._answers)
-            self._answers = self.runner.answers
+            self.losses.note(target, str(lost))
             return _everywhere(check, Outcome.ERROR, str(lost)), False, (), True
         if self.runner.lasting:
             self._spoiled_by = target.implementation

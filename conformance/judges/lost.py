@@ -17,18 +17,23 @@ class LostCounts:
 
     in_a_row: Counter[str] = field(default_factory=Counter)
     of_target: Counter[Target] = field(default_factory=Counter)
-    last: str = ""
+    reasons: dict[str | Target, str] = field(default_factory=dict)
+    """Of each implementation and each target, the last."""
 
-    def note(self, target: Target, reason: str, *, answered: bool) -> None:
-        """Count one; ``answered``: since the last one the implementation answered something."""
-        self.in_a_row[target.implementation] = 1 if answered else self.in_a_row[target.implementation] + 1
+    def note(self, target: Target, reason: str) -> None:
+        """Count one."""
+        self.in_a_row[target.implementation] += 1
         self.of_target[target] += 1
-        self.last = reason
+        self.reasons[target.implementation] = self.reasons[target] = reason
+
+    def note_answer(self, target: Target) -> None:
+        """Its implementation has answered something."""
+        del self.in_a_row[target.implementation]
 
     def given_up(self, target: Target) -> str:
         """Why nothing more is asked of a target; empty if it is."""
         if self.in_a_row[target.implementation] >= MAX_LOST:
-            return f"given up after {MAX_LOST} hangs or deaths in a row; the last: {self.last}"
+            return f"given up after {MAX_LOST} hangs or deaths in a row; the last: {self.reasons[target.implementation]}"
         if self.of_target[target] >= MAX_LOST:
-            return f"given up after {MAX_LOST} hangs or deaths of this target; the last: {self.last}"
+            return f"given up after {MAX_LOST} hangs or deaths of this target; the last: {self.reasons[target]}"
         return ""

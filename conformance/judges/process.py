@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from conformance.judges.lost import MAX_LOST
 from conformance.judges.protocol import Description, Reply, Request
-from conformance.workers.child import Child, ProcessLost
+from conformance.workers.child import Child, ProcessLost, Question
 from conformance.workers.runner import FIRST_TIMEOUT, RunnerOptions
 
 SILENCE = 900.0
@@ -37,8 +37,9 @@ class JudgeProcess(Child):
         self.framework = framework
         self._options = options or JudgeOptions()
         self._lost: Counter[str] = Counter()
-        self._reason = ""
-        self._sent: deque[tuple[Request, ProcessLost | None]] = deque()
+        self._reason: dict[str, str] = {}
+        self._sent: deque[tuple[Request, Question | ProcessLost]] = deque()
+        """What was asked and not yet waited for, and why some of it will get no answer."""
 
     def command(self) -> Sequence[str]:
         """Our own interpreter, with the judge's module."""
@@ -67,17 +68,25 @@ class JudgeProcess(Child):
             raise ProcessLost("the judge's first message was not a description of its framework") from None
 
     def send(self, request: Request) -> None:
-        """Ask for one check on one target, of a new process where there is none; :meth:`run` gives the answers in their order."""
-        lost = None
+        """Ask for one check on one target, of a new process where there is none; :meth:`run` gives the answers in their order.
+
+        What waits for its answer is not asked again.
+        """
+        if any(asked is request for asked, _ in self._sent):
+            return
+        sent: Question | ProcessLost
         try:
-            if self._lost[request.implementation] >= MAX_LOST:  # it is beyond the judge, who would be started again and again
-                raise ProcessLost(f"given up after {MAX_LOST} deaths of its judge in a row; the last: {self._reason}")
+            if self._is_given_up(request):
+                raise ProcessLost(
+                    f"given up after {MAX_LOST} deaths of its judge in a row; the last: {self._reason[request.implementation]}"
+                )
             if not self.is_running:
                 self.start()
-            self.begin({"request": request.model_dump(mode="json")}, f"running {request.check}", ticks=sys.maxsize)
-        except ProcessLost as error:
-            lost = error
-        self._sent.append((request, lost))
+            timeout = SILENCE + max(FIRST_TIMEOUT, request.timeout)
+            sent = self.begin({"request": request.model_dump(mode="json")}, f"running {request.check}", timeout, ticks=sys.maxsize)
+        except ProcessLost as lost:
+            sent = lost
+        self._sent.append((request, sent))
 
     def run(self, request: Request) -> Reply:
         """The answer to a request, which is sent where it has not been, or was lost with the one before it.
@@ -88,24 +97,28 @@ class JudgeProcess(Child):
         if not self._sent or self._sent[0][0] is not request:
             self._sent.clear()
             self.send(request)
-        _, lost = self._sent.popleft()
+        _, sent = self._sent.popleft()
         try:
-            if lost is not None:
-                raise lost
-            answer = self.finish(SILENCE + max(FIRST_TIMEOUT, request.timeout), f"running {request.check}")
-            reply = Reply.model_validate(answer.get("reply"))
+            if isinstance(sent, ProcessLost):
+                raise sent
+            reply = Reply.model_validate(self.finish(sent).get("reply"))
         except ValidationError as error:
             self._end()
             self._sent.clear()
             said = error.errors(include_input=False)[0]["msg"]
             raise ProcessLost(f"it answered something that is not a list of cells ({said})") from None
         except ProcessLost as error:
-            self._sent.clear()
-            self._lost[request.implementation] += 1
-            self._reason = str(error)
+            if not self._is_given_up(request):
+                self._sent.clear()
+                self._lost[request.implementation] += 1
+                self._reason[request.implementation] = str(error)
             raise
         self._lost[request.implementation] = 0
         return reply
+
+    def _is_given_up(self, request: Request) -> bool:
+        """Whether an implementation is beyond its judge, who would be started again and again."""
+        return self._lost[request.implementation] >= MAX_LOST
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import select
 import struct
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,21 @@ class Shared:
         return self._map[self._theirs : self._theirs + size]
 
 
+@dataclass(frozen=True)
+class Parcel:
+    """A message as it is written."""
+
+    head: bytes
+    parts: list[tuple[int, Array]]
+    """The bytes of each array, and where they are among those of all."""
+    of_arrays: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.head) + self.of_arrays
+
+
 class Pipe:
     """One end of the line between two processes, one message at a time in each direction.
 
@@ -207,14 +223,26 @@ class Pipe:
         Raises:
             OSError: nobody reads it.
         """
-        head, parts, size = encode(message)
+        self.post(self.parcel(message))
+
+    def parcel(self, message: Mapping[str, Any]) -> Parcel:
+        """A message that can be written."""
+        return Parcel(*encode(message))
+
+    def post(self, parcel: Parcel) -> None:
+        """Write it.
+
+        Raises:
+            OSError: nobody reads it.
+        """
+        size = parcel.of_arrays
         mapped = self.shared is not None and LARGE <= size <= self.shared.size
-        pieces: list[Any] = [_SIZES.pack(len(head), size, mapped), head]
+        pieces: list[Any] = [_SIZES.pack(len(parcel.head), size, mapped), parcel.head]
         if mapped and self.shared is not None:
-            self.shared.write(parts)
+            self.shared.write(parcel.parts)
         else:
             position = 0
-            for at, part in parts:
+            for at, part in parcel.parts:
                 pieces += (bytes(at - position), part.data)
                 position = at + len(part)
         view = memoryview(b"".join(pieces))  # one call of the system for most messages

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import conformance
@@ -25,10 +26,28 @@ DISMISSAL_TIMEOUT = 5.0
 """Seconds an idle process has to end by itself: frameworks delete their temporary files at exit."""
 WORDS_TIMEOUT = 1.0
 """Seconds that are waited for the rest of what a dead process wrote."""
+_IN_FLIGHT = 1 << 15
+"""Bytes of all questions that wait for their answers: so many fit into a pipe, and nobody waits for room in it who should be reading."""
 
 
 class ProcessLost(Exception):
     """The process died, hung or answered nonsense; the message says which, as the reason of the cells it was asked for."""
+
+
+@dataclass(eq=False)
+class Question:
+    """What was asked, and the answer once it has come."""
+
+    number: int
+    doing: str
+    timeout: float
+    """Seconds that its answer may take, once those before it have come."""
+    ticks: int
+    """So many times the process may say that it needs as long again."""
+    size: int = 0
+    answer: Message | None = None
+    lost: str = ""
+    """Why there will be none."""
 
 
 class Child:
@@ -49,7 +68,7 @@ class Child:
         self._failed_starts = 0
         self._closed = threading.Event()
         self._number = 0
-        self._pending: deque[tuple[int, int]] = deque()
+        self._pending: deque[Question] = deque()
 
     def command(self) -> Sequence[str]:
         """The command that starts it."""
@@ -113,13 +132,10 @@ class Child:
         Raises:
             ProcessLost: no valid answer came in ``timeout`` seconds.
         """
-        self.begin(message, doing)
-        return self.finish(timeout, doing)
+        return self.finish(self.begin(message, doing, timeout))
 
-    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
-        """Ask, without waiting for the answer; so many times it may say that it needs as long again.
-
-        What is asked before that was answered waits its turn.
+    def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
+        """Ask, without waiting for the answer; what is asked before that was answered waits its turn.
 
         Raises:
             ProcessLost: it is gone.
@@ -128,33 +144,50 @@ class Child:
         if pipe is None:
             raise ProcessLost(f"its {self.role} was ended")
         self._number += 1
-        self._pending.append((self._number, ticks))
+        question = Question(self._number, doing, timeout, ticks)
         try:
-            pipe.send({"number": self._number, **message})
+            parcel = pipe.parcel({"number": question.number, **message})
+            question.size = parcel.size
+            while self._pending and question.size + sum(one.size for one in self._pending) > _IN_FLIGHT:
+                self._receive()
+            self._pending.append(question)
+            pipe.post(parcel)
         except (OSError, ValueError):  # it is gone, or was ended in between
-            raise ProcessLost(self._died(doing)) from None
+            raise self._died((self._pending or [question])[0].doing) from None
+        return question
 
-    @property
-    def waiting(self) -> int:
-        """The number of what was asked first of what waits for an answer; 0 where nothing does."""
-        return self._pending[0][0] if self._pending else 0
-
-    def finish(self, timeout: float, doing: str) -> Message:
-        """The answer to what was asked first of what waits for one.
+    def finish(self, question: Question) -> Message:
+        """The answer to a question. Those that come before it are kept by their questions.
 
         Raises:
-            ProcessLost: no valid answer came in ``timeout`` seconds.
+            ProcessLost: no valid answer came in time, or the process that was asked is gone.
         """
-        number, ticks = self._pending.popleft()
-        while True:
-            answer = self._next(time.monotonic() + timeout, timeout, doing)
-            if answer.get("tick") == number and ticks:
-                ticks -= 1
-                continue
-            if answer.get("number") != number:
-                self._end()
-                raise ProcessLost(f"the {self.role} answered what it had not been asked while {doing}; the process was ended")
-            return answer
+        while question.answer is None:
+            if question.lost:
+                raise ProcessLost(question.lost)
+            self._receive()
+        return question.answer
+
+    def _receive(self) -> None:
+        """The answer to what was asked first of what waits for one."""
+        try:
+            question = self._pending[0]
+        except IndexError:  # ended by another thread
+            raise ProcessLost(f"its {self.role} was ended") from None
+        while question.answer is None:
+            answer = self._next(time.monotonic() + question.timeout, question.timeout, question.doing)
+            if answer.get("tick") == question.number and question.ticks:
+                question.ticks -= 1
+            elif answer.get("number") == question.number:
+                question.answer = answer
+            else:
+                raise self._ended_as(f"the {self.role} answered what it had not been asked while {question.doing}; the process was ended")
+        with suppress(IndexError):
+            self._pending.popleft()
+        self.received(question.answer)
+
+    def received(self, answer: Message) -> None:
+        """Called with each answer as it comes, whether or not anybody still waits for it."""
 
     def _next(self, deadline: float, timeout: float, doing: str) -> Message:
         pipe = self._pipe
@@ -163,26 +196,30 @@ class Child:
         try:
             return pipe.receive(deadline)
         except Late:
-            self._end()
-            raise ProcessLost(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended") from None
+            raise self._ended_as(f"it hung: no answer in {timeout:.0f} s while {doing}; the process was ended") from None
         except Broken as error:
             if not str(error):
-                raise ProcessLost(self._died(doing)) from None
-            self._end()
-            raise ProcessLost(f"the {self.role} answered nonsense while {doing}: {error}") from None
+                raise self._died(doing) from None
+            raise self._ended_as(f"the {self.role} answered nonsense while {doing}: {error}") from None
 
-    def _died(self, doing: str) -> str:
+    def _ended_as(self, reason: str) -> ProcessLost:
+        """What is raised for a reason, which is that of all questions without an answer; the process is ended."""
+        for question in self._pending:
+            question.lost = reason
+        self._end()
+        return ProcessLost(reason)
+
+    def _died(self, doing: str) -> ProcessLost:
         process = self._process
         if process is None:
-            return f"its {self.role} was ended while {doing}"
+            return self._ended_as(f"its {self.role} was ended while {doing}")
         try:
             code = process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             code = 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         words = self._log.words(WORDS_TIMEOUT) if self._log else ""
-        self._end()
-        return "; ".join(filter(None, (f"the {self.role} died with {how} while {doing}", words)))
+        return self._ended_as("; ".join(filter(None, (f"the {self.role} died with {how} while {doing}", words))))
 
     def shutdown(self) -> None:
         """Let the process, which must be idle, end by itself, as it may have files to delete; then end whatever is left of it."""
@@ -201,6 +238,8 @@ class Child:
 
     def _end(self) -> None:
         process, self._process, self._pipe = self._process, None, None
+        for question in self._pending:
+            question.lost = question.lost or f"its {self.role} was ended while {question.doing}"
         self._pending.clear()
         self.is_running = False
         if process is not None:

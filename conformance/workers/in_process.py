@@ -9,6 +9,7 @@ import numpy as np
 
 from conformance.runner.frames import Message, decode, encode
 from conformance.runner.session import Session
+from conformance.workers.child import Question
 from conformance.workers.runner import Runner
 
 
@@ -27,7 +28,6 @@ class InProcess(Runner):
     def __init__(self, session: Session) -> None:
         super().__init__(session.framework.name)
         self.session = session
-        self._call: Mapping[str, object] | None = None
         self.is_running = False
 
     def start(self) -> Message:
@@ -35,15 +35,9 @@ class InProcess(Runner):
         self.is_running = True
         return _sent(self.session.describe())
 
-    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:  # noqa: ARG002 - as of a process
-        """Keep the question: it is answered when the answer is wanted."""
-        self._call = message
+    def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
+        """Answer at once."""
         self._number += 1
-        self._pending.append((self._number, ticks))
-
-    def finish(self, timeout: float, doing: str) -> Message:  # noqa: ARG002 - likewise
-        """The answer."""
-        assert self._call is not None, "nothing was asked"
-        call, self._call = self._call, None
-        self._pending.clear()
-        return _sent(self.session.answer(_sent(call)))
+        answer = _sent(self.session.answer(_sent(message)))
+        self.received(answer)
+        return Question(self._number, doing, timeout, ticks, answer=answer)

@@ -27,7 +27,7 @@ from conformance.numerics.tasks import ReplicasTask, TrainingTask
 from conformance.runner.frames import Message, Shared
 from conformance.runner.messages import Raised, argument, evaluation_of, exception_of, plain, procedure_result_of
 from conformance.workers import handover
-from conformance.workers.child import NO_START, Child, ProcessLost
+from conformance.workers.child import NO_START, Child, ProcessLost, Question
 
 FIRST_TIMEOUT = 120.0
 """Seconds for a call that may compile something: the first of its shape where shapes are compiled, and a whole training."""
@@ -111,26 +111,21 @@ class Runner(Child):
             ProcessLost: there is none.
             Exception: what the implementation raised, or the framework does not offer.
         """
-        self.begin_call(name, **arguments)
-        return self.end_call(self.timeout if timeout is None else timeout)
+        return self.reply_to(self.begin({"call": name, **arguments}, self.doing, self.timeout if timeout is None else timeout))
 
-    def begin_call(self, name: str, ticks: int = 0, **arguments: Any) -> int:
-        """The first half of :meth:`call`; its number. What was asked before that and waits for its answer is given up."""
-        while self.waiting:
-            self.finish(FIRST_TIMEOUT, self.doing)
-        self.begin({"call": name, **arguments}, self.doing, ticks)
-        return self.waiting
-
-    def end_call(self, timeout: float) -> Message:
-        """The second half."""
-        reply = self.finish(timeout, self.doing)
-        if changed := reply.get("changed"):
-            self.undone.update(dict.fromkeys(map(str, changed["undone"])))
-            self.lasting.update(dict.fromkeys(map(str, changed["lasting"])))
+    def reply_to(self, question: Question) -> Message:
+        """The second half of :meth:`call`, whose first half is :meth:`begin`."""
+        reply = self.finish(question)
         if "raised" in reply:
             self.answers += 1
             raise exception_of(reply["raised"])
         return reply
+
+    def received(self, answer: Message) -> None:
+        """Note what was changed of the process."""
+        if changed := answer.get("changed"):
+            self.undone.update(dict.fromkeys(map(str, changed["undone"])))
+            self.lasting.update(dict.fromkeys(map(str, changed["lasting"])))
 
 
 def _required(framework: str) -> tuple[str, ...]:
@@ -196,20 +191,19 @@ class RemoteTarget:
         runner, arrays = self.runner, self.given(stack.arrays)
         timeout = self._timeout("evaluate", arrays.prediction.shape[1:])
         more = {} if self.threads is None else {"threads": self.threads}
-        number = runner.begin_call("evaluate", len(stack), handle=self._handle, inputs=plain(arrays), **more)
+        message = {"call": "evaluate", "handle": self._handle, "inputs": plain(arrays), **more}
+        question = runner.begin(message, runner.doing, timeout, ticks=len(stack))
 
         def end() -> Sequence[Group]:
-            if runner.waiting != number:  # something else was asked meanwhile
-                return self.begin(stack)()
             try:
-                reply = runner.end_call(timeout)
+                reply = runner.reply_to(question)
             except Refused as refusal:
                 if self.mode != VMAP or len(stack) == 1:
                     return [Group(len(stack), refusal)]
                 return [group for place in range(len(stack)) for group in self.begin(stack.part(slice(place, place + 1)))()]
             runner.answers += 1
             if self.mode != VMAP:
-                return [_group_of(found) for found in reply["groups"]]
+                return _groups_of(reply["groups"], len(stack))
             evaluation = evaluation_of(reply["together"])
             ran = replace(evaluation.executed_as, shape=member_shape(VMAP, evaluation.executed_as.shape))
             return [Group(len(stack), replace(evaluation, executed_as=ran))]
@@ -246,9 +240,17 @@ class RemoteTarget:
         return _RemoteProbe(self)
 
 
-def _group_of(found: Mapping[str, Any]) -> Group:
-    refused = found.get("refused")
-    return Group(found["count"], evaluation_of(found) if refused is None else Refused(refused))
+def _groups_of(found: Sequence[Mapping[str, Any]], members: int) -> list[Group]:
+    """Of all members of a stack.
+
+    Raises:
+        ValueError: of more or fewer.
+    """
+    groups = [Group(one["count"], evaluation_of(one) if (refused := one.get("refused")) is None else Refused(refused)) for one in found]
+    counts = [group.count for group in groups]
+    if min(counts, default=0) < 1 or sum(counts) != members:
+        raise ValueError(f"found the results of {sum(counts)} inputs, expected those of {members}")
+    return groups
 
 
 class _RemoteProbe(Probe):

@@ -127,7 +127,6 @@ def test_one_that_kills_its_judge_is_given_up_and_others_are_not(judge: Make) ->
     assert passes(process, THREE, "right")
 
 
-@pytest.mark.xfail(reason="that it was given up is taken for its last death")
 def test_the_last_death_is_said_each_time(judge: Make) -> None:
     process = judge(KILLS, subjects.RIGHT)
     said = given_up_by(process)
@@ -166,7 +165,6 @@ def test_what_was_lost_with_the_one_before_is_sent_again(judge: Make) -> None:
         assert {cell.check for cell in process.run(request).cells} == {request.check}
 
 
-@pytest.mark.xfail(reason="what had been sent before has no answer any more, and IndexError is raised")
 def test_a_death_that_is_noticed_by_the_next_request_is_that_of_the_one_before(judge: Make) -> None:
     process = judge(KILLS, subjects.RIGHT)
     first, second = request_of(THREE, "misbehaving"), request_of(OTHER, "right")
@@ -180,7 +178,17 @@ def test_a_death_that_is_noticed_by_the_next_request_is_that_of_the_one_before(j
     assert {cell.check for cell in process.run(second).cells} == {OTHER}
 
 
-@pytest.mark.xfail(reason="what was sent and never asked for is taken for the next answer")
+def test_one_who_is_given_up_takes_nobody_along(judge: Make) -> None:
+    process = judge(KILLS, subjects.RIGHT)
+    given_up_by(process)
+    first, second = request_of(THREE, "right"), request_of(THREE, "misbehaving")
+    process.send(first)
+    process.send(second)
+    assert {cell.check for cell in process.run(first).cells} == {THREE}
+    with pytest.raises(ProcessLost, match=r"^given up"):
+        process.run(second)
+
+
 def test_what_was_sent_and_is_not_asked_for_answers_nothing_else(judge: Make) -> None:
     process = judge(subjects.RIGHT)
     process.send(request_of(THREE, "right"))

@@ -15,7 +15,7 @@ import pytest
 import conformance
 from conformance.runner.frames import Message
 from conformance.workers import child as module
-from conformance.workers.child import MAX_STARTS, Child, ProcessLost
+from conformance.workers.child import MAX_STARTS, Child, ProcessLost, Question
 
 OBEYS = """\
 import os, signal, subprocess, sys, threading, time
@@ -188,42 +188,62 @@ def test_it_has_as_long_for_each_call(make: Callable[..., Obedient]) -> None:
 def test_who_may_say_that_he_needs_as_long_again_may_so_as_often_as_was_said(make: Callable[..., Obedient]) -> None:
     child = make()
     slow = f"for _ in range(3): time.sleep(0.7); pipe.send({{'tick': number}})\ntime.sleep(0.7); {ANSWER}"
-    child.begin({"do": slow}, "obeying", ticks=3)
-    assert "pid" in child.finish(2, "obeying")
-    child.begin({"do": slow}, "obeying", ticks=2)
+    assert "pid" in child.finish(child.begin({"do": slow}, "obeying", 2, ticks=3))
     with pytest.raises(ProcessLost, match="answered what it had not been asked"):
-        child.finish(2, "obeying")
+        child.finish(child.begin({"do": slow}, "obeying", 2, ticks=2))
 
 
 def test_whoever_says_so_and_then_hangs_has_hung(make: Callable[..., Obedient]) -> None:
     child = make()
-    child.begin({"do": "pipe.send({'tick': number}); time.sleep(600)"}, "obeying", ticks=3)
     with pytest.raises(ProcessLost, match=r"^it hung: no answer in 1 s while obeying"):
-        child.finish(1, "obeying")
+        child.finish(child.begin({"do": "pipe.send({'tick': number}); time.sleep(600)"}, "obeying", 1, ticks=3))
 
 
 def test_the_tick_of_another_question_is_none(make: Callable[..., Obedient]) -> None:
     child = make()
-    child.begin({"do": "pipe.send({'tick': number - 1})"}, "obeying", ticks=3)
     with pytest.raises(ProcessLost, match="answered what it had not been asked"):
-        child.finish(PATIENCE, "obeying")
+        child.finish(child.begin({"do": "pipe.send({'tick': number - 1})"}, "obeying", PATIENCE, ticks=3))
 
 
-def test_answers_come_in_the_order_of_the_questions(make: Callable[..., Obedient]) -> None:
+def saying(child: Obedient, it: str, more: str = "") -> Question:
+    return child.begin({"do": f"{more}pipe.send({{'number': number, 'it': {it!r}}})"}, "obeying", PATIENCE)
+
+
+def test_each_question_has_its_answer_whichever_is_waited_for_first(make: Callable[..., Obedient]) -> None:
     child = make()
-    for answer in ("first", "second", "third"):
-        child.begin({"do": f"pipe.send({{'number': number, 'it': {answer!r}}})"}, "obeying")
-    assert [child.finish(PATIENCE, "obeying")["it"] for _ in range(3)] == ["first", "second", "third"]
-    assert child.waiting == 0
+    first, second, third = (saying(child, it) for it in ("first", "second", "third"))
+    assert [child.finish(question)["it"] for question in (second, third, first, second)] == ["second", "third", "first", "second"]
+
+
+def test_each_has_its_own_time(make: Callable[..., Obedient]) -> None:
+    child = make()
+    slow, quick = child.begin({"do": f"time.sleep(2); {ANSWER}"}, "a slow one", PATIENCE), child.begin({"do": ANSWER}, "a quick one", 1)
+    assert "pid" in child.finish(quick)
+    assert "pid" in child.finish(slow)
+
+
+def test_an_answer_that_nobody_waits_for_is_dropped(make: Callable[..., Obedient]) -> None:
+    child = make()
+    saying(child, "first")
+    assert child.finish(saying(child, "second"))["it"] == "second"
+    assert not child._pending
+
+
+def test_whoever_asks_for_more_than_fits_in_a_pipe_reads_first(make: Callable[..., Obedient]) -> None:
+    """Both would wait for each other, with what they write in a full pipe."""
+    child = make()
+    long = "x" * 200_000
+    questions = [saying(child, long, f"{'#' * 100_000}\n") for _ in range(4)]
+    assert {child.finish(question)["it"] for question in questions} == {long}
 
 
 def test_what_waits_is_lost_with_the_process(make: Callable[..., Obedient]) -> None:
     child = make()
-    child.begin({"do": "time.sleep(0.5); os._exit(7)"}, "obeying")
-    child.begin({"do": ANSWER}, "obeying")
-    with pytest.raises(ProcessLost, match="exit code 7"):
-        child.finish(PATIENCE, "obeying")
-    assert child.waiting == 0
+    first = child.begin({"do": "time.sleep(0.5); os._exit(7)"}, "dying", PATIENCE)
+    second = child.begin({"do": ANSWER}, "obeying", PATIENCE)
+    for question in (second, first):
+        with pytest.raises(ProcessLost, match="exit code 7 while dying"):
+            child.finish(question)
     child.start()
     assert "pid" in child.told()
 

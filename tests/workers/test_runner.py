@@ -22,9 +22,9 @@ from conformance.frameworks.vmap import VMAP
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Array
 from conformance.numerics.stack import Stack
-from conformance.runner.frames import LARGE
+from conformance.runner.frames import LARGE, Message
 from conformance.runner.messages import Raised
-from conformance.workers.child import ProcessLost
+from conformance.workers.child import ProcessLost, Question
 from conformance.workers.runner import FIRST_TIMEOUT, TIMEOUT, RemoteTarget, Runner, RunnerOptions
 
 PATIENCE = 60.0
@@ -336,9 +336,9 @@ def test_more_time_is_given_to_the_first_call_of_what_is_compiled(monkeypatch: p
     runner.start()
     finish = runner.finish
 
-    def noting(timeout: float, doing: str) -> Any:
-        given.append(timeout)
-        return finish(timeout, doing)
+    def noting(question: Question) -> Message:
+        given.append(question.timeout)
+        return finish(question)
 
     def asked(loss: RemoteTarget) -> list[float]:
         given.clear()

@@ -12,7 +12,7 @@ from conformance.frameworks import registry
 from conformance.frameworks.numpy.adapter import NumpyFramework
 from conformance.runner.frames import Message
 from conformance.runner.session import Session
-from conformance.workers.child import ProcessLost
+from conformance.workers.child import ProcessLost, Question
 from conformance.workers.in_process import InProcess
 from conformance.workers.self_test import run
 
@@ -27,15 +27,13 @@ class Spoiling(InProcess):
 
     def __init__(self, call: str, change: Mapping[str, Any]) -> None:
         super().__init__(session())
-        self.call_name, self.change, self.asked = call, change, ""
+        self.call_name, self.change = call, change
 
-    def begin(self, message: Mapping[str, object], doing: str, ticks: int = 0) -> None:
-        self.asked = str(message["call"])
-        super().begin(message, doing, ticks)
-
-    def finish(self, timeout: float, doing: str) -> Message:
-        answer = super().finish(timeout, doing)
-        return {**answer, **self.change} if self.asked == self.call_name and "raised" not in answer else answer
+    def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
+        question = super().begin(message, doing, timeout, ticks)
+        if message["call"] == self.call_name and question.answer is not None and "raised" not in question.answer:
+            question.answer = {**question.answer, **self.change}
+        return question
 
 
 def complaints(runner: InProcess) -> dict[str, str]:
@@ -69,14 +67,14 @@ def test_what_is_not_described_is_said(missing: str) -> None:
     runner = InProcess(session())
     described = runner.start()
     del described[missing]
-    runner.start = lambda: described  # type: ignore[method-assign]
+    runner.start = lambda: described  # type: ignore[method-assign]  # a runner that says something else
     assert complaints(runner)["it describes what it has"] == f"found no {missing}"
 
 
 def test_another_version_is_said() -> None:
     runner = InProcess(session())
     described = {**runner.start(), "protocol": 99}
-    runner.start = lambda: described  # type: ignore[method-assign]
+    runner.start = lambda: described  # type: ignore[method-assign]  # a runner that says something else
     assert complaints(runner)["it describes what it has"] == "found version 99 of the protocol, expected 1"
 
 
@@ -85,5 +83,5 @@ def test_a_runner_that_does_not_start_is_said() -> None:
         raise ProcessLost("the runner died with exit code 1 while starting")
 
     runner = InProcess(session())
-    runner.start = lost  # type: ignore[method-assign]
+    runner.start = lost  # type: ignore[method-assign]  # a runner that says something else
     assert complaints(runner) == {"it starts": "the runner died with exit code 1 while starting"}

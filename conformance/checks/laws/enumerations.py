@@ -11,13 +11,14 @@ import numpy as np
 
 from conformance.checks.context import CheckContext, in_domain, inputs_in_domain
 from conformance.checks.laws.law import law
-from conformance.checks.observe import observe
+from conformance.checks.observe import Batch, observe_batch, observe_each
 from conformance.inputs.families import special_values
 from conformance.numerics.bounds.error_model import RoundingStep
 from conformance.numerics.bounds.expectation import Expectation, expectation_of
 from conformance.numerics.definition import Inputs, Over, Quantity, Shape
 from conformance.numerics.exact.oracle import Exact
 from conformance.numerics.formats import FORMATS, Array, Format
+from conformance.numerics.stack import Stack
 
 _AFTER_THE_SUM = frozenset({"division", "product", "cast"})
 
@@ -51,15 +52,17 @@ def every_length(context: CheckContext) -> None:
     """
     fmt = FORMATS[context.target.dtype]
     expect = OnlyTheDivisionRounds.of(context)
-    for shape in _lengths(context):
+
+    def drawn(shape: Shape) -> Batch:
         rng = np.random.default_rng([context.seeds()[0], math.prod(shape)])
         target = rng.integers(-3, 4, shape)
         difference = _differences(rng, shape, context.operation.definition.summands(shape), fmt)
         upstream = np.ones(context.operation.definition.value_shape(shape), fmt.dtype)
         inputs = Inputs((target + difference).astype(fmt.dtype), target.astype(fmt.dtype), None, upstream)
         key = ("every-length", context.operation.name, fmt.name, context.seeds()[0], shape)
-        recipe = f"every-length n={'x'.join(map(str, shape))}"
-        observe(context, inputs, key=key, recipe=recipe, expect=expect, minimise=False)
+        return Batch.of(inputs, key, f"every-length n={'x'.join(map(str, shape))}")
+
+    for _ in observe_each(context, map(drawn, _lengths(context)), expect, minimise=False):
         if any(tally.failure for tally in context.tallies.values()):
             break
 
@@ -97,9 +100,10 @@ def _round_to_a_number(row: Array, fmt: Format) -> None:
 )
 def special_pairs(context: CheckContext) -> None:
     """Each value as a prediction against each as a target; where elements are summed, each pair beside an ordinary one."""
-    for number, inputs in enumerate(_placed(context, pair) for pair in _pairs(context)):
-        key = ("special-pairs", context.operation.name, context.target.dtype, context.budget.pair_stride, number, inputs.shape)
-        observe(context, inputs, key=key, recipe=f"special-pairs {number}", minimise=False)
+    stack = Stack.of([_placed(context, pair) for pair in _pairs(context)])
+    shape = stack.arrays.prediction.shape
+    key = ("special-pairs", context.operation.name, context.target.dtype, context.budget.pair_stride, shape)
+    observe_batch(context, Batch(stack, key, "special-pairs {}".format), minimise=False)
 
 
 def _placed(context: CheckContext, inputs: Inputs) -> Inputs:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from conformance.checks.context import CheckContext, fitting
+from conformance.checks.context import CheckContext
 from conformance.checks.laws.comparing import (
     GRADIENTS,
     Drawn,
     all_exact_inputs,
-    draw,
     exact_inputs,
     exact_shapes,
     gradients_of,
@@ -44,8 +42,7 @@ def _total(definition: Definition, value: Array, inputs: Inputs) -> Array:
 )
 def euler(context: CheckContext) -> None:
     """Ties the gradient to the value of the same call, whatever both should have been."""
-    for drawn in all_exact_inputs(context):
-        evaluation = context.evaluated(drawn.inputs)
+    for drawn, (evaluation,) in context.each((drawn, [drawn.inputs]) for drawn in all_exact_inputs(context)):
         note_missing(context, evaluation)
         difference = drawn.inputs.prediction.astype(np.float64) - drawn.inputs.target.astype(np.float64)
         twice = np.asarray(2 * evaluation.value.astype(np.float64).sum())
@@ -58,12 +55,12 @@ def euler(context: CheckContext) -> None:
 @law("equality", "Equal inputs have a loss of exactly +0 and a gradient of exactly 0, be they tiny or huge.")
 def equality(context: CheckContext) -> None:
     """Over the whole range of the format, where the interval alone would let an underflow through; an added epsilon is seen."""
-    for drawn in inputs_of(context, wide_exponents, "wide-exponents", spread=8):
-        equal = Drawn(replace(drawn.inputs, target=drawn.inputs.prediction.copy()), f"target=prediction {drawn.recipe}")
-        evaluation = context.evaluated(equal.inputs)
+    every = inputs_of(context, wide_exponents, "wide-exponents", spread=8)
+    equals = (Drawn(replace(d.inputs, target=d.inputs.prediction.copy()), f"target=prediction {d.recipe}") for d in every)
+    for equal, (evaluation,) in context.each((equal, [equal.inputs]) for equal in equals):
         note_missing(context, evaluation)
         value = evaluation.value
-        if drawn.inputs.weight is None:  # a negative weight makes a negative zero
+        if equal.inputs.weight is None:  # a negative weight makes a negative zero
             signs = np.copysign(1, value.astype(np.float64))
             same(context, Quantity.VALUE, signs, np.ones(value.shape), equal, "in its sign")
         for quantity, found in ((Quantity.VALUE, value), *gradients_of(evaluation)):
@@ -77,22 +74,19 @@ def equality(context: CheckContext) -> None:
 )
 def sign(context: CheckContext) -> None:
     """Zeros, subnormals and the largest numbers; what they sum to may be infinite."""
-    for shape in fitting(context):
-        if not math.prod(shape):
-            continue
-        for seed in context.seeds():
-            drawn = draw(context, extremes, "extremes", shape, seed, spread=5)
-            value = context.evaluated(drawn.inputs).value
-            wrong = np.isnan(value.astype(np.float64)) | np.signbit(value.astype(np.float64))
-            context.tallies[Quantity.VALUE].evaluations += 1
-            if wrong.any():
-                at = int(np.flatnonzero(wrong)[0])
-                seen = repr(float(value.ravel()[at]))
-                summands = context.operation.definition.summands(shape)
-                observation = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
-                context.tallies[Quantity.VALUE].fail(
-                    f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", observation
-                )
+    every = (drawn for drawn in inputs_of(context, extremes, "extremes", spread=5) if drawn.inputs.prediction.size)
+    for drawn, (evaluation,) in context.each((drawn, [drawn.inputs]) for drawn in every):
+        value = evaluation.value
+        wrong = np.isnan(value.astype(np.float64)) | np.signbit(value.astype(np.float64))
+        context.tallies[Quantity.VALUE].evaluations += 1
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            seen = repr(float(value.ravel()[at]))
+            summands = context.operation.definition.summands(drawn.inputs.shape)
+            observation = Observation(drawn.inputs, summands, None, value, at, drawn.recipe, seen, "zero, a positive number or inf")
+            context.tallies[Quantity.VALUE].fail(
+                f"value at element {at} of {value.size}: found {seen}, expected no negative number and no nan", observation
+            )
 
 
 @law(
@@ -101,21 +95,20 @@ def sign(context: CheckContext) -> None:
 )
 def permutation(context: CheckContext) -> None:
     """Each axis is shuffled by itself, so that rows stay rows: also what depends on a row's place in the batch is seen."""
-    for shape in exact_shapes(context):
-        drawn = exact_inputs(context, shape, context.seeds()[0], upstream=1)
+
+    def shuffled(array: Array) -> Array:
+        """The leading axes that the array has: a value has the first ones of its inputs."""
         rng = np.random.default_rng([context.seeds()[0], 2])
-        orders = [rng.permutation(length) for length in shape]
+        for axis, length in enumerate(array.shape):
+            array = np.take(array, rng.permutation(length), axis=axis)
+        return array
 
-        def shuffled(array: Array, orders: list[Array] = orders) -> Array:
-            """The leading axes that the array has: a value has the first ones of its inputs."""
-            for axis in range(array.ndim):
-                array = np.take(array, orders[axis], axis=axis)
-            return array
-
-        whole = drawn.inputs
+    def moved(whole: Inputs) -> Inputs:
         weight = None if whole.weight is None else shuffled(whole.weight)
-        moved = Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
-        first, second = context.evaluated(drawn.inputs), context.evaluated(moved)
+        return Inputs(shuffled(whole.prediction), shuffled(whole.target), weight, shuffled(whole.upstream))
+
+    every = (exact_inputs(context, shape, context.seeds()[0], upstream=1) for shape in exact_shapes(context))
+    for drawn, (first, second) in context.each((drawn, [drawn.inputs, moved(drawn.inputs)]) for drawn in every):
         note_missing(context, first)
         same(context, Quantity.VALUE, second.value, shuffled(first.value), drawn, "of shuffled inputs")
         for (quantity, found), (_, wanted) in zip(gradients_of(second), gradients_of(first), strict=True):
@@ -132,14 +125,15 @@ def permutation(context: CheckContext) -> None:
 def concatenation(context: CheckContext) -> None:
     """Cut along the first axis; a row's result must not depend on the rows that are evaluated with it."""
     definition = context.operation.definition
-    for shape in exact_shapes(context):
-        if not shape or shape[0] % 2:
-            continue
-        drawn = exact_inputs(context, shape, context.seeds()[0])
-        values = [
-            context.evaluated(_rows(definition, drawn.inputs, half)).value for half in (slice(0, shape[0] // 2), slice(shape[0] // 2, None))
-        ]
-        whole = context.evaluated(drawn.inputs).value
+
+    def parts(inputs: Inputs) -> list[Inputs]:
+        half = len(inputs.prediction) // 2
+        return [_rows(definition, inputs, rows) for rows in (slice(0, half), slice(half, None))]
+
+    every = (exact_inputs(context, shape, context.seeds()[0]) for shape in exact_shapes(context) if shape and shape[0] % 2 == 0)
+    for drawn, evaluations in context.each((drawn, [*parts(drawn.inputs), drawn.inputs]) for drawn in every):
+        *values, whole = (evaluation.value for evaluation in evaluations)
+        shape = drawn.inputs.shape
         if definition.value_shape(shape)[:1] == shape[:1]:
             together = np.concatenate([value.astype(np.float64) for value in values])
         else:
@@ -185,19 +179,17 @@ def rounds_once(context: CheckContext) -> None:
     if context.operation.definition.over is not Over.NONE:
         raise Unsupported("its values are sums, which may be rounded in any order")
     fmt = FORMATS[context.target.dtype]
-    for shape in context.budget.shapes:
-        for seed in context.seeds():
-            drawn = draw(context, wide_exponents, "wide-exponents", shape, seed, spread=1)
-            found = context.evaluated(drawn.inputs).value
-            p, t = drawn.inputs.prediction, drawn.inputs.target
-            with np.errstate(all="ignore"):
-                narrow = np.square(p - t)
-                wider = [kind for kind in (np.float32, np.float64, np.longdouble) if np.finfo(kind).nmant >= fmt.precision - 1]
-                wide = [np.square(p.astype(kind) - t.astype(kind)) for kind in wider]
-                forms = [narrow, *(form.astype(dtype) for form in wide for dtype in (fmt.dtype, found.dtype))]
-            kept = np.abs(narrow.astype(np.float64)) >= 2 * float(fmt.smallest_normal)  # below it a target may flush, or round twice
-            chosen = narrow.astype(np.float64)
-            for form in forms:
-                chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
-            zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
-            same(context, Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)
+    every = inputs_of(context, wide_exponents, "wide-exponents", spread=1)
+    for drawn, (evaluation,) in context.each((drawn, [drawn.inputs]) for drawn in every):
+        found, p, t = evaluation.value, drawn.inputs.prediction, drawn.inputs.target
+        with np.errstate(all="ignore"):
+            narrow = np.square(p - t)
+            wider = [kind for kind in (np.float32, np.float64, np.longdouble) if np.finfo(kind).nmant >= fmt.precision - 1]
+            wide = [np.square(p.astype(kind) - t.astype(kind)) for kind in wider]
+            forms = [narrow, *(form.astype(dtype) for form in wide for dtype in (fmt.dtype, found.dtype))]
+        kept = np.abs(narrow.astype(np.float64)) >= 2 * float(fmt.smallest_normal)  # below it a target may flush, or round twice
+        chosen = narrow.astype(np.float64)
+        for form in forms:
+            chosen = np.where(found.astype(np.float64) == form.astype(np.float64), form.astype(np.float64), chosen)
+        zero = np.zeros((), found.dtype)  # the oldest ml_dtypes promotes no integer to bfloat16
+        same(context, Quantity.VALUE, np.where(kept, found, zero), np.where(kept, chosen, 0), drawn)

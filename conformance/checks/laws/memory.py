@@ -144,17 +144,16 @@ def _contiguous(inputs: Inputs) -> Inputs:
 def inputs_unchanged(context: CheckContext) -> None:
     """Seen by the adapter on the very tensors that the implementation was given."""
     tally = context.tallies[Quantity.VALUE]
-    for shape in exact_shapes(context):
-        for upstream in (0, 1):
-            drawn = exact_inputs(context, shape, context.seeds()[0], upstream=upstream)
-            evaluation = context.evaluated(drawn.inputs)
-            tally.evaluations += 1
-            if evaluation.changed:
-                names = " and ".join(evaluation.changed)
-                observation = Observation(
-                    drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before"
-                )
-                tally.fail(f"value: the {names} holds other bits after the call", observation)
+    seed = context.seeds()[0]
+    every = (exact_inputs(context, shape, seed, upstream=upstream) for shape in exact_shapes(context) for upstream in (0, 1))
+    for drawn, (evaluation,) in context.each((drawn, [drawn.inputs]) for drawn in every):
+        tally.evaluations += 1
+        if evaluation.changed:
+            names = " and ".join(evaluation.changed)
+            observation = Observation(
+                drawn.inputs, 1, None, evaluation.value, 0, drawn.recipe, f"another {names}", f"the {names} as before"
+            )
+            tally.fail(f"value: the {names} holds other bits after the call", observation)
 
 
 @law(

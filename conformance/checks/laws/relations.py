@@ -27,9 +27,9 @@ def _relate(
 
     Without a change the law is one of a single evaluation.
     """
-    for drawn in inputs_of(context, opposite, "opposite", upstream=upstream):
-        first = context.evaluated(drawn.inputs)
-        second = first if change is None else context.evaluated(change(drawn.inputs))
+    every = inputs_of(context, opposite, "opposite", upstream=upstream)
+    for drawn, found_of in context.each((drawn, [drawn.inputs, *([] if change is None else [change(drawn.inputs)])]) for drawn in every):
+        first, second = found_of[0], found_of[-1]
         for quantity, found, wanted in pairs(first, second):
             if quantity in context.tallies:
                 same(context, quantity, found, wanted, drawn)

@@ -12,9 +12,9 @@ from conformance.checks.cases import exactly
 from conformance.checks.context import CheckContext, in_domain
 from conformance.checks.laws.comparing import exact_inputs, exact_shapes, inputs_of, same, same_evaluation
 from conformance.checks.laws.law import law
-from conformance.checks.observe import observe
+from conformance.checks.observe import Batch, observe_each
 from conformance.inputs.families import opposite
-from conformance.numerics.definition import Divisor, Quantity
+from conformance.numerics.definition import Divisor, Quantity, Shape
 
 _MANY = 2**16
 """Elements: enough for every framework to share them out among its threads."""
@@ -25,9 +25,8 @@ _UNEVEN = 70_001
 @law("repetition", "The same call gives the same bits the second time: a loss that remembers is not a function.", supports_vmap=False)
 def repetition(context: CheckContext) -> None:
     """On inputs that have been evaluated once, and after others; here results may be rounded."""
-    for drawn in inputs_of(context, opposite, "opposite"):
-        first = context.evaluated(drawn.inputs)
-        same_evaluation(context, context.evaluated(drawn.inputs), first, drawn, "at the second call")
+    for drawn, (first, second) in context.each((drawn, [drawn.inputs] * 2) for drawn in inputs_of(context, opposite, "opposite")):
+        same_evaluation(context, second, first, drawn, "at the second call")
 
 
 @law(
@@ -39,10 +38,13 @@ def after_other_shapes(context: CheckContext) -> None:
     """From the largest to the smallest shape and back; nothing rounds, so that the exact result is the only one, whatever came before."""
     shapes = sorted(exact_shapes(context), key=lambda shape: int(np.prod(shape)))
     seed = context.seeds()[0]
-    for shape in [*reversed(shapes), *shapes[1:]]:
-        drawn = exact_inputs(context, shape, seed)
-        key = ("after-other-shapes", context.operation.name, context.target.dtype, seed, shape)
-        observe(context, drawn.inputs, key=key, recipe=drawn.recipe, expect=exactly, minimise=False)
+
+    def drawn(shape: Shape) -> Batch:
+        one = exact_inputs(context, shape, seed)
+        return Batch.of(one.inputs, ("after-other-shapes", context.operation.name, context.target.dtype, seed, shape), one.recipe)
+
+    for _ in observe_each(context, map(drawn, [*reversed(shapes), *shapes[1:]]), exactly, minimise=False):
+        pass
 
 
 @law(

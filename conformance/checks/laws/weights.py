@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -24,12 +24,14 @@ Expected = Callable[[Quantity, Array], Array]
 
 def _related(context: CheckContext, change: Callable[[Array], Array], expected: Expected, where: str) -> None:
     """Exact data, and the same with changed weights: nothing rounds in either evaluation."""
-    for drawn in all_exact_inputs(context):
-        assert drawn.inputs.weight is not None, "the law is one of weights"
-        if not drawn.inputs.weight.astype(np.float64).any():
-            continue
-        first = context.evaluated(drawn.inputs)
-        second = context.evaluated(replace(drawn.inputs, weight=change(drawn.inputs.weight)))
+
+    def pairs() -> Iterator[tuple[Drawn, list[Inputs]]]:
+        for drawn in all_exact_inputs(context):
+            assert drawn.inputs.weight is not None, "the law is one of weights"
+            if drawn.inputs.weight.astype(np.float64).any():
+                yield drawn, [drawn.inputs, replace(drawn.inputs, weight=change(drawn.inputs.weight))]
+
+    for drawn, (first, second) in context.each(pairs()):
         note_missing(context, first)
         for quantity in context.tallies:
             if (found := second.of(quantity)) is not None and (before := first.of(quantity)) is not None:
@@ -79,8 +81,7 @@ def weight_homogeneity(context: CheckContext) -> None:
     """Ties the gradient of the weights to the value of the same call."""
     tally = context.tallies[Quantity.GRADIENT_WEIGHT]
     divides = context.operation.definition.divisor is Divisor.WEIGHTS
-    for drawn in all_exact_inputs(context):
-        evaluation = context.evaluated(drawn.inputs)
+    for drawn, (evaluation,) in context.each((drawn, [drawn.inputs]) for drawn in all_exact_inputs(context)):
         gradient, weight = evaluation.of(Quantity.GRADIENT_WEIGHT), drawn.inputs.weight
         if gradient is None or weight is None:
             tally.missing = evaluation.why_no_gradient
@@ -98,6 +99,19 @@ def weight_homogeneity(context: CheckContext) -> None:
 )
 def zero_weight(context: CheckContext) -> None:
     """One weight is set to zero, and the prediction that it belongs to is changed; its own gradient is zero both times."""
+    for (drawn, out), (first, second) in context.each(_without_one(context)):
+        note_missing(context, first)
+        for quantity in context.tallies:
+            before, after = first.of(quantity), second.of(quantity)
+            if before is None or after is None:
+                continue
+            if quantity is Quantity.GRADIENT_WEIGHT:
+                before, after = (np.where(out, np.zeros((), array.dtype), array) for array in (before, after))
+            same(context, quantity, after, before, drawn, "after a change of what has no weight")
+
+
+def _without_one(context: CheckContext) -> Iterator[tuple[tuple[Drawn, Array], list[Inputs]]]:
+    """What was drawn and which weight was taken away; the inputs without it, and those with another prediction there."""
     for shape in fitting(context):
         for seed in context.seeds():
             drawn = draw(context, opposite, "opposite", shape, seed)
@@ -113,20 +127,7 @@ def zero_weight(context: CheckContext) -> None:
             elements = np.broadcast_to(out.reshape(out.shape + (1,) * (len(shape) - out.ndim)), shape)
             first = replace(drawn.inputs, weight=without)
             second = replace(first, prediction=np.where(elements, first.prediction * first.prediction.dtype.type(-2), first.prediction))
-            _compare_outside(context, (first, second), out, drawn)
-
-
-def _compare_outside(context: CheckContext, pair: tuple[Inputs, Inputs], out: Array, drawn: Drawn) -> None:
-    """Both evaluations agree, but for the gradient of the weight that was taken away."""
-    first, second = (context.evaluated(inputs) for inputs in pair)
-    note_missing(context, first)
-    for quantity in context.tallies:
-        before, after = first.of(quantity), second.of(quantity)
-        if before is None or after is None:
-            continue
-        if quantity is Quantity.GRADIENT_WEIGHT:
-            before, after = (np.where(out, np.zeros((), array.dtype), array) for array in (before, after))
-        same(context, quantity, after, before, drawn, "after a change of what has no weight")
+            yield (drawn, out), [first, second]
 
 
 @law(
