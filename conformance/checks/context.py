@@ -27,6 +27,8 @@ Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
 _About = TypeVar("_About")
+AHEAD = 8
+"""So many messages are on their way: the implementation computes while results are looked at."""
 _TOGETHER = 64
 """Most inputs that are sent at a time."""
 _KEPT = 16_384
@@ -115,23 +117,6 @@ class FunctionEvaluator:
         return lambda: [group(place) for place in range(len(stack))]
 
 
-@dataclass
-class Begun:
-    """An evaluator that has been asked already for what it will be asked first."""
-
-    evaluate: Evaluator
-    finish: Callable[[], Sequence[Group]] | None
-
-    def __call__(self, inputs: Inputs) -> Evaluation:
-        """Value and gradients of one input."""
-        return self.evaluate(inputs)
-
-    def begin(self, stack: Stack) -> Callable[[], Sequence[Group]]:
-        """What was begun, and from then on what is asked for."""
-        finish, self.finish = self.finish, None
-        return self.evaluate.begin(stack) if finish is None else finish
-
-
 @dataclass(frozen=True)
 class Sibling:
     """The same entry point's form of another operation: ``mse_loss.sum`` beside ``mse_loss.mean``."""
@@ -169,8 +154,6 @@ class CheckContext:
     """What a subject declares; an entry point of a framework has none."""
     uses_random_inputs: bool = False
     """Whether the check asked for a seed: what it found without one holds whatever the seed."""
-    idle: Callable[[], None] = lambda: None
-    """Called when an evaluation has come back and is to be judged: meanwhile the implementation can be asked for something else."""
     foreseen: dict[Quantity, Format] = field(default_factory=dict)
     """The format in which each quantity came back last: so it will again, and what is expected of it can be made meanwhile."""
 
@@ -217,7 +200,7 @@ class CheckContext:
         asked: deque[Callable[[], Sequence[Group]]] = deque()
         following = begun()
         while True:
-            asked.extend(islice(following, 2 - len(asked)))
+            asked.extend(islice(following, AHEAD - len(asked)))
             if not asked:
                 return
             for group in asked.popleft()():

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 
 import numpy as np
 
-from conformance.checks.context import CheckContext, Expect, Group, Outside, member_of
+from conformance.checks.context import AHEAD, CheckContext, Expect, Group, Outside, member_of
 from conformance.checks.judge import Judgement, conforms_without_allowance, judge, sentence
 from conformance.checks.tally import Observation, QuantityRecord, is_finite
 from conformance.frameworks.base import Evaluation, Refused
@@ -27,6 +27,8 @@ from conformance.numerics.exact.representable import first_inexact_step
 from conformance.numerics.formats import FORMATS, Array, Format, format_of
 from conformance.numerics.stack import Stack
 
+_FEW = 10_000
+"""Elements that may be on their way, so that few large arrays are kept at a time."""
 Judged = list[tuple[Quantity, Judgement]]
 """Every judgement that was made, in order."""
 
@@ -76,15 +78,16 @@ def observe_each(
     asked: deque[_Asked] = deque()
     following = (_ask(context, batch) for batch in batches)
     while True:
-        asked.extend(islice(following, 1 - len(asked)))
+        asked.extend(islice(following, 1))
+        while 0 < len(asked) < AHEAD and sum(batch.stack.arrays.prediction.size for batch, _ in asked) < _FEW:
+            if not (one := next(following, None)):
+                break
+            asked.append(one)
         if not asked:
             return
         batch, finish = asked.popleft()
         _prepare(context, batch, expect)  # while the implementation computes
-        asked.extend(islice(following, 1))
         groups = finish()
-        if not asked:
-            context.idle()
         yield _judged(context, batch, groups, expect, minimise=minimise)
 
 

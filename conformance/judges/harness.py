@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,9 +15,9 @@ from pydantic import ValidationError
 
 from conformance.checks.base import Check, EvaluatingCheck, Finding
 from conformance.checks.budget import Budget
-from conformance.checks.cases import CaseCheck
 from conformance.checks.catalogue import all_checks
-from conformance.checks.context import Begun, CheckContext, ExpectationCache, Group, Sibling
+from conformance.checks.context import CheckContext, ExpectationCache, Sibling
+from conformance.checks.growth import AccuracyCheck
 from conformance.checks.procedures import ProcedureCheck
 from conformance.checks.tally import NOTHING
 from conformance.frameworks.base import Evaluation, ExecutionMismatch, Refused, Unsupported
@@ -29,16 +30,19 @@ from conformance.judges.lost import LostCounts
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Format
-from conformance.numerics.stack import Stack
 from conformance.results.records import Cell, Outcome, Target
 from conformance.runner.messages import Raised
 from conformance.specs.model import Specs
 from conformance.specs.policies import declared
 from conformance.workers.child import ProcessLost
-from conformance.workers.runner import RemoteTarget, Runner, run_procedure
+from conformance.workers.runner import RemoteTarget, Runner, Turn, run_procedure
 
 OPTIONAL = frozenset({"jvp", "hvp", "batch"})
 """What a subject need not offer, and may refuse in whatever way: its framework says so in words of its own."""
+
+
+class LostTogether(Exception):
+    """The runner was lost while two checks were at work; neither is known to be to blame."""
 
 
 @dataclass
@@ -59,26 +63,38 @@ class Harness:
     _siblings: list[RemoteTarget] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _foreseen: dict[Quantity, Format] = field(default_factory=dict)
-    ahead: Callable[[], Request | None] = lambda: None
-    """The request that comes next, where it is known."""
-    _begun: tuple[str, Target, Callable[[], Sequence[Group]]] | None = None
-    """The pinned case that was asked for while the one before it was judged."""
     _spoiled_by: str = ""
 
-    def answer(self, request: Request) -> Reply:
-        """Run one check on one target; whatever is raised becomes the outcome of its cells."""
-        check, implementation = self.checks[request.check], self._implementation(request.implementation)
-        target = Target(
-            framework=self.description.framework,
-            version=self.description.version,
-            implementation=implementation.name,
-            device=request.device,
-            mode=request.mode,
-            dtype=request.dtype,
+    def go_together(self, request: Request, other: Request) -> bool:
+        """Whether two checks may be at work at a time: on a prepared entry point of the framework, neither building on the other."""
+        checks = [self.checks[one.check] for one in (request, other)]
+        target = self._target(request)
+        return (
+            self._prepared is not None
+            and self._prepared[0] == target == self._target(other)
+            and all(isinstance(check, EvaluatingCheck) and not isinstance(check, AccuracyCheck) for check in checks)
+            and self._implementation(request.implementation).domain is None
         )
+
+    def is_patient(self, request: Request) -> bool:
+        """Whether a check computes much and asks little."""
+        return self.checks[request.check].kind == "bound"
+
+    def answer(self, request: Request, together: Callable[[], bool] = lambda: False) -> Reply:
+        """Run one check on one target; whatever is raised becomes the outcome of its cells.
+
+        Args:
+            request: what to run.
+            together: whether another check was at work too; asked where the runner is lost.
+
+        Raises:
+            LostTogether: so it was.
+        """
+        check, implementation = self.checks[request.check], self._implementation(request.implementation)
+        target = self._target(request)
         started = time.perf_counter()
-        self.runner.doing, self.runner.timeout = f"running {check.id}", request.timeout
-        found, uses_random_inputs, changed, lost = self._found(check, implementation, target, request.budget)
+        self.runner.turn = Turn(f"running {check.id}", request.timeout)
+        found, uses_random_inputs, changed, lost = self._found(check, implementation, target, request.budget, together)
         seconds = round(time.perf_counter() - started, 6)
         cells = tuple(
             Cell(
@@ -105,34 +121,50 @@ class Harness:
         )
         return Reply(cells=cells, uses_random_inputs=uses_random_inputs, lost=lost)
 
+    def _target(self, request: Request) -> Target:
+        return Target(
+            framework=self.description.framework,
+            version=self.description.version,
+            implementation=request.implementation,
+            device=request.device,
+            mode=request.mode,
+            dtype=request.dtype,
+        )
+
     def _implementation(self, name: str) -> ImplementationDescription:
         return next(one for one in self.description.implementations if one.name == name)
 
     def _found(
-        self, check: Check, implementation: ImplementationDescription, target: Target, budget: Budget
+        self,
+        check: Check,
+        implementation: ImplementationDescription,
+        target: Target,
+        budget: Budget,
+        together: Callable[[], bool],
     ) -> tuple[Sequence[Finding], bool, Sequence[str], bool]:
         """The findings, whether another seed may find something else, what was changed of the process, and whether that was lost."""
         if reason := self.losses.given_up(target):
             return _everywhere(check, Outcome.ERROR, reason), False, (), True
+        turn = self.runner.turn
         try:
             if not self.runner.is_running or self._spoiled_by not in ("", target.implementation):
                 self._prepared, self._spoiled_by = None, ""  # what one implementation changed is none of another's business
                 self.runner.start()
-            self.runner.undone.clear()
-            self.runner.lasting.clear()
-            answers = self.runner.answers
             try:
                 found, uses_random_inputs = self._run(check, implementation, target, budget)
+                self.runner.settle()
             finally:
-                if self.runner.answers > answers:
+                if turn.answers:
                     self.losses.note_answer(target)
         except ProcessLost as lost:
             self._prepared = None
+            if together():
+                raise LostTogether from None
             self.losses.note(target, str(lost))
             return _everywhere(check, Outcome.ERROR, str(lost)), False, (), True
-        if self.runner.lasting:
+        if turn.lasting:
             self._spoiled_by = target.implementation
-        return found, uses_random_inputs, (*self.runner.undone, *self.runner.lasting), False
+        return found, uses_random_inputs, (*turn.undone, *turn.lasting), False
 
     def _run(
         self, check: Check, implementation: ImplementationDescription, target: Target, budget: Budget
@@ -144,6 +176,7 @@ class Harness:
         prepared = self._prepare(implementation, target)
         if isinstance(prepared, Finding):
             return [replace(prepared, quantity=q) for q in check.quantities], False
+        prepared = copy(prepared)  # another check may ask for a number of threads meanwhile
         device = next(d for d in self.description.devices if d.name == target.device)
         domain, observed = self._domains.get(target.implementation, (None, ()))
         flushes = target.dtype in device.flushes_subnormals
@@ -167,31 +200,10 @@ class Harness:
             alone=self._alone(implementation, target),
             foreseen=self._foreseen,
         )
-        if isinstance(check, CaseCheck) and domain is None:
-            if self._begun is not None and self._begun[:2] == (check.id, target):
-                context.evaluate = Begun(context.evaluate, self._begun[2])
-            context.idle = lambda: self._begin_next(prepared, target)
-        self._begun = None
         found = _caught(lambda: check.run(context), check)
         if domain is not None:
             found = [_in_domain(finding, check, domain, observed) for finding in found]
         return found, context.uses_random_inputs
-
-    def _begin_next(self, prepared: RemoteTarget, target: Target) -> None:
-        """Ask for the next pinned case of the same target."""
-        request = self.ahead()
-        check = None if request is None else self.checks[request.check]
-        if request is None or not isinstance(check, CaseCheck):
-            return
-        if (request.implementation, request.device, request.mode, request.dtype) != (
-            target.implementation,
-            target.device,
-            target.mode,
-            target.dtype,
-        ):
-            return
-        with suppress(ProcessLost):  # it is found lost when it is asked again
-            self._begun = (check.id, target, prepared.begin(Stack.of([check.case.inputs(target.dtype)])))
 
     def _alone(
         self, implementation: ImplementationDescription, target: Target
@@ -229,7 +241,7 @@ class Harness:
             if self._prepared is not None and isinstance(self._prepared[1], RemoteTarget):
                 for one in (self._prepared[1], *self._siblings):
                     one.release()
-            self._siblings, self._kept, self._foreseen, self._begun = [], {}, {}, None
+            self._siblings, self._kept, self._foreseen = [], {}, {}
             self._prepared = None
             self._prepared = (target, self._smoke(implementation, target))
         return self._prepared[1]

@@ -11,6 +11,7 @@ import argparse
 import gc
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from conformance.frameworks import registry
@@ -22,6 +23,9 @@ from conformance.runner.process_state import ProcessState
 from conformance.runner.sandbox import confine, give_up_tracing
 from conformance.runner.session import Session
 from conformance.subject import load_subjects
+
+TICK = 1.0
+"""Seconds after which, in a message of several evaluations, the judge is told that the next one begins."""
 
 
 def open_session(name: str, subjects: list[Path]) -> Session:
@@ -36,9 +40,13 @@ def open_session(name: str, subjects: list[Path]) -> Session:
 
 def serve(pipe: Pipe, session: Session) -> None:
     """Answer each call with one message of its number, until the pipe is closed."""
+    told = 0.0
 
     def tick() -> None:
-        pipe.send({"tick": call["number"]})
+        nonlocal told
+        if time.monotonic() - told > TICK:
+            told = time.monotonic()
+            pipe.send({"tick": call["number"]})
 
     session.tick = tick
     while True:
@@ -46,6 +54,7 @@ def serve(pipe: Pipe, session: Session) -> None:
             call = pipe.receive()
         except Broken:
             return
+        told = time.monotonic()
         reply = session.answer(call)
         try:
             pipe.send({"number": call["number"], **reply})

@@ -289,8 +289,8 @@ class Pipe:
 
     def _wait(self, deadline: float) -> None:
         """Until there is something to read. Whether the other side is gone is looked at every second."""
+        gone = False
         while True:
-            gone = self._is_gone()  # before the pipe is looked at: what it wrote last is still read
             left = deadline - time.monotonic()
             if select.select([self._in], [], [], max(min(left, 0.0 if gone else 1.0), 0.0))[0]:
                 return
@@ -298,3 +298,4 @@ class Pipe:
                 raise Broken("")
             if left <= 0:
                 raise Late
+            gone = self._is_gone()  # what it wrote last is still read

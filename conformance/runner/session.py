@@ -28,9 +28,6 @@ from conformance.runner.messages import described, given, groups, inputs_of, pla
 from conformance.runner.packages import canonical, packages_of
 from conformance.runner.process_state import ProcessState
 
-TICK = 1.0
-"""Seconds after which, within a call of several evaluations, the judge is told that the next one begins."""
-
 
 @dataclass
 class Prepared:
@@ -53,6 +50,7 @@ class Session:
     watched: bool = False
     """Whether settings of the framework are compared too: subject files may change them, adapters do not."""
     tick: Callable[[], None] = lambda: None
+    """Called before each evaluation."""
     _prepared: dict[int, Prepared] = field(default_factory=dict)
     _handles: int = 0
     _settings: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +117,10 @@ class Session:
         self._prepared[self._handles] = Prepared(chosen, evaluate, probe, mode)
         return {"handle": self._handles}
 
+    def several(self, calls: Sequence[Mapping[str, Any]]) -> Message:
+        """Calls that nobody waits for one by one: the reply to each, in their order."""
+        return {"result": [self.answer(call) for call in calls]}
+
     def release(self, handle: int) -> Message:
         """It is not asked any more."""
         self._prepared.pop(handle, None)
@@ -135,11 +137,8 @@ class Session:
 
     def _each(self, prepared: Prepared, stack: Stack) -> list[Evaluation | Refused]:
         found: list[Evaluation | Refused] = []
-        told = time.monotonic()
         for number in range(len(stack)):
-            if time.monotonic() - told > TICK:
-                self.tick()
-                told = time.monotonic()
+            self.tick()
             try:
                 found.append(prepared.evaluate(stack.member(number)))
             except Refused as refusal:  # it may take the others
@@ -215,6 +214,6 @@ class Session:
         one.__name__: one
         for one in (
             *(describe, prepare, release, evaluate, call, gradient, jvp, hvp, batch),
-            *(update_in_place, kept, interleaved, repeat, accumulate, run_procedure),
+            *(update_in_place, kept, interleaved, repeat, accumulate, run_procedure, several),
         )
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -26,8 +27,8 @@ DISMISSAL_TIMEOUT = 5.0
 """Seconds an idle process has to end by itself: frameworks delete their temporary files at exit."""
 WORDS_TIMEOUT = 1.0
 """Seconds that are waited for the rest of what a dead process wrote."""
-_IN_FLIGHT = 1 << 15
-"""Bytes of all questions that wait for their answers: so many fit into a pipe, and nobody waits for room in it who should be reading."""
+_ROOM = 1 << 19
+"""Bytes that a pipe to a process should hold."""
 
 
 class ProcessLost(Exception):
@@ -62,6 +63,8 @@ class Child:
     def __init__(self) -> None:
         self.is_running = False
         """Whether it was started, and has not been lost since."""
+        self.starts = 0
+        """How many processes there have been."""
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
         self._log: Log | None = None
@@ -69,6 +72,8 @@ class Child:
         self._closed = threading.Event()
         self._number = 0
         self._pending: deque[Question] = deque()
+        self._in_flight = 0
+        """Bytes of all questions that may wait for answers: they fit into the pipe, so that nobody waits for room who should be reading."""
 
     def command(self) -> Sequence[str]:
         """The command that starts it."""
@@ -97,6 +102,7 @@ class Child:
             self._end()
             raise
         self._failed_starts = 0
+        self.starts += 1
         self.is_running = True
         return first
 
@@ -119,6 +125,7 @@ class Child:
         assert process.stderr is not None
         self._log = Log(process.stderr)
         self._pipe = Pipe(process.stdout.fileno(), process.stdin.fileno(), lambda: process.poll() is not None)
+        self._in_flight = _make_room(process.stdin.fileno()) // 2
         if self._closed.is_set():  # since this began
             raise ProcessLost(f"its {self.role} was ended")
         first = self._next(time.monotonic() + START_TIMEOUT, START_TIMEOUT, "starting")
@@ -148,8 +155,8 @@ class Child:
         try:
             parcel = pipe.parcel({"number": question.number, **message})
             question.size = parcel.size
-            while self._pending and question.size + sum(one.size for one in self._pending) > _IN_FLIGHT:
-                self._receive()
+            while (ahead := list(self._pending)) and question.size + sum(one.size for one in ahead) > self._in_flight:
+                self.finish(ahead[0])
             self._pending.append(question)
             pipe.post(parcel)
         except (OSError, ValueError):  # it is gone, or was ended in between
@@ -184,10 +191,6 @@ class Child:
                 raise self._ended_as(f"the {self.role} answered what it had not been asked while {question.doing}; the process was ended")
         with suppress(IndexError):
             self._pending.popleft()
-        self.received(question.answer)
-
-    def received(self, answer: Message) -> None:
-        """Called with each answer as it comes, whether or not anybody still waits for it."""
 
     def _next(self, deadline: float, timeout: float, doing: str) -> Message:
         pipe = self._pipe
@@ -250,3 +253,12 @@ class Child:
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
+
+
+def _make_room(descriptor: int) -> int:
+    """How many bytes a pipe holds, after it was asked to hold more."""
+    if not hasattr(fcntl, "F_SETPIPE_SZ"):  # what POSIX promises at least of every system that we know
+        return 1 << 14
+    with suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOM)
+    return int(fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ))

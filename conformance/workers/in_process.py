@@ -38,6 +38,4 @@ class InProcess(Runner):
     def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
         """Answer at once."""
         self._number += 1
-        answer = _sent(self.session.answer(_sent(message)))
-        self.received(answer)
-        return Question(self._number, doing, timeout, ticks, answer=answer)
+        return Question(self._number, doing, timeout, ticks, answer=_sent(self.session.answer(_sent(message))))

@@ -34,6 +34,8 @@ FIRST_TIMEOUT = 120.0
 TIMEOUT = 10.0
 """Seconds for every other call."""
 _MODULE = "conformance.runner"
+_TOGETHER = 1 << 16
+"""Bytes of calls that are sent in one message."""
 _SHARED = 256 << 20
 """Bytes of the file that both processes map, a hole until something is written."""
 
@@ -51,6 +53,38 @@ class RunnerOptions:
     """Whether it may write files nowhere but in a folder of its own, and open no connections."""
 
 
+@dataclass(eq=False)
+class Call:
+    """A call, and the question in which it is sent, as the only one or beside others."""
+
+    message: Mapping[str, object]
+    timeout: float
+    ticks: int
+    size: int
+    """About so many bytes."""
+    question: Question | None = None
+    place: int | None = None
+    """Among the calls of the question, where there are several."""
+
+
+@dataclass
+class Turn:
+    """What a runner is asked for, and what comes of it."""
+
+    doing: str = "starting"
+    timeout: float = TIMEOUT
+    """Seconds for each call."""
+    undone: dict[str, None] = field(default_factory=dict)
+    lasting: dict[str, None] = field(default_factory=dict)
+    """What was changed of the process: what has been undone, and what lasts."""
+    answers: int = 0
+    """How many calls of implementations were answered."""
+    open: list[Call] = field(default_factory=list)
+    """What nobody has waited for yet."""
+    unsent: list[Call] = field(default_factory=list)
+    """What has not been sent yet: it is once somebody waits, in one message."""
+
+
 class Runner(Child):
     """The process in which one framework and its implementations run."""
 
@@ -60,13 +94,7 @@ class Runner(Child):
         super().__init__()
         self.framework = framework
         self.options = options or RunnerOptions()
-        self.timeout = TIMEOUT
-        self.doing = "starting"
-        self.undone: dict[str, None] = {}
-        self.lasting: dict[str, None] = {}
-        """What was changed of its process since somebody looked: what has been undone, and what lasts."""
-        self.answers = 0
-        """How many calls of implementations it has answered."""
+        self.turn = Turn()
         self._file: Any = None
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-") if self.options.sandbox else None
 
@@ -111,21 +139,64 @@ class Runner(Child):
             ProcessLost: there is none.
             Exception: what the implementation raised, or the framework does not offer.
         """
-        return self.reply_to(self.begin({"call": name, **arguments}, self.doing, self.timeout if timeout is None else timeout))
+        return self.reply_to(self.begin_call({"call": name, **arguments}, self.turn.timeout if timeout is None else timeout))
 
-    def reply_to(self, question: Question) -> Message:
-        """The second half of :meth:`call`, whose first half is :meth:`begin`."""
-        reply = self.finish(question)
+    def begin_call(self, message: Mapping[str, object], timeout: float, ticks: int = 0, size: int = 0) -> Call:
+        """The first half of :meth:`call`; it may be sent together with what is asked next, up to some bytes."""
+        turn, call = self.turn, Call(message, timeout, ticks, size)
+        if turn.unsent and (turn.unsent[0].timeout != timeout or size + sum(one.size for one in turn.unsent) > _TOGETHER):
+            self._send()
+        turn.unsent.append(call)
+        turn.open.append(call)
+        if size > _TOGETHER:
+            self._send()
+        return call
+
+    def _send(self) -> None:
+        """What has not been sent yet."""
+        turn = self.turn
+        calls, turn.unsent = turn.unsent, []
+        if len(calls) == 1:
+            calls[0].question = self.begin(calls[0].message, turn.doing, calls[0].timeout, calls[0].ticks)
+            return
+        ticks = sum(call.ticks for call in calls) + len(calls)
+        message = {"call": "several", "calls": [call.message for call in calls]}
+        question = self.begin(message, turn.doing, calls[0].timeout, ticks)
+        for place, call in enumerate(calls):
+            call.question, call.place = question, place
+
+    def reply_to(self, call: Call) -> Message:
+        """The second half."""
+        turn = self.turn
+        turn.open.remove(call)
+        if call in turn.unsent:
+            self._send()
+        if call.question is None:
+            raise ProcessLost(f"its runner was lost before {turn.doing}")
+        reply = self.finish(call.question)
+        if call.place is not None and "raised" not in reply:
+            reply = reply["result"][call.place]
+        if changed := reply.get("changed"):
+            turn.undone.update(dict.fromkeys(map(str, changed["undone"])))
+            turn.lasting.update(dict.fromkeys(map(str, changed["lasting"])))
         if "raised" in reply:
-            self.answers += 1
+            turn.answers += 1
             raise exception_of(reply["raised"])
         return reply
 
-    def received(self, answer: Message) -> None:
-        """Note what was changed of the process."""
-        if changed := answer.get("changed"):
-            self.undone.update(dict.fromkeys(map(str, changed["undone"])))
-            self.lasting.update(dict.fromkeys(map(str, changed["lasting"])))
+    def settle(self) -> None:
+        """Wait for whatever was asked and is not waited for by anybody.
+
+        Raises:
+            ProcessLost: some of it is lost.
+        """
+        while self.turn.open:
+            try:
+                self.reply_to(self.turn.open[0])
+            except ProcessLost:
+                raise
+            except Exception:  # noqa: BLE001, S112 - nobody asks any more what was raised
+                continue
 
 
 def _required(framework: str) -> tuple[str, ...]:
@@ -161,6 +232,7 @@ class RemoteTarget:
     _seen: set[Any] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._process = self.runner.starts
         self._handle = self.runner.call(
             "prepare",
             FIRST_TIMEOUT,
@@ -172,8 +244,13 @@ class RemoteTarget:
 
     def release(self) -> None:
         """It is not asked any more."""
-        if self.runner.is_running:
+        if self.runner.is_running and self._process == self.runner.starts:
             self.runner.call("release", handle=self._handle)
+
+    def _is_there(self) -> None:
+        """Raise ProcessLost where another process has taken the place of the one in which it was prepared."""
+        if self._process != self.runner.starts:
+            raise ProcessLost(f"its runner was lost before {self.runner.turn.doing}")
 
     def __call__(self, inputs: Inputs) -> Evaluation:
         """Value and gradients of one input.
@@ -192,16 +269,17 @@ class RemoteTarget:
         timeout = self._timeout("evaluate", arrays.prediction.shape[1:])
         more = {} if self.threads is None else {"threads": self.threads}
         message = {"call": "evaluate", "handle": self._handle, "inputs": plain(arrays), **more}
-        question = runner.begin(message, runner.doing, timeout, ticks=len(stack))
+        self._is_there()
+        call = runner.begin_call(message, timeout, len(stack), 4 * arrays.prediction.nbytes)
 
         def end() -> Sequence[Group]:
             try:
-                reply = runner.reply_to(question)
+                reply = runner.reply_to(call)
             except Refused as refusal:
                 if self.mode != VMAP or len(stack) == 1:
                     return [Group(len(stack), refusal)]
                 return [group for place in range(len(stack)) for group in self.begin(stack.part(slice(place, place + 1)))()]
-            runner.answers += 1
+            runner.turn.answers += 1
             if self.mode != VMAP:
                 return _groups_of(reply["groups"], len(stack))
             evaluation = evaluation_of(reply["together"])
@@ -219,20 +297,21 @@ class RemoteTarget:
         """A call beyond value and gradients."""
         arguments = {name: plain(self.given(value)) if isinstance(value, Inputs) else value for name, value in arguments.items()}
         shapes = str([getattr(value, "shape", value if call == "accumulate" else None) for value in arguments.values()])
+        self._is_there()
         try:
             reply = self.runner.call(call, self._timeout(call, shapes), handle=self._handle, **arguments)
         except Raised as error:
             if call in self.optional:
                 raise Unsupported(f"it is not offered: {one_line(error)}") from None
             raise
-        self.runner.answers += 1
+        self.runner.turn.answers += 1
         return reply
 
     def _timeout(self, call: str, shape: object) -> float:
         """More for the first call of its kind and shape where that is compiled."""
         first = self.compiles_each_shape and (call, shape) not in self._seen
         self._seen.add((call, shape))
-        return max(FIRST_TIMEOUT, self.runner.timeout) if first else self.runner.timeout
+        return max(FIRST_TIMEOUT, self.runner.turn.timeout) if first else self.runner.turn.timeout
 
     @property
     def probe(self) -> Probe:
@@ -313,7 +392,7 @@ class _RemoteProbe(Probe):
 def run_procedure(runner: Runner, implementation: str, task: TrainingTask | ReplicasTask, setting: ExecutionSetting) -> ProcedureResult:
     """Training or replicas, from beginning to end."""
     reply = runner.call(
-        "run_procedure", max(FIRST_TIMEOUT, runner.timeout), implementation=implementation, task=plain(task), **plain(setting)
+        "run_procedure", max(FIRST_TIMEOUT, runner.turn.timeout), implementation=implementation, task=plain(task), **plain(setting)
     )
-    runner.answers += 1
+    runner.turn.answers += 1
     return procedure_result_of(reply["result"])

@@ -305,7 +305,6 @@ class Lying(InProcess):
         question = super().begin(message, doing, timeout, ticks)
         if message["call"] == self.about and question.answer is not None:
             question.answer = dict(self.change(question.answer))
-            self.received(question.answer)
         return question
 
 

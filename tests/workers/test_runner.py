@@ -40,7 +40,7 @@ def start(tmp_path: Path) -> Iterator[Make]:
         runner = Runner("numpy", RunnerOptions(subjects=[subjects.write(tmp_path, *functions)], **options))
         started.append(runner)
         runner.start()
-        runner.doing = "testing"
+        runner.turn.doing = "testing"
         return runner
 
     yield one
@@ -78,7 +78,7 @@ def is_running(runner: Runner) -> bool:
 )
 def test_a_call_that_ends_the_process_costs_that_call(start: Make, what: str, sentence: str) -> None:
     runner = start(subjects.misbehaving(what))
-    runner.timeout = 2.0 if "hung" in sentence else PATIENCE
+    runner.turn.timeout = 2.0 if "hung" in sentence else PATIENCE
     loss = target(runner)
     assert loss(ones(2)).value == 1
     with pytest.raises(ProcessLost) as lost:
@@ -96,16 +96,16 @@ SLEEPS = subjects.misbehaving("time.sleep(0.8)")
 def test_each_evaluation_of_a_stack_has_its_own_time(start: Make) -> None:
     """Six of them take longer than one may."""
     runner = start(SLEEPS)
-    runner.timeout = 3.0
+    runner.turn.timeout = 3.0
     started = time.monotonic()
     (group,) = target(runner).begin(Stack.of([ones(3)] * 6))()
     assert group.count == 6
-    assert time.monotonic() - started > runner.timeout
+    assert time.monotonic() - started > runner.turn.timeout
 
 
 def test_one_evaluation_of_a_stack_that_hangs_has_hung(start: Make) -> None:
     runner = start(subjects.misbehaving("time.sleep(600 if prediction[0] > 1 else 0.8)"))
-    runner.timeout = 3.0
+    runner.turn.timeout = 3.0
     started = time.monotonic()
     with pytest.raises(ProcessLost, match=r"^it hung: no answer in 3 s while testing; the process was ended$"):
         target(runner).begin(Stack.of([ones(3)] * 3 + [replace(ones(3), prediction=np.full(3, 2, np.float32))]))()
@@ -114,7 +114,7 @@ def test_one_evaluation_of_a_stack_that_hangs_has_hung(start: Make) -> None:
 
 def test_a_plain_call_has_its_own_time_too(start: Make) -> None:
     runner = start(subjects.misbehaving("time.sleep(600)"))
-    runner.timeout = 1.0
+    runner.turn.timeout = 1.0
     with pytest.raises(ProcessLost, match=r"^it hung: no answer in 1 s while testing"):
         target(runner).probe.call(np.ones(3, np.float32), np.ones(3, np.float32))
 
@@ -213,9 +213,9 @@ def test_another_arithmetic_stays_there_and_is_told(start: Make) -> None:
     small = replace(ones(2), prediction=np.sqrt(tiny) / 2)
     loss = target(runner)
     assert loss(small).value > 0
-    assert list(runner.lasting) == []
+    assert list(runner.turn.lasting) == []
     loss(ones(3))
-    assert list(runner.lasting) == ["changes the floating-point environment"]
+    assert list(runner.turn.lasting) == ["changes the floating-point environment"]
     assert loss(small).value == 0
     assert (tiny / 2 > 0).all(), "it is this process that flushes"
     runner.start()
@@ -352,7 +352,7 @@ def test_more_time_is_given_to_the_first_call_of_what_is_compiled(monkeypatch: p
     for compiles, first in ((True, FIRST_TIMEOUT), (False, TIMEOUT)):
         loss = RemoteTarget(runner, "mine", "cpu", "eager", "float32", compiles_each_shape=compiles)
         assert asked(loss) == [first] * 4 + [TIMEOUT] * 4
-    runner.timeout = 2 * FIRST_TIMEOUT
+    runner.turn.timeout = 2 * FIRST_TIMEOUT
     assert set(asked(RemoteTarget(runner, "mine", "cpu", "eager", "float32", compiles_each_shape=True))) == {2 * FIRST_TIMEOUT}
 
 
@@ -360,16 +360,16 @@ def test_answers_are_counted_and_not_what_prepares_for_them() -> None:
     runner = runner_of(NumpyFramework(), [MEAN])
     runner.start()
     loss = RemoteTarget(runner, "mine", "cpu", "eager", "float32")
-    assert runner.answers == 0
+    assert runner.turn.answers == 0
     loss(ones(2))
     loss.begin(numbered(1, 2, 3))()
-    assert runner.answers == 2
+    assert runner.turn.answers == 2
     loss.probe.call(ones(2).prediction, ones(2).target)
     with pytest.raises(Raised):
         loss.probe.call("no", "numbers")
-    assert runner.answers == 4
+    assert runner.turn.answers == 4
     loss.release()
-    assert runner.answers == 4
+    assert runner.turn.answers == 4
 
 
 class Answering(Probe):
