@@ -104,6 +104,10 @@ class SharedRunner(Runner):
         self._run.tick()
         return super().begin(message, doing, timeout, ticks)
 
+    def _next(self, deadline: float, timeout: float, doing: str) -> Message:
+        self._run.tick()
+        return super()._next(deadline, timeout, doing)
+
     def finish(self, question: Question) -> Message:
         """The answer to a question; others have their turn until it is there.
 

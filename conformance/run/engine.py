@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 
 import conformance
 from conformance.checks.base import Check
@@ -74,6 +74,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._display = ProgressDisplay([info.name for info in chosen])
         first = sorted(chosen, key=lambda info: info.start_rank)
+        Thread(target=processor, daemon=True).start()  # it asks other programs, which takes as long as a judge takes to start
         pool = ThreadPoolExecutor(max_workers=max(1, jobs))
         futures = {info.name: pool.submit(self._framework, info) for info in first}
         try:

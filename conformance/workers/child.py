@@ -246,8 +246,9 @@ class Child:
         self._pending.clear()
         self.is_running = False
         if process is not None:
-            with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
-                os.killpg(process.pid, signal.SIGKILL)
+            for group in (process.pid, *_groups_below(process.pid)):
+                with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
+                    os.killpg(group, signal.SIGKILL)
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
@@ -262,3 +263,18 @@ def _make_room(descriptor: int) -> int:
     with suppress(OSError):
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOM)
     return int(fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ))
+
+
+def _groups_below(pid: int) -> set[int]:
+    """The groups of what a process started, and of what that started, where the system tells; ours is none of them."""
+    children: dict[int, list[tuple[int, int]]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
+            _, parent, group = path.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+            children.setdefault(int(parent), []).append((int(path.parent.name), int(group)))
+    found, known = [pid], set[int]()
+    while found:
+        below = children.pop(found.pop(), [])
+        found += [child for child, _ in below]
+        known |= {group for _, group in below}
+    return known - {os.getpgrp()}

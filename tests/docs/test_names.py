@@ -25,7 +25,7 @@ DOCUMENTS = [
 MODULE = re.compile(r"(?<![\w./-])conformance(?:\.[A-Za-z_]\w*)+")
 FILE = re.compile(r"(?<![\w./-])(?:conformance|tests|docs|specs|benchmarks|reports|\.ci)/[\w./<>…*-]*")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-COMMAND = re.compile(r"(?<![\w./'-])conformance (?P<command>[a-z]+)")
+COMMAND = re.compile(r"(?<![\w./'-])conformance (?P<command>[a-z]+(?:-[a-z]+)*)")
 OF_OTHER_PROGRAMS = {"--extra-index-url", "--force", "--junitxml", "--keep-going", "--orphan", "--pyargs", "--update"}
 """Of pip, git, pytest, Sphinx, and the programs in ``docs``."""
 MADE_BY_THE_GUIDE = {"specs/mse/half.toml"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -303,8 +303,13 @@ class Lying(InProcess):
 
     def begin(self, message: Mapping[str, object], doing: str, timeout: float, ticks: int = 0) -> Question:
         question = super().begin(message, doing, timeout, ticks)
-        if message["call"] == self.about and question.answer is not None:
+        assert question.answer is not None, "it is answered at once"
+        if message["call"] == self.about:
             question.answer = dict(self.change(question.answer))
+        elif message["call"] == "several":
+            calls = cast("Sequence[Mapping[str, object]]", message["calls"])
+            replies = zip(calls, question.answer["result"], strict=True)
+            question.answer["result"] = [self.change(reply) if call["call"] == self.about else reply for call, reply in replies]
         return question
 
 

@@ -316,7 +316,6 @@ def test_what_is_closed_ends_with_its_runner(judge: Make, tmp_path: Path) -> Non
     assert [end(pid) for pid in found] == [True, True]
 
 
-@pytest.mark.xfail(reason="a runner has a session of its own, and its judge has no time to end it")
 def test_what_is_closed_ends_with_whatever_its_runner_started(judge: Make, tmp_path: Path) -> None:
     starts = "import subprocess", "print(subprocess.Popen(['sleep', '60']).pid, file=file, flush=True)"
     found = closed_while_it_asks(judge(tells(tmp_path, *starts)), tmp_path, 3)

@@ -15,7 +15,9 @@ Register = Callable[[Callable[..., Any]], Any]
 
 def _jitted(name: str) -> Register:
     """Each shape is compiled: one dtype is enough to see it."""
-    return conformance.implementation("mse/mean", framework="jax", name=name, modes=("jit",), dtypes=("float32",))
+    return conformance.implementation(
+        "mse/mean", framework="jax", name=name, modes=("jit",), dtypes=("float32",), gradients=("prediction", "target")
+    )
 
 
 @_jitted("traced-divides-by-the-first-axis")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from conformance.frameworks.numpy.adapter import NumpyFramework
+from conformance.runner import __main__ as module
 from conformance.runner.__main__ import open_session, serve
 from conformance.runner.frames import Message, Pipe
 from conformance.runner.session import Session
@@ -62,10 +63,15 @@ def test_each_reply_has_the_number_of_its_call() -> None:
             assert (found["number"], found["a"].tolist()) == (number, [1, 1])
 
 
-def test_a_tick_has_the_number_of_the_call_that_goes_on() -> None:
+def test_a_tick_has_the_number_of_the_call_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is sent only where the judge has heard nothing for a while."""
+    monkeypatch.setattr(module, "TICK", 0.1)
+
     def reply(session: Scripted) -> Message:
-        session.tick()
-        session.tick()
+        for _ in range(2):
+            session.tick()
+            time.sleep(0.2)
+            session.tick()
         return {"a": 1}
 
     with served(reply) as ask:

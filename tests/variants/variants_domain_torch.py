@@ -52,7 +52,10 @@ class _Once(torch.autograd.Function):  # type: ignore[misc]  # torch has no type
         return upstream * (2.0 / difference.numel()) * difference, None
 
 
-IN_FLOAT32("mse/mean", name="torch-is-a-fused-kernel")(_Once.apply)
+@IN_FLOAT32("mse/mean", name="torch-is-a-fused-kernel")
+def torch_is_a_fused_kernel(prediction: Any, target: Any) -> Any:
+    """Its backward pass is a kernel too, and cannot be differentiated again."""
+    return _Once.apply(prediction, target)
 
 
 class _NewStyle(torch.autograd.Function):  # type: ignore[misc]  # torch has no types here
