@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from conformance.judges.harness import open_harness
+from conformance.judges.own_entry_points import OwnEntryPoints
 from conformance.judges.protocol import Description
 from conformance.judges.turns import RunPipe, SharedRunner, Turns
 from conformance.runner.frames import Pipe
@@ -13,7 +14,7 @@ from conformance.runner.pipe_and_limits import end_with_the_judge, private_pipe
 from conformance.runner.sandbox import hide_memory
 from conformance.specs.load import load
 from conformance.workers.child import NO_START, ProcessLost
-from conformance.workers.runner import RunnerOptions
+from conformance.workers.runner import Runner, RunnerOptions
 
 
 def main() -> None:
@@ -38,7 +39,12 @@ def main() -> None:
         pipe.send(Description(framework=options.framework, failed=reason).model_dump(mode="json"))
         raise SystemExit(1) from None
     pipe.send(harness.description.model_dump(mode="json"))
+    if options.subject:
+        alone = RunnerOptions((), options.memory, options.python, options.sandbox)
+        harness.own = OwnEntryPoints(lambda: Runner(options.framework, alone), harness.specs.deviations)
     Turns(harness, runner, run).serve()
+    if harness.own is not None:
+        harness.own.close()
     runner.shutdown()
 
 

@@ -27,6 +27,7 @@ from conformance.frameworks.registry import info_of
 from conformance.judges.alone import evaluations
 from conformance.judges.domain import InDomain, declared_gradients, observed_domain, plain_inputs, smallest
 from conformance.judges.lost import LostCounts
+from conformance.judges.own_entry_points import OwnEntryPoints
 from conformance.judges.protocol import Description, ImplementationDescription, Reply, Request
 from conformance.numerics.definition import Inputs, Quantity
 from conformance.numerics.formats import Format
@@ -55,6 +56,8 @@ class Harness:
     checks: dict[str, Check]
     cache: ExpectationCache = field(default_factory=ExpectationCache)
     losses: LostCounts = field(default_factory=LostCounts)
+    own: OwnEntryPoints | None = None
+    """Those of the framework, where subjects are judged."""
     _prepared: tuple[Target, RemoteTarget | Finding] | None = None
     _domains: dict[str, tuple[Domain, tuple[str, ...]]] = field(default_factory=dict)
     """Of subjects, by name: what is declared and was observed, and the latter in words."""
@@ -202,8 +205,16 @@ class Harness:
         )
         found = _caught(lambda: check.run(context), check)
         if domain is not None:
-            found = [_in_domain(finding, check, domain, observed) for finding in found]
+            found = [_in_domain(self._beside_own(finding, check, context), check, domain, observed) for finding in found]
         return found, context.uses_random_inputs
+
+    def _beside_own(self, finding: Finding, check: Check, context: CheckContext) -> Finding:
+        """With a flag where the framework itself does wrong what a subject does."""
+        failed = context.tallies[finding.quantity].failed if finding.quantity in context.tallies else None
+        if self.own is None or failed is None or finding.outcome is not Outcome.FAIL:
+            return finding
+        flag = self.own.flag(check.id, finding.quantity, context.target, check.operation, failed)
+        return replace(finding, flags=(*finding.flags, flag)) if flag else finding
 
     def _alone(
         self, implementation: ImplementationDescription, target: Target

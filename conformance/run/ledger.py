@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
+from conformance.judges.own_entry_points import entry_point_of
 from conformance.judges.protocol import Description
 from conformance.results.reading import Results
 from conformance.results.records import Cell, Outcome, Target
@@ -111,7 +112,9 @@ class DeviationLedger:
         self._dtypes.add((cell.target.framework, cell.target.dtype))
         if cell.outcome is Outcome.UNSUPPORTED:
             return cell
-        covering = self._covering(cell)
+        own = entry_point_of(cell.flags)
+        like = cell.model_copy(update={"target": cell.target.model_copy(update={"implementation": own})}) if own else cell
+        covering = self._covering(like)
         if cell.outcome in {Outcome.NOT_RUN, Outcome.DEVIATION}:
             self._met.update(i for i, _ in covering)  # what a profile leaves out cannot be held against a deviation
             self._remind(d for _, d in covering if cell.outcome is Outcome.DEVIATION and cell.reason.startswith(d.because))
@@ -123,7 +126,7 @@ class DeviationLedger:
             self._remind([deviation])
             link = f" ({deviation.url})" if deviation.url else ""
             return cell.model_copy(update={"outcome": Outcome.DEVIATION, "reason": f"{deviation.because}{link}", "flags": cell.flags})
-        for _, deviation in covering:
+        for _, deviation in covering if not own else ():
             if cell.kind in _GENERATED:
                 continue
             if cell.outcome is Outcome.PASS:
