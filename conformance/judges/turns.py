@@ -132,6 +132,7 @@ class SharedRunner(Runner):
             able = [work for work in self.at_work if work.can_go_on]
             if able:
                 return min(able, key=lambda work: work.is_patient)
+            assert self._pending, "everybody waits, and nobody was asked"
             with suppress(ProcessLost):
                 self._receive()
 
