@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from conformance.checks.catalogue import all_checks
 from conformance.judges.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.results.records import Outcome
-from conformance.run.plan import PlannedCheck, Selection, ask_in_turn, plan
+from conformance.run.plan import AHEAD, PlannedCheck, Selection, ask_in_turn, plan
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.workers.child import ProcessLost
@@ -77,16 +78,38 @@ def test_while_one_answer_is_looked_at_the_judge_works_on_the_next() -> None:
     assert judge.events == [
         f"ask {one}",
         f"ask {two}",
+        f"ask {three}",
         f"answer {one}",
         "look at it",
         "look not today",
-        f"ask {three}",
         f"answer {two}",
         f"ask {three}",  # again: it was lost with the one before
         "look it died, lost",
         f"answer {three}",
         "look at it",
     ]
+
+
+def test_no_more_is_asked_than_a_few_at_a_time() -> None:
+    items = [replace(item, skip_reason="") for item in planned()[: AHEAD + 3]]
+    judge = Noting("")
+    most = waiting = 0
+    for _ in ask_in_turn(items, judge, 5):  # type: ignore[arg-type]  # of another class
+        pass
+    for event in judge.events:
+        waiting += 1 if event.startswith("ask") else -1
+        most = max(most, waiting)
+    assert most == AHEAD
+
+
+def test_bounds_are_spread_among_the_checks_of_a_target_and_keep_their_order() -> None:
+    of_target = [item.check for item in planned() if item.target == planned()[0].target]
+    places = [place for place, check in enumerate(of_target) if check.kind == "bound"]
+    assert len(places) > 2
+    assert min(b - a for a, b in itertools.pairwise(places)) > 1
+    assert of_target[0].kind != "bound"
+    names = [check.name for check in of_target if check.kind == "bound"]
+    assert names.index("growth") < names.index("accuracy")
 
 
 def test_of_nothing_nothing_is_asked() -> None:
