@@ -27,9 +27,9 @@ Expect = Callable[[Exact, Quantity, Format], Expectation]
 """Makes the expectation of one quantity in the output format that came back."""
 
 _About = TypeVar("_About")
-AHEAD = 8
+MESSAGES_AHEAD = 8
 """So many messages are on their way: the implementation computes while results are looked at."""
-_TOGETHER = 64
+_INPUTS_TOGETHER = 64
 """Most inputs that are sent at a time."""
 _KEPT = 16_384
 _ELEMENTS = 1_000_000
@@ -194,13 +194,13 @@ class CheckContext:
 
         def begun() -> Iterator[Callable[[], Sequence[Group]]]:
             for _, alike in groupby(inputs, key=lambda one: (one.shape, one.read_only)):
-                while members := list(islice(alike, 1 if self.target.mode == VMAP else _TOGETHER)):
+                while members := list(islice(alike, 1 if self.target.mode == VMAP else _INPUTS_TOGETHER)):
                     yield self.evaluate.begin(Stack.of(members))
 
         asked: deque[Callable[[], Sequence[Group]]] = deque()
         following = begun()
         while True:
-            asked.extend(islice(following, AHEAD - len(asked)))
+            asked.extend(islice(following, MESSAGES_AHEAD - len(asked)))
             if not asked:
                 return
             for group in asked.popleft()():

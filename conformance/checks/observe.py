@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby
 
 import numpy as np
 
-from conformance.checks.context import AHEAD, CheckContext, Expect, Group, Outside, member_of
+from conformance.checks.context import MESSAGES_AHEAD, CheckContext, Expect, Group, Outside, member_of
 from conformance.checks.judge import Judgement, conforms_without_allowance, judge, sentence
 from conformance.checks.tally import Observation, QuantityRecord, is_finite
 from conformance.frameworks.base import Evaluation, Refused
@@ -78,9 +78,8 @@ def observe_each(
     asked: deque[_Asked] = deque()
     following = (_ask(context, batch) for batch in batches)
     while True:
-        asked.extend(islice(following, 1))
-        while 0 < len(asked) < AHEAD and sum(batch.stack.arrays.prediction.size for batch, _ in asked) < _FEW:
-            if not (one := next(following, None)):
+        while not asked or (len(asked) < MESSAGES_AHEAD and sum(batch.stack.arrays.prediction.size for batch, _ in asked) < _FEW):
+            if (one := next(following, None)) is None:
                 break
             asked.append(one)
         if not asked:

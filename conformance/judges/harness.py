@@ -79,7 +79,7 @@ class Harness:
             and self._implementation(request.implementation).domain is None
         )
 
-    def is_patient(self, request: Request) -> bool:
+    def mostly_computes(self, request: Request) -> bool:
         """Whether a check computes much and asks little."""
         return self.checks[request.check].kind == "bound"
 

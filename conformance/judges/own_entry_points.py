@@ -39,9 +39,12 @@ class OwnEntryPoints:
     _prepared: dict[Target, RemoteTarget] = field(default_factory=dict)
 
     def flag(self, check: str, quantity: Quantity, target: Target, operation: str, failed: Observation) -> str:
-        """What a failure of a subject is flagged with if an entry point that is documented to fail computes the same; or nothing."""
+        """What a failure of a subject is flagged with if an entry point that is documented to fail computes the same; or nothing.
+
+        Only a number that was held to the exact one can be the framework's: that a call changes its inputs, say, is the subject's own.
+        """
         about = [deviation for deviation in self.deviations if target.framework in deviation.where["framework"]]
-        if self._is_lost or not failed.observed.size or not any(names(one.check, one.quantity, check, quantity.value) for one in about):
+        if self._is_lost or failed.expectation is None or not any(names(one.check, one.quantity, check, quantity.value) for one in about):
             return ""
         try:
             for one in self._of(operation, target):
@@ -84,7 +87,7 @@ class OwnEntryPoints:
         except Exception:  # noqa: BLE001 - what it raises is not what the subject computed
             return False
         own = evaluation.of(quantity)
-        if own is None or failed.element >= own.size:
+        if own is None or own.dtype != failed.observed.dtype:
             return False
-        found = np.float64(failed.observed.ravel()[failed.offset + failed.element])
-        return bool(np.array_equal(found, np.float64(own.ravel()[failed.element]), equal_nan=True))
+        found, wanted = (array.astype(np.float64) for array in (failed.observed, own))
+        return np.array_equal(found, wanted, equal_nan=True) and np.array_equal(np.signbit(found), np.signbit(wanted))

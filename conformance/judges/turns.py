@@ -64,7 +64,7 @@ class Work:
 
     request: Request
     number: int
-    is_patient: bool
+    mostly_computes: bool
     """Whether it computes much and asks little: its turn comes when nobody has anything to ask."""
     future: Future[Reply | None] = field(default_factory=Future)
     begins: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -131,7 +131,7 @@ class SharedRunner(Runner):
                     self._receive()
             able = [work for work in self.at_work if work.can_go_on]
             if able:
-                return min(able, key=lambda work: work.is_patient)
+                return min(able, key=lambda work: work.mostly_computes)
             assert self._pending, "everybody waits, and nobody was asked"
             with suppress(ProcessLost):
                 self._receive()
@@ -158,7 +158,7 @@ class Turns:
                     if not all(self.harness.go_together(request, work.request) for work in at_work):
                         break
                     self.run.take()
-                    self._begin(pool, Work(request, message["number"], self.harness.is_patient(request)))
+                    self._begin(pool, Work(request, message["number"], self.harness.mostly_computes(request)))
                 if not at_work:
                     return
                 self.run.answering = at_work[0].number
@@ -182,7 +182,7 @@ class Turns:
         while not all(work.future.done() for work in at_work):
             self._go_on()
         others = [at_work.pop() for _ in range(len(at_work) - 1)]
-        again = Work(at_work[0].request, at_work[0].number, is_patient=False)
+        again = Work(at_work[0].request, at_work[0].number, mostly_computes=False)
         self._begin(pool, again, alone=True)
         while not again.future.done():
             self._go_on()

@@ -103,7 +103,7 @@ class PlannedCheck:
         return reply
 
 
-AHEAD = 6
+CHECKS_AHEAD = 6
 """So many checks are asked for at a time: the judge works on four, and knows the next."""
 
 
@@ -116,7 +116,7 @@ def ask_in_turn(planned: Sequence[PlannedCheck], judge: JudgeProcess, timeout: f
         if request is None:
             yield CheckReply(cells_without_findings(item.check, item.target, Outcome.NOT_RUN, item.skip_reason))
             continue
-        for ahead in islice(following, AHEAD - len(sent)):
+        for ahead in islice(following, CHECKS_AHEAD - len(sent)):
             judge.send(ahead)
             sent.append(ahead)
         sent.popleft()

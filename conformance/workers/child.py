@@ -246,7 +246,8 @@ class Child:
         self._pending.clear()
         self.is_running = False
         if process is not None:
-            for group in (process.pid, *_groups_below(process.pid)):
+            below = _groups_below(process.pid) if process.poll() is None else ()  # of one that has ended the number may be another's
+            for group in (process.pid, *below):
                 with suppress(ProcessLookupError, PermissionError):  # the group outlives a process that died and left others behind
                     os.killpg(group, signal.SIGKILL)
             process.wait()

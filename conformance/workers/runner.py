@@ -34,7 +34,7 @@ FIRST_TIMEOUT = 120.0
 TIMEOUT = 10.0
 """Seconds for every other call."""
 _MODULE = "conformance.runner"
-_TOGETHER = 1 << 16
+_BYTES_TOGETHER = 1 << 16
 """Bytes of calls that are sent in one message."""
 _SHARED = 256 << 20
 """Bytes of the file that both processes map, a hole until something is written."""
@@ -144,11 +144,11 @@ class Runner(Child):
     def begin_call(self, message: Mapping[str, object], timeout: float, ticks: int = 0, size: int = 0) -> Call:
         """The first half of :meth:`call`; it may be sent together with what is asked next, up to some bytes."""
         turn, call = self.turn, Call(message, timeout, ticks, size)
-        if turn.unsent and (turn.unsent[0].timeout != timeout or size + sum(one.size for one in turn.unsent) > _TOGETHER):
+        if turn.unsent and (turn.unsent[0].timeout != timeout or size + sum(one.size for one in turn.unsent) > _BYTES_TOGETHER):
             self._send()
         turn.unsent.append(call)
         turn.open.append(call)
-        if size > _TOGETHER:
+        if size > _BYTES_TOGETHER:
             self._send()
         return call
 

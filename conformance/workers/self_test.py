@@ -135,6 +135,25 @@ def _several_handles(target: _Target) -> None:
     raise _Wrong("found an answer of what had been released, expected an exception")
 
 
+def _calls_together(target: _Target) -> None:
+    inputs = plain(Inputs(target.ones(1, 4), np.zeros_like(target.ones(1, 4)), None, target.ones(1)))
+    evaluate = {"call": "evaluate", "handle": target.prepare(), "inputs": inputs}
+    replies = target.runner.call("several", FIRST_TIMEOUT, calls=[evaluate, {"call": "no-such-call"}, evaluate])["result"]
+    _expect(len(replies) == 3, f"found {len(replies)} replies to three calls")
+    _expect(["raised" in reply for reply in replies] == [False, True, False], "found no exception of the second call alone")
+    _expect(all("groups" in reply for reply in (replies[0], replies[2])), "found no groups in a reply")
+
+
+def _calls_ahead(target: _Target) -> None:
+    handle = target.prepare()
+    questions = []
+    for value in (1, 2, 3):
+        inputs = plain(Inputs(target.ones(1, 4) * value, np.zeros_like(target.ones(1, 4)), None, target.ones(1)))
+        questions.append(target.runner.begin({"call": "evaluate", "handle": handle, "inputs": inputs}, "testing", FIRST_TIMEOUT, ticks=1))
+    values = [float(target.runner.finish(question)["groups"][0]["value"][0]) for question in questions]
+    _expect(values == sorted(set(values)), f"found {values} for growing inputs, expected the answers in the order of the calls")
+
+
 def _exceptions(target: _Target) -> None:
     for call, given in (("no-such-call", {}), ("evaluate", {"handle": -1, "inputs": {}}), ("release", {"nothing": 1})):
         try:
@@ -204,6 +223,8 @@ _PARTS: Mapping[str, Callable[[_Target], None]] = {
     "it evaluates one input": _evaluates,
     "it evaluates a stack": _stacks,
     "it keeps several preparations apart": _several_handles,
+    "it answers several calls in one message": _calls_together,
+    "it answers calls that come before the last answer": _calls_ahead,
     "it answers after an exception": _exceptions,
     "it takes every layout": _layouts,
     "it takes large arrays": _large,

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 import subjects
 from one_target import request_of
 
+from conformance.checks.cases import exactly
 from conformance.checks.tally import Observation
 from conformance.judges.domain import plain_inputs
 from conformance.judges.own_entry_points import OwnEntryPoints, entry_point_of
 from conformance.judges.process import JudgeOptions, JudgeProcess
 from conformance.numerics.definition import Quantity
+from conformance.numerics.exact.oracle import exact
+from conformance.numerics.formats import FORMATS, Array
 from conformance.results.records import Cell, Outcome, Target
 from conformance.run.ledger import DeviationLedger
 from conformance.runner.frames import Message
@@ -66,10 +70,52 @@ def test_what_the_framework_does_not_compute_is_wrong(judge: JudgeProcess) -> No
         assert ledger.apply(found) == found
 
 
-def test_what_is_not_documented_is_wrong_whoever_computes_it_too(judge: JudgeProcess) -> None:
-    found = value(judge, SUMS, "as_numpy")
-    nothing_documented = DeviationLedger([], date.min)
-    assert nothing_documented.apply(found) == found
+TARGET = Target(framework="numpy", version="2.4.6", implementation="mine", device="cpu", mode="eager", dtype="bfloat16")
+SPECS = load()
+
+
+@pytest.fixture
+def own() -> Iterator[OwnEntryPoints]:
+    found = OwnEntryPoints(lambda: Runner("numpy"), SPECS.deviations)
+    yield found
+    found.close()
+
+
+def failed(observed: Array, *, is_judged: bool = True) -> Observation:
+    """What somebody computed of 2, 1 and 1 against zeros."""
+    definition = SPECS.operations["mse/mean"].definition
+    inputs = plain_inputs(definition, (3,), "bfloat16")
+    oracle = exact(definition, inputs)
+    return Observation(inputs, 3, exactly(oracle, Quantity.VALUE, FORMATS["bfloat16"]) if is_judged else None, observed, 0, "")
+
+
+def flag(own: OwnEntryPoints, failure: Observation, check: str = SUMS) -> str:
+    return own.flag(check, Quantity.VALUE, TARGET, "mse/mean", failure)
+
+
+TWO = np.full((), 2, FORMATS["bfloat16"].dtype)
+"""What NumPy makes of them, and so does everybody."""
+
+
+def test_it_is_flagged_with_the_entry_point_that_agrees(own: OwnEntryPoints) -> None:
+    assert entry_point_of([flag(own, failed(TWO))]) == "written-out.mean"
+
+
+@pytest.mark.parametrize("observed", [-TWO, TWO + TWO, TWO.astype(np.float32), np.stack([TWO, TWO]), np.empty(0, TWO.dtype)], ids=repr)
+def test_other_bits_another_dtype_and_another_shape_are_the_subjects_own(own: OwnEntryPoints, observed: Array) -> None:
+    assert flag(own, failed(observed)) == ""
+
+
+def test_what_was_not_held_to_an_exact_number_is_the_subjects_own(own: OwnEntryPoints) -> None:
+    assert flag(own, failed(TWO, is_judged=False)) == ""
+
+
+def test_of_what_is_not_documented_nobody_is_asked() -> None:
+    def start() -> Runner:
+        raise AssertionError("somebody was asked")
+
+    assert flag(OwnEntryPoints(start, SPECS.deviations), failed(TWO), EXACT) == ""
+    assert flag(OwnEntryPoints(start, ()), failed(TWO)) == ""
 
 
 def test_where_they_cannot_be_asked_nothing_is_excused() -> None:
@@ -77,9 +123,6 @@ def test_where_they_cannot_be_asked_nothing_is_excused() -> None:
         def start(self) -> Message:
             raise ProcessLost("no")
 
-    target = Target(framework="numpy", version="2.4.6", implementation="mine", device="cpu", mode="eager", dtype="bfloat16")
-    inputs = plain_inputs(load().operations["mse/mean"].definition, (3,), "bfloat16")
-    failed = Observation(inputs, 3, None, inputs.prediction, 0, "")
-    own = OwnEntryPoints(lambda: Lost("numpy"), load().deviations)
+    nobody = OwnEntryPoints(lambda: Lost("numpy"), SPECS.deviations)
     for _ in range(2):
-        assert own.flag(SUMS, Quantity.VALUE, target, "mse/mean", failed) == ""
+        assert flag(nobody, failed(TWO)) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -17,6 +18,7 @@ from conformance.judges.harness import Harness, LostTogether
 from conformance.judges.process import JudgeOptions, JudgeProcess
 from conformance.judges.protocol import Reply, Request
 from conformance.judges.turns import AT_A_TIME, RunPipe, SharedRunner, Turns
+from conformance.results.records import Outcome
 from conformance.runner.frames import Message, Pipe
 from conformance.workers.child import Child, ProcessLost
 from conformance.workers.runner import RunnerOptions, Turn
@@ -61,12 +63,12 @@ class Asking:
     checks: dict[str, Check]
     log: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    computing: int = 0
+    computing: threading.Lock = field(default_factory=threading.Lock)
 
     def go_together(self, request: Request, other: Request) -> bool:
         return "alone" not in (request.check, other.check)
 
-    def is_patient(self, request: Request) -> bool:
+    def mostly_computes(self, request: Request) -> bool:
         return request.check.startswith("patient")
 
     def answer(self, request: Request, together: Callable[[], bool]) -> Reply:
@@ -86,11 +88,10 @@ class Asking:
         return Reply(cells=())
 
     def asks(self, name: str = "wait", **arguments: Any) -> Message:
-        """What no two may do at a time is done before and after."""
-        for _ in range(200):
-            self.computing += 1
-            assert self.computing == 1, "two compute at a time"
-            self.computing -= 1
+        """What no two may do at a time is done before; the others could run meanwhile."""
+        assert self.computing.acquire(blocking=False), "two compute at a time"
+        time.sleep(0.001)
+        self.computing.release()
         return self.runner.call(name, **arguments)
 
 
@@ -108,7 +109,7 @@ class Run:
             self.pipe.send({"number": number, "request": request_of(check, "mine").model_dump(mode="json")})
         found: list[tuple[int, bool]] = []
         while len(found) < len(checks):
-            message = self.pipe.receive()
+            message = self.pipe.receive(time.monotonic() + PATIENCE)
             if "reply" in message:
                 found.append((message["number"], message["reply"].get("lost", False)))
         return found
@@ -205,7 +206,7 @@ def test_each_that_dies_is_told_its_own_death(judged: Any) -> None:
 CHECKS = ["swap", "linearity", "equality", "special-pairs", "every-length", "after-other-shapes", "repetition", "layouts"]
 
 
-def test_together_they_find_what_each_finds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_together_they_find_what_each_finds_alone() -> None:
     """On entry points of NumPy, in bfloat16, where some of them fail."""
     found = []
     ids = [f"mse/mean/law/{name}" for name in CHECKS] + [f"mse/mean/bound/{name}" for name in ("ordinary", "constant-residual", "growth")]
@@ -218,7 +219,7 @@ def test_together_they_find_what_each_finds_alone(monkeypatch: pytest.MonkeyPatc
         found.append([cell.model_copy(update={"seconds": 0.0}) for request in requests for cell in process.run(request).cells])
         process.shutdown()
     assert found[0] == found[1]
-    assert len(found[0]) > len(requests)
+    assert any(cell.outcome is Outcome.FAIL for cell in found[0])
 
 
 def test_a_mistake_of_a_check_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

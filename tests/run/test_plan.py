@@ -10,7 +10,7 @@ import pytest
 from conformance.checks.catalogue import all_checks
 from conformance.judges.protocol import Description, DeviceDescription, ImplementationDescription, Reply, Request
 from conformance.results.records import Outcome
-from conformance.run.plan import AHEAD, PlannedCheck, Selection, ask_in_turn, plan
+from conformance.run.plan import CHECKS_AHEAD, PlannedCheck, Selection, ask_in_turn, plan
 from conformance.run.profiles import PROFILES
 from conformance.specs.load import load
 from conformance.workers.child import ProcessLost
@@ -91,7 +91,7 @@ def test_while_one_answer_is_looked_at_the_judge_works_on_the_next() -> None:
 
 
 def test_no_more_is_asked_than_a_few_at_a_time() -> None:
-    items = [replace(item, skip_reason="") for item in planned()[: AHEAD + 3]]
+    items = [replace(item, skip_reason="") for item in planned()[: CHECKS_AHEAD + 3]]
     judge = Noting("")
     most = waiting = 0
     for _ in ask_in_turn(items, judge, 5):  # type: ignore[arg-type]  # of another class
@@ -99,7 +99,7 @@ def test_no_more_is_asked_than_a_few_at_a_time() -> None:
     for event in judge.events:
         waiting += 1 if event.startswith("ask") else -1
         most = max(most, waiting)
-    assert most == AHEAD
+    assert most == CHECKS_AHEAD
 
 
 def test_bounds_are_spread_among_the_checks_of_a_target_and_keep_their_order() -> None:
